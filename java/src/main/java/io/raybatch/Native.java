@@ -1,0 +1,252 @@
+package io.raybatch;
+
+import java.nio.ByteBuffer;
+
+/**
+ * The boundary: every native method of raybatch, each implemented by one export of the crate's {@code jni} room.
+ *
+ * <p>Conventions. {@code client} is the handle of an open {@link RayApi}; handles are ids in a registry, never
+ * addresses, so a stale one is a {@link RayClosedException}. A batch is named by {@code (batch, life)}: {@code life} is
+ * the random base of its slots and tells apart two batches that used one id; {@code 0} means "whichever lives". A
+ * single object id is passed as {@code (batch, task, index)}, a list of them as 20 bytes each in network order. Every
+ * method may throw any {@link RayException}. None of them blocks: waiting is done in Java, woken by
+ * {@link NativeCallbacks#wake(long)}.
+ */
+final class Native {
+
+    /** Value kinds, kept in the object's index entry. */
+    static final int KIND_BYTES = 0;
+    static final int KIND_SERIALIZED = 1;
+    static final int KIND_STRING = 2;
+    static final int KIND_BUFFER = 3;
+    static final int KIND_BOOLEANS = 4;
+    static final int KIND_CHARS = 5;
+    static final int KIND_SHORTS = 6;
+    static final int KIND_INTS = 7;
+    static final int KIND_LONGS = 8;
+    static final int KIND_FLOATS = 9;
+    static final int KIND_DOUBLES = 10;
+
+    private Native() {}
+
+    // ---- library -------------------------------------------------------------------------------------------------
+
+    /** Version of the native library; equal to the jar's. */
+    static native String version();
+
+    // ---- clients -------------------------------------------------------------------------------------------------
+
+    /** Opens a store and its owning client. Options are {@code key, value, key, value, …} as config.rs names them. */
+    static native long open(String[] options);
+
+    /** Connects a further client to the store of that name in this process. */
+    static native long connect(String storeName);
+
+    /**
+     * Ends and collects all the client's batches, drops its pins, aborts what it had not sealed; an owner then closes
+     * the store.
+     */
+    static native void close(long client, String by);
+
+    /** {@code {rootBatchId, rootLife, ownsStore ? 1 : 0, storeId, evictionIsLru ? 1 : 0, normalModeBase}}. */
+    static native long[] clientInfo(long client);
+
+    /** The store's name, given or chosen. */
+    static native String storeName(long client);
+
+    /**
+     * Store-wide figures, all in bytes unless said: {@code {capacity, used, live, leased, warm, largestFreeRun, objects,
+     * liveBatches, evictedObjects, evictedBytes, rssBacked, drainingBytes}}.
+     */
+    static native long[] storeStats(long client);
+
+    /** Walks the whole store and throws {@link RayInternalException} when its sums do not add up; for tests. */
+    static native void audit(long client);
+
+    // ---- batches -------------------------------------------------------------------------------------------------
+
+    /** A fresh id of the store's choosing (negative), reserved until it is started. */
+    static native long newBatchId(long client);
+
+    /**
+     * Starts a batch.
+     *
+     * @param id 0: the store chooses
+     * @param parent 0: the client's root
+     * @param timeoutMillis 0: none; likewise maxBytes and maxObjects
+     * @return {@code {id, life}}
+     */
+    static native long[] startBatch(long client, long id, long parent, long parentLife, String name, long timeoutMillis,
+            long maxBytes, long maxObjects, int priority, boolean noCleanup, String by);
+
+    /**
+     * Ends a batch, inner ones first, and collects it if asked.
+     *
+     * @param keep ids (20 bytes each) to hand to the parent first, or null
+     * @param reason 0 closed, 1 timed out, 2 cancelled, 3 leaked
+     * @return {@code {objects, bytes, deferred}} of the collection, zeros without one
+     */
+    static native long[] endBatch(long client, long id, long life, boolean collect, byte[] keep, int reason, String by);
+
+    /** {@code Batch.close()}: idempotent; ends it if open and collects it unless {@code noCleanup}. */
+    static native void closeBatch(long client, long id, long life, String by);
+
+    /** {@code Batch.delete()}: idempotent; ends, collects, and deletes what it kept unless transferred further. */
+    static native void deleteBatch(long client, long id, long life, String by);
+
+    /** Collects an ended batch: {@code {objects, bytes, deferred}}; zeros when it was collected before. */
+    static native long[] gc(long client, long id, long life);
+
+    /**
+     * The batch itself if it is open, else its nearest open ancestor: {@code {id, life}}; {@code {0, 0}}, normal mode,
+     * where that is the root.
+     */
+    static native long[] openAncestor(long client, long id, long life);
+
+    /**
+     * One batch, live or remembered: {@code long[]}{life, state, reason, objects, bytes, held, peakBytes, pins,
+     * startedMillis, endedMillis, collectedMillis, parentId, priority, timeoutMillis, maxBytes, maxObjects,
+     * keptObjects, adoptedObjects, flags (1 noCleanup)}, {@code String[]}{name, startedBy, endedBy}, {@code long[]}{children
+     * ids}. Times are epoch milliseconds, 0 for not yet. States 0 waiting … 5 collected as in {@link BatchState}.
+     */
+    static native Object[] status(long client, long id, long life);
+
+    /** Ids of all batches not collected yet, roots left out, oldest first. */
+    static native long[] batches(long client);
+
+    // ---- objects -------------------------------------------------------------------------------------------------
+
+    /**
+     * Copies a primitive array into a new sealed object.
+     *
+     * @param batch 0: normal mode
+     * @param array the array whose type {@code kind} names: {@code byte[]} for bytes, strings, buffers and serialized values
+     * @return {@code slot << 24 | index}; the id is {@code (batch, base + slot - index, index)}, base being the batch's
+     *     life, or the client's normal-mode base
+     */
+    static native long put(long client, long batch, long life, Object array, int offset, int length, int kind);
+
+    /** As {@link #put}, from a direct buffer. */
+    static native long putDirect(long client, long batch, long life, ByteBuffer buffer, int offset, int length, int kind);
+
+    /**
+     * Copies an object out into a fresh primitive array of its kind, put into {@code out[0]}.
+     *
+     * @return the kind, or -1 when absent: unsealed, or not (any more) in normal mode
+     */
+    static native int get(long client, long batch, long task, int index, Object[] out);
+
+    /** Copies an object into {@code target}, whole; its length in bytes, or -1 when absent. Bounds are checked. */
+    static native int getInto(long client, long batch, long task, int index, byte[] target, int offset, int length);
+
+    /** As {@link #getInto}, for an id this store made itself, {@code slot << 24 | index} as {@link #put} returned it. */
+    static native int getSlot(long client, long batch, long life, long slot, byte[] target, int offset, int length);
+
+    /** True if sealed and there. */
+    static native boolean contains(long client, long batch, long task, int index);
+
+    /** Checks an id that came from outside: throws unless it may name an object (of a live batch, a kept one, or normal mode). */
+    static native void resolve(long client, long batch, long task, int index);
+
+    /** Deletes sealed objects; one in use goes with its last release. Missing ones are skipped. Returns how many went at once. */
+    static native int delete(long client, byte[] ids);
+
+    /** Gives up the bytes of objects, as a hint; returns how many. */
+    static native int free(long client, byte[] ids);
+
+    /** Makes {@code to} ({@code 0}: the parent of {@code from}) the owner of objects of {@code from} (0: of whatever owns them). */
+    static native void transfer(long client, byte[] ids, long from, long fromLife, long to, long toLife);
+
+    /** Evicts least recently used objects of normal mode; returns the bytes freed: as many as asked for, or all there was. */
+    static native long evict(long client, long bytes);
+
+    /** A 64-bit hash (XXH3) of data and metadata; the object must be sealed. */
+    static native long hash(long client, long batch, long task, int index);
+
+    /**
+     * Objects of one batch ({@code 0}: normal mode), or of all with {@code all}: {@code byte[]}{20 bytes each} and
+     * {@code long[]}{dataSize, metadataSize, state (1 created, 2 sealed, 3 freed), references, createdMillis,
+     * accessedMillis, kind, owner} each. Times are 0 inside a batch.
+     */
+    static native Object[] list(long client, long batch, long life, boolean all);
+
+    // ---- writers -------------------------------------------------------------------------------------------------
+
+    /** Creates an unsealed object in a batch, or in normal mode with an id of the store's choosing: {@code {writer, slot << 24 | index}}. */
+    static native long[] create(long client, long batch, long life, long size, byte[] metadata, int kind);
+
+    /** Creates an unsealed object of normal mode under the caller's id; returns the writer. */
+    static native long createWithId(long client, long batch, long task, int index, long size, byte[] metadata, int kind);
+
+    static native void writerPut(long client, long writer, long position, byte[] source, int offset, int length);
+
+    static native void writerPutDirect(long client, long writer, long position, ByteBuffer source, int offset, int length);
+
+    /** Reads back what was written (bytes not written yet read as zero). */
+    static native void writerGet(long client, long writer, long position, byte[] target, int offset, int length);
+
+    /** Seals; bytes never written are zero. */
+    static native void writerSeal(long client, long writer);
+
+    static native void writerAbort(long client, long writer);
+
+    /** Lets go of the writer and leaves the object unsealed. */
+    static native void writerRelease(long client, long writer);
+
+    /** A writable direct buffer over the whole object, zeroed where nothing was written; {@code hold[0]} becomes its hold. */
+    static native ByteBuffer writerBuffer(long client, long writer, long[] hold);
+
+    /** Seals by id an object whose writer was released. */
+    static native void seal(long client, long batch, long task, int index);
+
+    /** Aborts by id an object whose writer was released. */
+    static native void abort(long client, long batch, long task, int index);
+
+    // ---- views ---------------------------------------------------------------------------------------------------
+
+    /** Pins a sealed object: {@code {view, dataSize, metadataSize, kind}}, or null when absent. */
+    static native long[] read(long client, long batch, long task, int index);
+
+    /** Copies out of the data, or of the metadata. */
+    static native void viewGet(long client, long view, boolean metadata, long position, byte[] target, int offset, int length);
+
+    static native void viewGetDirect(long client, long view, boolean metadata, long position, ByteBuffer target, int offset, int length);
+
+    /** A direct buffer over the data; {@code hold[0]} becomes its own hold, given back with {@link #releaseHold}. */
+    static native ByteBuffer viewBuffer(long client, long view, long[] hold);
+
+    /** Idempotent. */
+    static native void viewRelease(long client, long view);
+
+    /** Gives back the hold of a direct buffer that is unreachable now; works after the client has closed. Idempotent. */
+    static native void releaseHold(long hold);
+
+    // ---- events --------------------------------------------------------------------------------------------------
+
+    /** Asks for {@link NativeCallbacks#wake} with {@code token}, once, when one of the objects is sealed or can never be. */
+    static native void watch(long client, byte[] ids, long token);
+
+    static native void unwatch(long client, long token);
+
+    /** Starts a subscription whose first events are the objects that exist; {@code token} is woken when events wait. */
+    static native long subscribe(long client, long token);
+
+    /**
+     * Takes up to {@code max} events: {@code {kind (1 sealed, 2 deleted, 3 evicted, 4 batch ended, 5 batch collected, 6 store
+     * closed), batch, task, index, dataSize, metadataSize}} each; null when the subscription is over.
+     */
+    static native long[] poll(long client, long subscription, int max);
+
+    static native void unsubscribe(long client, long subscription);
+
+    /** Routes the native side's log records of that level and above (0 off … 5 trace) to {@link NativeCallbacks#log}. */
+    static native void logLevel(int level);
+
+    // ---- faults (only in a library built with the feature {@code fault-injection}) ----------------------------------
+
+    /** The next call of the named export panics with the message {@code injected: <export>}. */
+    static native void injectPanic(String export);
+
+    /** The nth store operation of that kind ({@code run}, {@code commit}, {@code map}, …) from now fails once. */
+    static native void injectFault(long client, String point, long nth);
+}

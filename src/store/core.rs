@@ -1,0 +1,119 @@
+//! What regions, the side table and pins share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::arena::Arena;
+use super::layout::{HEADER, HEADER_GENERATION, PAGE};
+use super::notify::Notifier;
+use super::run::{Held, Run};
+use super::table::Table;
+use crate::error::{ErrorCode, Result};
+use crate::id::BatchId;
+
+/// Told of each block of slots that is leased: ids `(batch, task, 0..count)`.
+pub trait TaskLog: Send + Sync {
+    /// Called with no lock held that the log could need.
+    fn leased(&self, batch: BatchId, task: u64, count: u32);
+}
+
+/// See the module.
+pub(crate) struct Core {
+    pub(crate) arena: Arc<Arena>,
+    pub(crate) notifier: Arc<Notifier>,
+    pub(crate) table: Table,
+    pub(crate) log: Arc<dyn TaskLog>,
+    pub(crate) headers: Headers,
+}
+
+impl Core {
+    /// Borrows pages: as many as wished for, or fewer when memory is short, but never fewer than `least`. What may be
+    /// evicted is, before `least` is refused.
+    pub(crate) fn lend(&self, held: &Arc<Held>, wished: u64, least: u64) -> Result<Run> {
+        let mut pages = wished.max(least);
+        loop {
+            match Run::lend(&self.arena, held, pages) {
+                Err(e) if e.code() == ErrorCode::StoreFull => {
+                    if pages > least {
+                        pages = (pages / 2).max(least);
+                    } else if self.table.make_room(pages * PAGE) == 0 {
+                        return Err(e);
+                    }
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+/// The region headers: memory that is never used for anything else, so that a generation can be read at any time.
+pub(crate) struct Headers {
+    held: Arc<Held>,
+    state: Mutex<HeaderState>,
+}
+
+#[derive(Default)]
+struct HeaderState {
+    /// offsets of headers whose region is gone
+    free: Vec<u64>,
+    /// never given back before the store goes
+    blocks: Vec<Run>,
+}
+
+impl Headers {
+    /// Reserves the first block, at the low end of the arena.
+    pub(crate) fn new(arena: &Arc<Arena>) -> Result<Self> {
+        let headers = Headers { held: Arc::new(Held::default()), state: Mutex::new(HeaderState::default()) };
+        let first = Run::lend(arena, &headers.held, 1)?;
+        headers.add(&mut headers.state.lock(), arena, first);
+        Ok(headers)
+    }
+
+    /// Pages held, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.held.bytes()
+    }
+
+    /// The offset of an unused header; its generation is even.
+    pub(crate) fn take(&self, core: &Core) -> Result<u64> {
+        loop {
+            if let Some(offset) = self.state.lock().free.pop() {
+                return Ok(offset);
+            }
+            // not under the lock, for making room takes others
+            let wished = (self.bytes() / PAGE).clamp(1, 64);
+            let block = core.lend(&self.held, wished, 1)?;
+            self.add(&mut self.state.lock(), &core.arena, block);
+        }
+    }
+
+    /// Takes a header back, its generation even again.
+    pub(crate) fn give(&self, offset: u64) {
+        self.state.lock().free.push(offset);
+    }
+
+    fn add(&self, state: &mut HeaderState, arena: &Arc<Arena>, block: Run) {
+        arena.span_mut(block.offset(), block.len()).zero(0, block.len() as usize);
+        state.free.extend((0..block.len() / HEADER).rev().map(|n| block.offset() + n * HEADER));
+        state.blocks.push(block);
+    }
+}
+
+/// The generation word of a header.
+pub(crate) fn generation_word(arena: &Arena, header: u64) -> &AtomicU64 {
+    arena.word(header + HEADER_GENERATION)
+}
+
+/// Makes the generation odd, for a new life, and tells it.
+pub(crate) fn begin_life(arena: &Arena, header: u64) -> u64 {
+    generation_word(arena, header).fetch_add(1, Ordering::AcqRel) + 1
+}
+
+/// Ends the life `generation`; false when it was over.
+pub(crate) fn end_life(arena: &Arena, header: u64, generation: u64) -> bool {
+    generation_word(arena, header)
+        .compare_exchange(generation, generation + 1, Ordering::AcqRel, Ordering::Relaxed)
+        .is_ok()
+}

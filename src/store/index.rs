@@ -1,0 +1,154 @@
+//! A region's index: from a slot to its entry, by arithmetic and one look at the directory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::arena::Arena;
+use super::core::Core;
+use super::layout::{
+    ENTRY, Entry, HEADER_INLINE, HEADER_OVERFLOW, INLINE_PAGES, PAGE, SLOTS,
+};
+use super::run::{Held, Run};
+use crate::error::Result;
+
+/// Directory entries of one page.
+const PER_PAGE: u64 = PAGE / 4;
+/// Most pages of index leased at once.
+const MAX_BLOCK: u64 = 64;
+
+/// The words of an entry.
+#[derive(Clone, Copy)]
+pub(crate) struct EntryWords<'a> {
+    pub(crate) word0: &'a AtomicU64,
+    pub(crate) word1: &'a AtomicU64,
+}
+
+impl<'a> EntryWords<'a> {
+    pub(crate) fn at(arena: &'a Arena, offset: u64) -> Self {
+        EntryWords { word0: arena.word(offset), word1: arena.word(offset + 8) }
+    }
+
+    /// Both words and what they say; `None` for bytes that are no entry.
+    pub(crate) fn load(&self) -> (u64, Option<Entry>) {
+        let word0 = self.word0.load(Ordering::Acquire);
+        (word0, Entry::decode(word0, self.word1.load(Ordering::Relaxed)))
+    }
+
+    /// Publishes an entry where there was none.
+    pub(crate) fn publish(&self, entry: &Entry) {
+        self.word1.store(entry.word1(), Ordering::Relaxed);
+        self.word0.store(entry.word0(), Ordering::Release);
+    }
+
+    /// Publishes a change of state; the rest of the entry stays.
+    pub(crate) fn change(&self, entry: &Entry) {
+        self.word0.store(entry.word0(), Ordering::Release);
+    }
+}
+
+/// Finds the entry of a slot through the directory in the arena. Any bytes may be found in a region that is gone: all is
+/// checked against the arena's bounds, and the caller validates.
+pub(crate) fn find(arena: &Arena, header: u64, slot: u64) -> Option<EntryWords<'_>> {
+    let number = slot / SLOTS;
+    let page = if number < INLINE_PAGES {
+        half(arena.word(header + HEADER_INLINE + number / 2 * 8), number)
+    } else {
+        let overflow = arena.word(header + HEADER_OVERFLOW).load(Ordering::Acquire);
+        let (first, pages) = (overflow >> 32, overflow & u64::from(u32::MAX));
+        let number = number - INLINE_PAGES;
+        if number >= pages * PER_PAGE || !arena.contains(first * PAGE, pages * PAGE) {
+            return None;
+        }
+        half(arena.word(first * PAGE + number / 2 * 8), number)
+    };
+    if page == 0 || !arena.contains(page * PAGE, PAGE) {
+        return None;
+    }
+    Some(EntryWords::at(arena, page * PAGE + slot % SLOTS * ENTRY))
+}
+
+/// One of the two page numbers in a directory word.
+fn half(word: &AtomicU64, number: u64) -> u64 {
+    word.load(Ordering::Acquire) >> (number % 2 * 32) & u64::from(u32::MAX)
+}
+
+/// Sets one of the two. Only one thread at a time writes a directory.
+fn set_half(word: &AtomicU64, number: u64, page: u64) {
+    let shift = number % 2 * 32;
+    let kept = word.load(Ordering::Relaxed) & !(u64::from(u32::MAX) << shift);
+    word.store(kept | page << shift, Ordering::Release);
+}
+
+/// A block of slots just leased, with the run its entries lie in.
+pub(crate) struct Block {
+    pub(crate) run: Arc<Run>,
+    pub(crate) first: u64,
+    pub(crate) slots: u64,
+}
+
+/// The runs of the index and of its directory; written under the region's lock.
+#[derive(Default)]
+pub(crate) struct Index {
+    runs: Vec<Arc<Run>>,
+    /// outgrown directories: readers may still be in them
+    retired: Vec<Run>,
+    overflow: Option<Run>,
+    pages: u64,
+}
+
+impl Index {
+    /// Slots leased so far.
+    pub(crate) fn slots(&self) -> u64 {
+        self.pages * SLOTS
+    }
+
+    /// Leases the next block: the larger the region, the larger the block.
+    pub(crate) fn lease(&mut self, core: &Core, held: &Arc<Held>, header: u64) -> Result<Block> {
+        let run = core.lend(held, (self.pages / 4).clamp(1, MAX_BLOCK), 1)?;
+        let pages = run.pages();
+        self.grow_directory(core, held, header, self.pages + pages)?;
+        core.arena.span_mut(run.offset(), run.len()).zero(0, run.len() as usize);
+        for n in 0..pages {
+            let number = self.pages + n;
+            let word = match &self.overflow {
+                Some(overflow) if number >= INLINE_PAGES => {
+                    core.arena.word(overflow.offset() + (number - INLINE_PAGES) / 2 * 8)
+                }
+                _ => core.arena.word(header + HEADER_INLINE + number / 2 * 8),
+            };
+            set_half(word, number, run.page() + n);
+        }
+        let block = Block { run: Arc::new(run), first: self.slots(), slots: pages * SLOTS };
+        self.pages += pages;
+        self.runs.push(Arc::clone(&block.run));
+        Ok(block)
+    }
+
+    /// Takes all runs out: those nobody else holds, to be given back together; the others go with their holders.
+    pub(crate) fn into_runs(self) -> Vec<Run> {
+        let mut out = self.retired;
+        out.extend(self.overflow);
+        out.extend(self.runs.into_iter().filter_map(Arc::into_inner));
+        out
+    }
+
+    fn grow_directory(&mut self, core: &Core, held: &Arc<Held>, header: u64, pages: u64) -> Result<()> {
+        let needed = pages.saturating_sub(INLINE_PAGES).div_ceil(PER_PAGE);
+        let have = self.overflow.as_ref().map_or(0, Run::pages);
+        if needed <= have {
+            return Ok(());
+        }
+        let arena = &core.arena;
+        let new = core.lend(held, needed.max(have * 2), needed)?;
+        let span = arena.span_mut(new.offset(), new.len());
+        let mut from = 0;
+        if let Some(old) = &self.overflow {
+            span.part(0, old.len() as usize).copy_from(arena.span(old.offset(), old.len()));
+            from = old.len() as usize;
+        }
+        span.zero(from, span.len());
+        arena.word(header + HEADER_OVERFLOW).store(new.page() << 32 | new.pages(), Ordering::Release);
+        self.retired.extend(self.overflow.replace(new));
+        Ok(())
+    }
+}

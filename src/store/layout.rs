@@ -1,0 +1,167 @@
+//! The bytes of the arena: sizes, words and their fields. All words are little-endian and 8-byte aligned.
+//!
+//! ```text
+//! page 0          superblock: magic, version, page size, capacity
+//! runs of pages   region headers (never given back) · index pages · data chunks · size-class slabs · single objects
+//!
+//! region header, 128 bytes                      index entry, 16 bytes (256 to a page)
+//!   0  generation: odd while the region lives     0  word 0: offset/8 in the high 48 bits, kind and flags, state
+//!   8  base: the random base of its slots         8  word 1: data length in the high 32 bits, index in its task
+//!  16  batch id
+//!  24  overflow directory: page << 32 | pages   object, at its offset, 8-byte aligned
+//!  32  16 × u32: pages of the first 16 index      [ metadata length u32 · 0 u32 · metadata, padded ]  if flagged
+//!      pages, 0 for none                          data, padded
+//! ```
+//!
+//! Slot `s` of a region has its entry in index page `s / 256`; the directory gives that page's number: the first 16
+//! stand in the header, the rest in the overflow directory, a run of u32.
+
+/// Bytes of a page, the unit of runs.
+pub(crate) const PAGE: u64 = 4096;
+/// Bytes of a stride, the unit in which memory is asked of the system and given back.
+pub(crate) const STRIDE: u64 = 2 << 20;
+/// Pages of a window: a JVM maps the arena in windows of 1 GiB.
+pub(crate) const WINDOW_PAGES: u64 = (1 << 30) / PAGE;
+/// The largest object: what a Java array or buffer can address.
+pub(crate) const MAX_OBJECT: u64 = i32::MAX as u64;
+
+/// First word of the arena: "RAYBATCH" read as a little-endian word.
+pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"RAYBATCH");
+/// Layout version, second word.
+pub(crate) const LAYOUT_VERSION: u64 = 1;
+
+/// Bytes of a region header.
+pub(crate) const HEADER: u64 = 128;
+pub(crate) const HEADER_GENERATION: u64 = 0;
+pub(crate) const HEADER_BASE: u64 = 8;
+pub(crate) const HEADER_BATCH: u64 = 16;
+pub(crate) const HEADER_OVERFLOW: u64 = 24;
+pub(crate) const HEADER_INLINE: u64 = 32;
+/// Index pages named in the header itself.
+pub(crate) const INLINE_PAGES: u64 = 16;
+
+/// Bytes of an index entry.
+pub(crate) const ENTRY: u64 = 16;
+/// Slots of an index page.
+pub(crate) const SLOTS: u64 = PAGE / ENTRY;
+
+const _: () = assert!(HEADER_INLINE + INLINE_PAGES * 4 <= HEADER && PAGE.is_multiple_of(HEADER) && SLOTS == 256);
+
+/// State of an index entry, the lowest byte of its first word. A page is zeroed before it is lent, so 0 is `Empty`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum EntryState {
+    /// Reserved; nothing was made there yet.
+    Empty = 0,
+    /// Created, not sealed.
+    Created = 1,
+    /// Sealed and immutable.
+    Sealed = 2,
+    /// Its bytes were given up.
+    Freed = 3,
+    /// Deleted.
+    Deleted = 4,
+    /// Owned by another batch now; the side table has it.
+    Moved = 5,
+    /// Aborted before it was sealed.
+    Aborted = 6,
+}
+
+impl EntryState {
+    fn of(word: u64) -> Option<Self> {
+        Some(match word as u8 {
+            0 => EntryState::Empty,
+            1 => EntryState::Created,
+            2 => EntryState::Sealed,
+            3 => EntryState::Freed,
+            4 => EntryState::Deleted,
+            5 => EntryState::Moved,
+            6 => EntryState::Aborted,
+            _ => return None,
+        })
+    }
+}
+
+const HAS_METADATA: u64 = 1 << 15;
+const KIND_SHIFT: u32 = 8;
+const KIND_MASK: u64 = 0x7f;
+
+/// An index entry, decoded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Entry {
+    pub(crate) state: EntryState,
+    pub(crate) kind: u8,
+    pub(crate) has_metadata: bool,
+    /// Bytes from the start of the arena.
+    pub(crate) offset: u64,
+    /// Bytes of data.
+    pub(crate) len: u32,
+    /// The object's index within its task: makes each slot answer to one id only.
+    pub(crate) index: u32,
+}
+
+impl Entry {
+    /// The first word, which publishes the entry.
+    pub(crate) fn word0(&self) -> u64 {
+        debug_assert!(self.offset.is_multiple_of(8) && u64::from(self.kind) <= KIND_MASK);
+        (self.offset / 8) << 16
+            | if self.has_metadata { HAS_METADATA } else { 0 }
+            | u64::from(self.kind) << KIND_SHIFT
+            | self.state as u64
+    }
+
+    /// The second word.
+    pub(crate) fn word1(&self) -> u64 {
+        u64::from(self.len) << 32 | u64::from(self.index)
+    }
+
+    /// `None` for words that no store writes.
+    pub(crate) fn decode(word0: u64, word1: u64) -> Option<Self> {
+        Some(Entry {
+            state: EntryState::of(word0)?,
+            kind: ((word0 >> KIND_SHIFT) & KIND_MASK) as u8,
+            has_metadata: word0 & HAS_METADATA != 0,
+            offset: (word0 >> 16) * 8,
+            len: (word1 >> 32) as u32,
+            index: word1 as u32,
+        })
+    }
+
+    /// The same entry in another state.
+    pub(crate) fn with_state(self, state: EntryState) -> Self {
+        Entry { state, ..self }
+    }
+}
+
+/// Bytes an object takes in the arena: its metadata with their length before them, and its data, each padded to 8.
+pub(crate) fn footprint(data: u64, metadata: u64) -> u64 {
+    let metadata = if metadata == 0 { 0 } else { 8 + metadata.next_multiple_of(8) };
+    metadata + data.next_multiple_of(8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_reads_as_it_was_written() {
+        for state in [EntryState::Empty, EntryState::Created, EntryState::Sealed, EntryState::Moved] {
+            for (kind, has_metadata, offset, len, index) in
+                [(0, false, 0, 0, 0), (10, true, 8 * ((1 << 48) - 1), u32::MAX, u32::MAX), (3, false, 4096, 64, 7)]
+            {
+                let e = Entry { state, kind, has_metadata, offset, len, index };
+                assert_eq!(Entry::decode(e.word0(), e.word1()), Some(e));
+            }
+        }
+        assert_eq!(Entry::decode(7, 0), None, "no such state");
+        assert_eq!(Entry::decode(0, 0).map(|e| e.state), Some(EntryState::Empty), "a zeroed page is empty");
+    }
+
+    #[test]
+    fn footprints_are_padded() {
+        assert_eq!(footprint(64, 0), 64);
+        assert_eq!(footprint(1, 0), 8);
+        assert_eq!(footprint(0, 0), 0);
+        assert_eq!(footprint(5, 3), 8 + 8 + 8);
+    }
+}

@@ -1,0 +1,288 @@
+//! The object store: an arena of pages, a region for each batch, a side table for the rest.
+//!
+//! From the ground up: [`extents`] knows which pages are free, [`arena`] maps them and lends them, [`run`] gives them
+//! back; [`index`], [`chunks`] and [`lease`] make a [`region`] of them; [`heap`] and [`table`] hold what is in no region.
+//! [`pin`] and [`unsealed`] are the reader's and the writer's hold. [`notify`] tells those who wait.
+//!
+//! The store knows nothing of the life of a batch: it makes regions and drops them.
+
+mod arena;
+mod budget;
+mod chunks;
+mod clock;
+mod copy;
+mod core;
+mod extents;
+mod faults;
+pub(crate) mod handoff;
+mod heap;
+mod index;
+mod layout;
+mod lease;
+mod notify;
+mod pin;
+mod region;
+mod run;
+pub(crate) mod seqlock;
+mod sync;
+mod table;
+mod types;
+mod unsealed;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+pub use self::budget::Budget;
+pub use self::clock::now_ms;
+pub use self::copy::{Span, SpanMut};
+pub use self::core::TaskLog;
+pub use self::faults::{FaultPoint, Faults, NoFaults, NthFault};
+pub use self::notify::{Event, EventKind, Notifier, Subscription};
+pub use self::pin::{Hold, Pin};
+pub use self::region::Region;
+pub use self::table::{Table, TableUsage};
+pub use self::types::{
+    Dropped, Found, Kind, ObjectInfo, ObjectState, Removal, Sink, Slot, Source, Usage,
+};
+pub use self::unsealed::{RawSpan, Unsealed};
+
+use self::arena::Arena;
+use self::core::{Core, Headers};
+use self::layout::PAGE;
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::BatchId;
+
+/// What goes first when memory is short.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Eviction {
+    /// Only objects of normal mode are evicted; those of a batch go with the batch.
+    #[default]
+    Batch,
+    /// As the old store did: batches are ignored, whatever was used longest ago goes.
+    Lru,
+}
+
+/// How a store is opened.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// Its name, for errors and for the system's list of open files.
+    pub name: String,
+    /// Bytes of the arena.
+    pub capacity: u64,
+    /// The arena's file; memory without a name if `None`.
+    pub path: Option<PathBuf>,
+    /// Free bytes that stay with the store, ready for use.
+    pub warm_reserve: u64,
+    /// What goes first when memory is short.
+    pub eviction: Eviction,
+}
+
+/// Figures of a store, in bytes unless said.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct StoreStats {
+    /// The arena.
+    pub capacity: u64,
+    /// Pages lent.
+    pub used: u64,
+    /// Data and metadata of all objects.
+    pub live: u64,
+    /// Pages lent beyond what lives: index, padding, what leases have not used.
+    pub leased: u64,
+    /// Free, with memory under it.
+    pub warm: u64,
+    /// The largest run that could be lent.
+    pub largest_free: u64,
+    /// Objects there are.
+    pub objects: u64,
+    /// Objects evicted so far.
+    pub evicted_objects: u64,
+    /// Their data and metadata.
+    pub evicted_bytes: u64,
+    /// What the system has allocated.
+    pub backed: u64,
+    /// Pages of dropped regions that somebody holds still.
+    pub draining: u64,
+}
+
+/// An object store. All calls are safe from any thread.
+pub struct Store {
+    config: StoreConfig,
+    core: Arc<Core>,
+    /// where its header lies → a region that lives, or that somebody holds memory of
+    regions: Mutex<HashMap<u64, Arc<Region>>>,
+    /// dropped regions that somebody held memory of when last looked at
+    draining: Mutex<Vec<Arc<Region>>>,
+}
+
+impl Store {
+    /// Opens a store.
+    ///
+    /// # Errors
+    /// `StoreOpen`, naming what the system refused.
+    pub fn open(config: &StoreConfig, log: Arc<dyn TaskLog>) -> Result<Arc<Store>> {
+        Store::open_with(config, log, Arc::new(NoFaults))
+    }
+
+    /// Opens a store whose system can be made to fail.
+    ///
+    /// # Errors
+    /// As for `open`.
+    pub fn open_with(config: &StoreConfig, log: Arc<dyn TaskLog>, faults: Arc<dyn Faults>) -> Result<Arc<Store>> {
+        const LEAST: u64 = 8 * PAGE;
+        if config.capacity < LEAST {
+            return Err(Error::new(
+                ErrorCode::StoreOpen,
+                format!("store '{}': {} bytes are too few; a store has at least {LEAST}", config.name, config.capacity),
+            ));
+        }
+        let arena = Arena::open(config.capacity, config.path.as_deref(), &config.name, faults)?;
+        let notifier = Arc::new(Notifier::default());
+        let table = Table::new(&arena, &notifier);
+        let headers = Headers::new(&arena).map_err(|e| {
+            Error::new(ErrorCode::StoreOpen, format!("store '{}': no memory to begin with: {e}", config.name))
+        })?;
+        Ok(Arc::new(Store {
+            config: config.clone(),
+            core: Arc::new(Core { arena, notifier, table, log, headers }),
+            regions: Mutex::new(HashMap::new()),
+            draining: Mutex::new(Vec::new()),
+        }))
+    }
+
+    /// How it was opened.
+    #[must_use]
+    pub fn config(&self) -> &StoreConfig {
+        &self.config
+    }
+
+    /// Who waits and who listens.
+    #[must_use]
+    pub fn notifier(&self) -> &Notifier {
+        &self.core.notifier
+    }
+
+    /// Objects that are in no region.
+    #[must_use]
+    pub fn table(&self) -> &Table {
+        &self.core.table
+    }
+
+    /// Makes a region with a random base for its slots.
+    ///
+    /// # Errors
+    /// `StoreFull`; `Io` when the system has no random numbers.
+    pub fn create_region(&self, batch: BatchId, budget: Option<Arc<Budget>>) -> Result<Arc<Region>> {
+        let region = Region::new(&self.core, batch, random_base()?, budget)?;
+        self.regions.lock().insert(region.header, Arc::clone(&region));
+        Ok(region)
+    }
+
+    /// Releases a region: work in the number of its runs, not of its objects. Zeros when it was dropped before.
+    pub fn drop_region(&self, region: &Arc<Region>) -> Dropped {
+        {
+            // out of the registry before its header can serve another region
+            let mut regions = self.regions.lock();
+            if regions.get(&region.header).is_some_and(|r| Arc::ptr_eq(r, region)) {
+                regions.remove(&region.header);
+            }
+        }
+        let dropped = region.drop_all();
+        if !region.is_drained() {
+            let mut draining = self.draining.lock();
+            draining.retain(|r| !r.is_drained());
+            draining.push(Arc::clone(region));
+        }
+        dropped
+    }
+
+    /// Figures; exact when nothing is going on.
+    #[must_use]
+    pub fn stats(&self) -> StoreStats {
+        let arena = &self.core.arena;
+        let table = self.core.table.usage();
+        let regions: Vec<_> = self.regions.lock().values().cloned().collect();
+        let (mut live, mut objects) = (table.bytes, table.objects);
+        for region in regions {
+            let usage = region.usage();
+            live += usage.bytes;
+            objects += usage.objects;
+        }
+        let (used, backed) = (arena.used(), arena.backed());
+        StoreStats {
+            capacity: arena.len(),
+            used,
+            live,
+            leased: used.saturating_sub(live),
+            warm: backed.saturating_sub(used),
+            largest_free: arena.largest_free(),
+            objects,
+            evicted_objects: table.evicted_objects,
+            evicted_bytes: table.evicted_bytes,
+            backed,
+            draining: self.draining_bytes(),
+        }
+    }
+
+    fn draining_bytes(&self) -> u64 {
+        let mut draining = self.draining.lock();
+        draining.retain(|r| !r.is_drained());
+        draining.iter().map(|r| r.held.bytes()).sum()
+    }
+
+    /// Checks that every page lent is accounted for. Meaningful when nothing is going on.
+    ///
+    /// # Errors
+    /// `Internal`, with the sums.
+    pub fn audit(&self) -> Result<()> {
+        let regions: u64 = self.regions.lock().values().map(|r| r.held.bytes()).sum();
+        let table = self.core.table.usage().held;
+        let (headers, draining) = (self.core.headers.bytes(), self.draining_bytes());
+        let used = self.core.arena.used();
+        if PAGE + headers + regions + table + draining == used {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorCode::Internal,
+            format!(
+                "the store's sums do not add up: {used} bytes lent, but {PAGE} of superblock + {headers} of headers + \
+                 {regions} of regions + {table} of the side table + {draining} draining"
+            ),
+        ))
+    }
+
+    /// True when more free memory is warm than the reserve, by a stride at least.
+    #[must_use]
+    pub fn wants_trim(&self) -> bool {
+        let arena = &self.core.arena;
+        arena.backed().saturating_sub(arena.used()) >= self.config.warm_reserve.saturating_add(layout::STRIDE)
+    }
+
+    /// Gives free memory beyond the reserve back to the system. Returns how much. For the background.
+    pub fn trim(&self) -> u64 {
+        self.core.arena.trim(self.config.warm_reserve)
+    }
+
+    /// Maps zero pages over the arena and gives its memory back. Pins and holds that are left read zeros.
+    pub fn close(&self) {
+        let regions: Vec<_> = self.regions.lock().values().cloned().collect();
+        for region in regions {
+            self.drop_region(&region);
+        }
+        self.core.arena.close();
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Random and not zero, which stands for "whichever lives" elsewhere.
+fn random_base() -> Result<u64> {
+    let base = getrandom::u64().map_err(|e| Error::new(ErrorCode::Io, format!("no random numbers from the system: {e}")))?;
+    Ok(base.max(1))
+}

@@ -1,0 +1,312 @@
+//! Who waits for an object, and who listens to all of them.
+//!
+//! Nobody blocks here. A waiter leaves a token and is woken once through the waker; a subscriber has a queue. Events
+//! are *posted* wherever they arise, locks held or not, and *flushed* to the waker when no lock is held.
+//!
+//! A waiter that registers and then looks again misses nothing: it fences after registering, the sealer between sealing
+//! and looking for waiters ([`Notifier::post`] is called after the entry is stored).
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex, RwLock};
+
+use super::types::{ObjectInfo, ObjectState};
+use crate::id::{BatchId, ObjectId};
+
+/// What happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum EventKind {
+    /// An object was sealed.
+    Sealed = 1,
+    /// An object was deleted, or its bytes freed.
+    Deleted = 2,
+    /// An object was evicted.
+    Evicted = 3,
+    /// A batch was ended.
+    BatchEnded = 4,
+    /// A batch was collected, and all it owned with it: one event, however many objects.
+    BatchCollected = 5,
+    /// The store closed; the last event.
+    StoreClosed = 6,
+}
+
+/// One event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// The object; for a batch's event its batch, task and index 0.
+    pub id: ObjectId,
+    /// Bytes of data.
+    pub size: u64,
+    /// Bytes of metadata.
+    pub metadata: u64,
+}
+
+impl Event {
+    /// An object's event.
+    #[must_use]
+    pub fn object(kind: EventKind, id: ObjectId, size: u64, metadata: u64) -> Self {
+        Event { kind, id, size, metadata }
+    }
+
+    /// A batch's event.
+    #[must_use]
+    pub fn batch(kind: EventKind, batch: BatchId) -> Self {
+        Event { kind, id: ObjectId::new(batch, 0, 0), size: 0, metadata: 0 }
+    }
+}
+
+/// A subscriber's queue.
+pub struct Subscription {
+    token: u64,
+    queue: Mutex<Queue>,
+    arrived: Condvar,
+}
+
+struct Queue {
+    events: VecDeque<Event>,
+    /// Objects reported as existing, until their next event: their own sealing, if it is posted late, is left out.
+    known: Option<std::collections::HashSet<ObjectId>>,
+    open: bool,
+}
+
+impl Subscription {
+    /// Takes up to `max` events that wait; `None` when the subscription is over and all were taken.
+    pub fn poll(&self, max: usize) -> Option<Vec<Event>> {
+        let mut queue = self.queue.lock();
+        if queue.events.is_empty() && !queue.open {
+            return None;
+        }
+        let n = queue.events.len().min(max);
+        Some(queue.events.drain(..n).collect())
+    }
+
+    /// Waits for one event; `None` after `timeout`, or when it is over.
+    pub fn next(&self, timeout: Duration) -> Option<Event> {
+        let deadline = Instant::now() + timeout;
+        let mut queue = self.queue.lock();
+        loop {
+            if let Some(event) = queue.events.pop_front() {
+                return Some(event);
+            }
+            if !queue.open || self.arrived.wait_until(&mut queue, deadline).timed_out() {
+                return queue.events.pop_front();
+            }
+        }
+    }
+
+    /// Ends it; what waits can still be taken.
+    pub fn close(&self) {
+        self.queue.lock().open = false;
+        self.arrived.notify_all();
+    }
+
+    /// True if it became non-empty.
+    fn push(&self, event: Event) -> bool {
+        let mut queue = self.queue.lock();
+        if !queue.open {
+            return false;
+        }
+        let told = queue.known.as_mut().is_some_and(|known| known.remove(&event.id));
+        if told && event.kind == EventKind::Sealed {
+            return false;
+        }
+        queue.events.push_back(event);
+        let first = queue.events.len() == 1;
+        drop(queue);
+        self.arrived.notify_one();
+        first
+    }
+}
+
+type Waker = Box<dyn Fn(u64) + Send + Sync>;
+
+/// See the module.
+#[derive(Default)]
+pub struct Notifier {
+    waker: OnceLock<Waker>,
+    waiters: Mutex<Waiters>,
+    /// Tokens waiting plus subscriptions: 0 lets every post return at once.
+    interested: AtomicUsize,
+    subscriptions: RwLock<Vec<Arc<Subscription>>>,
+    due: Mutex<Vec<u64>>,
+    any_due: AtomicBool,
+}
+
+#[derive(Default)]
+struct Waiters {
+    /// object → tokens that wait for it
+    by_object: HashMap<ObjectId, Vec<u64>>,
+    /// token → objects it waits for
+    by_token: HashMap<u64, Vec<ObjectId>>,
+}
+
+impl Waiters {
+    fn remove(&mut self, token: u64) -> bool {
+        let Some(ids) = self.by_token.remove(&token) else { return false };
+        for id in ids {
+            if let Some(tokens) = self.by_object.get_mut(&id) {
+                tokens.retain(|&t| t != token);
+                if tokens.is_empty() {
+                    self.by_object.remove(&id);
+                }
+            }
+        }
+        true
+    }
+}
+
+impl Notifier {
+    /// Sets what wakes a token, once; called with no lock held, from any thread. Later calls change nothing.
+    pub fn set_waker(&self, waker: Waker) {
+        let _ = self.waker.set(waker);
+    }
+
+    /// Has `token` woken, once, when one of the objects is sealed or can never be. Look for the objects after this.
+    pub fn watch(&self, ids: &[ObjectId], token: u64) {
+        let mut waiters = self.waiters.lock();
+        if waiters.remove(token) {
+            self.interested.fetch_sub(1, Ordering::SeqCst);
+        }
+        for id in ids {
+            waiters.by_object.entry(*id).or_default().push(token);
+        }
+        waiters.by_token.insert(token, ids.to_vec());
+        self.interested.fetch_add(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Forgets a token.
+    pub fn unwatch(&self, token: u64) {
+        if self.waiters.lock().remove(token) {
+            self.interested.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Starts a subscription. `existing` is called once events are being queued: its objects come first, and none is
+    /// missed or reported twice.
+    pub fn subscribe(&self, token: u64, existing: impl FnOnce() -> Vec<ObjectInfo>) -> Arc<Subscription> {
+        let queue = Queue { events: VecDeque::new(), known: None, open: true };
+        let subscription = Arc::new(Subscription { token, queue: Mutex::new(queue), arrived: Condvar::new() });
+        self.subscriptions.write().push(Arc::clone(&subscription));
+        self.interested.fetch_add(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        let existing = existing();
+        {
+            let mut queue = subscription.queue.lock();
+            let sealed: Vec<_> = existing.iter().filter(|o| o.state == ObjectState::Sealed).collect();
+            let known: std::collections::HashSet<_> = sealed.iter().map(|o| o.id).collect();
+            // what was sealed and at once deleted while listing is told in full, in its order
+            queue.events.retain(|e| e.kind != EventKind::Sealed || !known.contains(&e.id));
+            for object in sealed.iter().rev() {
+                queue.events.push_front(Event::object(EventKind::Sealed, object.id, object.size, object.metadata));
+            }
+            queue.known = Some(known);
+            if !queue.events.is_empty() {
+                drop(queue);
+                self.wake_later(token);
+            }
+        }
+        self.flush();
+        subscription
+    }
+
+    /// Ends a subscription.
+    pub fn unsubscribe(&self, subscription: &Arc<Subscription>) {
+        let mut all = self.subscriptions.write();
+        let before = all.len();
+        all.retain(|s| !Arc::ptr_eq(s, subscription));
+        self.interested.fetch_sub(before - all.len(), Ordering::SeqCst);
+        drop(all);
+        subscription.close();
+        self.wake_later(subscription.token);
+        self.flush();
+    }
+
+    /// True when somebody waits or listens. For a put this is enough: nobody can wait for an id that was never told.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.interested.load(Ordering::Relaxed) > 0
+    }
+
+    /// Queues an event; `flush` follows when no lock is held.
+    pub(crate) fn post(&self, event: Event) {
+        fence(Ordering::SeqCst);
+        if !self.is_awaited() {
+            return;
+        }
+        for subscription in self.subscriptions.read().iter() {
+            if subscription.push(event) {
+                self.wake_later(subscription.token);
+            }
+        }
+        let mut waiters = self.waiters.lock();
+        if let Some(tokens) = waiters.by_object.get(&event.id).cloned() {
+            for token in tokens {
+                if waiters.remove(token) {
+                    self.interested.fetch_sub(1, Ordering::SeqCst);
+                    self.wake_later(token);
+                }
+            }
+        }
+    }
+
+    /// Posts and flushes: for callers that hold no lock.
+    pub fn emit(&self, event: Event) {
+        self.post(event);
+        self.flush();
+    }
+
+    /// Wakes all who wait for an object of this batch.
+    pub fn wake_batch(&self, batch: BatchId) {
+        self.wake_where(|id| id.batch == batch);
+    }
+
+    /// Wakes all who wait.
+    pub fn wake_all(&self) {
+        self.wake_where(|_| true);
+    }
+
+    fn wake_where(&self, matches: impl Fn(&ObjectId) -> bool) {
+        fence(Ordering::SeqCst);
+        if !self.is_awaited() {
+            return;
+        }
+        let mut waiters = self.waiters.lock();
+        let tokens: Vec<u64> =
+            waiters.by_token.iter().filter(|(_, ids)| ids.iter().any(&matches)).map(|(&token, _)| token).collect();
+        for token in tokens {
+            waiters.remove(token);
+            self.interested.fetch_sub(1, Ordering::SeqCst);
+            self.wake_later(token);
+        }
+        drop(waiters);
+        self.flush();
+    }
+
+    fn wake_later(&self, token: u64) {
+        self.due.lock().push(token);
+        self.any_due.store(true, Ordering::Release);
+    }
+
+    /// Calls the waker for all that is due. Hold no lock.
+    pub(crate) fn flush(&self) {
+        if !self.any_due.load(Ordering::Acquire) {
+            return;
+        }
+        let due = {
+            let mut due = self.due.lock();
+            self.any_due.store(false, Ordering::Release);
+            std::mem::take(&mut *due)
+        };
+        if let Some(waker) = self.waker.get() {
+            for token in due {
+                waker(token);
+            }
+        }
+    }
+}

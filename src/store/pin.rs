@@ -1,0 +1,160 @@
+//! A reader's hold on a sealed object.
+
+use std::sync::Arc;
+
+use super::arena::Arena;
+use super::chunks::Chunk;
+use super::copy::{Span, SpanMut};
+use super::region::Region;
+use super::table::TableHold;
+use super::types::Kind;
+use crate::id::ObjectId;
+
+/// Where an object's bytes lie.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    /// start of its memory: of the metadata with their length, if there are any, else of the data
+    pub(crate) offset: u64,
+    /// bytes of data
+    pub(crate) len: u64,
+    /// bytes of metadata
+    pub(crate) metadata: u64,
+}
+
+impl Place {
+    fn metadata_offset(&self) -> u64 {
+        self.offset + 8
+    }
+
+    fn data_offset(&self) -> u64 {
+        if self.metadata == 0 { self.offset } else { self.offset + 8 + self.metadata.next_multiple_of(8) }
+    }
+
+    pub(crate) fn data<'a>(&self, arena: &'a Arena) -> Span<'a> {
+        arena.span(self.data_offset(), self.len)
+    }
+
+    pub(crate) fn metadata<'a>(&self, arena: &'a Arena) -> Span<'a> {
+        if self.metadata == 0 { arena.span(0, 0) } else { arena.span(self.metadata_offset(), self.metadata) }
+    }
+
+    /// For the object's one writer.
+    pub(crate) fn data_mut<'a>(&self, arena: &'a Arena) -> SpanMut<'a> {
+        arena.span_mut(self.data_offset(), self.len)
+    }
+
+    /// For the object's one writer.
+    pub(crate) fn write_metadata(&self, arena: &Arena, metadata: &[u8]) {
+        if self.metadata > 0 {
+            let length = arena.span_mut(self.offset, 8);
+            length.write(0, &self.metadata.to_le_bytes());
+            arena.span_mut(self.metadata_offset(), self.metadata).write(0, metadata);
+        }
+    }
+}
+
+/// What keeps the object's memory.
+enum Keeper {
+    Region { region: Arc<Region>, slot: u64, chunk: Option<Chunk> },
+    Table { hold: TableHold, chunk: Option<Chunk> },
+}
+
+/// A sealed object that stays where it is until this is dropped, whatever becomes of its batch. Reading is safe from
+/// any thread. When the store closes, the bytes read as zero.
+pub struct Pin {
+    id: ObjectId,
+    kind: Kind,
+    place: Place,
+    arena: Arc<Arena>,
+    keeper: Keeper,
+}
+
+impl Pin {
+    pub(super) fn in_region(
+        id: ObjectId,
+        kind: Kind,
+        place: Place,
+        arena: &Arc<Arena>,
+        region: Arc<Region>,
+        slot: u64,
+        chunk: Option<Chunk>,
+    ) -> Self {
+        Pin { id, kind, place, arena: Arc::clone(arena), keeper: Keeper::Region { region, slot, chunk } }
+    }
+
+    pub(super) fn in_table(
+        id: ObjectId,
+        kind: Kind,
+        place: Place,
+        arena: &Arc<Arena>,
+        hold: TableHold,
+        chunk: Option<Chunk>,
+    ) -> Self {
+        Pin { id, kind, place, arena: Arc::clone(arena), keeper: Keeper::Table { hold, chunk } }
+    }
+
+    /// The object.
+    #[must_use]
+    pub fn id(&self) -> ObjectId {
+        self.id
+    }
+
+    /// What its bytes are.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Its data.
+    #[must_use]
+    pub fn data(&self) -> Span<'_> {
+        self.place.data(&self.arena)
+    }
+
+    /// Its metadata.
+    #[must_use]
+    pub fn metadata(&self) -> Span<'_> {
+        self.place.metadata(&self.arena)
+    }
+
+    /// A hold on the memory alone, which may outlive this pin, its client and the store.
+    #[must_use]
+    pub fn hold(&self) -> Hold {
+        let keeps = match &self.keeper {
+            Keeper::Region { chunk, .. } | Keeper::Table { chunk: chunk @ Some(_), .. } => Keeps::Chunk(chunk.clone()),
+            Keeper::Table { hold, chunk: None } => Keeps::Cell(hold.clone()),
+        };
+        Hold { arena: Arc::clone(&self.arena), keeps }
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        if let Keeper::Region { region, slot, chunk } = &mut self.keeper {
+            region.release(*slot, chunk.take());
+        }
+    }
+}
+
+#[expect(dead_code, reason = "held for its drop")]
+enum Keeps {
+    Chunk(Option<Chunk>),
+    Cell(TableHold),
+}
+
+/// Keeps an object's memory and its mapping, nothing else: it is not reused before this is dropped.
+#[expect(dead_code, reason = "held for its drop")]
+pub struct Hold {
+    arena: Arc<Arena>,
+    keeps: Keeps,
+}
+
+impl Hold {
+    pub(super) fn of_chunk(arena: &Arc<Arena>, chunk: Option<Chunk>) -> Self {
+        Hold { arena: Arc::clone(arena), keeps: Keeps::Chunk(chunk) }
+    }
+
+    pub(super) fn of_cell(arena: &Arc<Arena>, hold: TableHold) -> Self {
+        Hold { arena: Arc::clone(arena), keeps: Keeps::Cell(hold) }
+    }
+}

@@ -1,0 +1,103 @@
+//! Runs of pages that give themselves back, and the count of who holds how many.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::arena::Arena;
+use super::layout::PAGE;
+use crate::error::Result;
+
+/// Pages held for one purpose: by a region, by the side table, by the directory of regions.
+#[derive(Default)]
+pub(crate) struct Held {
+    pages: AtomicU64,
+}
+
+impl Held {
+    /// Bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.pages.load(Ordering::Acquire) * PAGE
+    }
+}
+
+/// A run of pages: given back when dropped.
+pub(crate) struct Run {
+    arena: Arc<Arena>,
+    page: u64,
+    /// 0 once it was given back
+    pages: u64,
+    /// A handed-over run changes its holder while others pin it.
+    held: Mutex<Arc<Held>>,
+}
+
+impl Run {
+    /// Borrows pages from the arena.
+    pub(crate) fn lend(arena: &Arc<Arena>, held: &Arc<Held>, pages: u64) -> Result<Run> {
+        let page = arena.lend(pages)?;
+        held.pages.fetch_add(pages, Ordering::AcqRel);
+        Ok(Run { arena: Arc::clone(arena), page, pages, held: Mutex::new(Arc::clone(held)) })
+    }
+
+    /// Where it begins, in bytes.
+    pub(crate) fn offset(&self) -> u64 {
+        self.page * PAGE
+    }
+
+    /// First page.
+    pub(crate) fn page(&self) -> u64 {
+        self.page
+    }
+
+    /// Number of pages.
+    pub(crate) fn pages(&self) -> u64 {
+        self.pages
+    }
+
+    /// Bytes.
+    pub(crate) fn len(&self) -> u64 {
+        self.pages * PAGE
+    }
+
+    /// Counts the run to another holder from now on.
+    pub(crate) fn hand_over(&self, to: &Arc<Held>) {
+        let mut held = self.held.lock();
+        held.pages.fetch_sub(self.pages, Ordering::AcqRel);
+        to.pages.fetch_add(self.pages, Ordering::AcqRel);
+        *held = Arc::clone(to);
+    }
+
+    /// Gives many runs of one arena back in one step.
+    pub(crate) fn give_back_all(mut runs: Vec<Run>) {
+        let Some(first) = runs.first() else { return };
+        let arena = Arc::clone(&first.arena);
+        let mut loans: Vec<(u64, u64)> = runs
+            .iter_mut()
+            .map(|run| {
+                let pages = std::mem::take(&mut run.pages);
+                run.held.get_mut().pages.fetch_sub(pages, Ordering::AcqRel);
+                (run.page, pages)
+            })
+            .collect();
+        // neighbours join before they reach the free list
+        loans.sort_unstable();
+        loans.dedup_by(|next, first| {
+            let joins = first.0 + first.1 == next.0;
+            if joins {
+                first.1 += next.1;
+            }
+            joins
+        });
+        arena.give_back(&loans);
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if self.pages > 0 {
+            self.arena.give_back(&[(self.page, self.pages)]);
+            self.held.get_mut().pages.fetch_sub(self.pages, Ordering::AcqRel);
+        }
+    }
+}
