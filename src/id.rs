@@ -144,16 +144,15 @@ impl FromStr for ObjectId {
 
     fn from_str(text: &str) -> Result<Self> {
         let bad = || {
-            Error::new(ErrorCode::InvalidArgument, format!("an object id is {} hex digits, not {text:?}", Self::LEN * 2))
+            Error::new(
+                ErrorCode::InvalidArgument,
+                format!("an object id is {} hex digits, not {text:?}", Self::LEN * 2),
+            )
         };
         if text.len() != Self::LEN * 2 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(bad());
         }
         let part = |from: usize, to: usize| u64::from_str_radix(&text[from..to], 16).map_err(|_| bad());
-        Ok(ObjectId {
-            batch: BatchId(part(0, 16)? as i64),
-            task: part(16, 32)?,
-            index: part(32, 40)? as u32,
-        })
+        Ok(ObjectId { batch: BatchId(part(0, 16)? as i64), task: part(16, 32)?, index: part(32, 40)? as u32 })
     }
 }

@@ -146,15 +146,13 @@ impl Arena {
     /// Lends pages, their memory allocated for real. `StoreFull` names what was needed and what there is.
     pub(crate) fn lend(&self, pages: u64) -> Result<u64> {
         self.faults.check(FaultPoint::Run).map_err(|e| self.full(pages, Some(&e)))?;
-        let taken = self.extents.lock().take(pages);
-        let page = match taken {
-            Some(page) => page,
-            None => {
-                // Pages on their way back to the system are not free for a moment: wait for that, and look again.
-                let _quiet = self.remap.lock();
-                self.extents.lock().take(pages).ok_or_else(|| self.full(pages, None))?
-            }
-        };
+        let mut taken = self.extents.lock().take(pages);
+        if taken.is_none() {
+            // Pages on their way back to the system are not free for a moment: wait for that, and look again.
+            let _quiet = self.remap.lock();
+            taken = self.extents.lock().take(pages);
+        }
+        let page = taken.ok_or_else(|| self.full(pages, None))?;
         self.back(page, pages).inspect_err(|_| self.extents.lock().give(page, pages))?;
         super::seqlock::before_reuse();
         Ok(page)
@@ -213,7 +211,9 @@ impl Arena {
             let needed = unbacked(last + 1);
             stride = match self.commit(stride, ahead) {
                 Ok(()) => ahead,
-                Err(_) if ahead > needed => self.commit(stride, needed).map(|()| needed).map_err(|e| self.full(pages, Some(&e)))?,
+                Err(_) if ahead > needed => {
+                    self.commit(stride, needed).map(|()| needed).map_err(|e| self.full(pages, Some(&e)))?
+                }
                 Err(e) => return Err(self.full(pages, Some(&e))),
             };
         }
@@ -260,7 +260,11 @@ impl Arena {
             let to = stride;
             let pages = STRIDE / PAGE;
             // a group of neighbours costs one remapping
-            while excess > 0 && stride > 0 && self.is_backed(stride - 1) && self.extents.lock().take_at((stride - 1) * pages, pages) {
+            while excess > 0
+                && stride > 0
+                && self.is_backed(stride - 1)
+                && self.extents.lock().take_at((stride - 1) * pages, pages)
+            {
                 stride -= 1;
                 excess -= 1;
             }

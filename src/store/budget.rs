@@ -80,7 +80,8 @@ impl Budget {
     }
 
     fn reserve_here(&self, bytes: u64, objects: u64) -> Result<()> {
-        take(&self.bytes, bytes, self.max_bytes).map_err(|used| self.over("bytes", "maxBytes", self.max_bytes, used, bytes))?;
+        take(&self.bytes, bytes, self.max_bytes)
+            .map_err(|used| self.over("bytes", "maxBytes", self.max_bytes, used, bytes))?;
         take(&self.objects, objects, self.max_objects).map_err(|used| {
             self.bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.over("objects", "maxObjects", self.max_objects, used, objects)
@@ -165,7 +166,10 @@ mod tests {
         let e = inner.reserve(60, 1).expect_err("over the outer one's bytes");
         assert_eq!((e.code(), e.batch_id()), (ErrorCode::BatchLimit, Some(BatchId(1))));
         assert_eq!(e.figures(), [100, 60, 60]);
-        assert!(e.message().contains("maxBytes = 100") && e.message().contains("\n    batch 2: 60 bytes, 1 of 2 objects"), "{e}");
+        assert!(
+            e.message().contains("maxBytes = 100") && e.message().contains("\n    batch 2: 60 bytes, 1 of 2 objects"),
+            "{e}"
+        );
         assert_eq!((inner.used(), outer.used()), ((60, 1), (60, 1)), "nothing was taken");
         assert!(inner.reserve(40, 1).is_ok());
         let e = inner.reserve(0, 1).expect_err("over its own objects");

@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::arena::Arena;
 use super::core::Core;
-use super::layout::{
-    ENTRY, Entry, HEADER_INLINE, HEADER_OVERFLOW, INLINE_PAGES, PAGE, SLOTS,
-};
+use super::layout::{ENTRY, Entry, HEADER_INLINE, HEADER_OVERFLOW, INLINE_PAGES, PAGE, SLOTS};
 use super::run::{Held, Run};
 use crate::error::Result;
 

@@ -5,13 +5,16 @@
 //! runs of pages   region headers (never given back) · index pages · data chunks · size-class slabs · single objects
 //!
 //! region header, 128 bytes                      index entry, 16 bytes (256 to a page)
-//!   0  generation: odd while the region lives     0  word 0: offset/8 in the high 48 bits, kind and flags, state
+//!   0  generation: odd while the region lives     0  word 0: offset in the high 48 bits, kind and flags, state
 //!   8  base: the random base of its slots         8  word 1: data length in the high 32 bits, index in its task
 //!  16  batch id
-//!  24  overflow directory: page << 32 | pages   object, at its offset, 8-byte aligned
-//!  32  16 × u32: pages of the first 16 index      [ metadata length u32 · 0 u32 · metadata, padded ]  if flagged
-//!      pages, 0 for none                          data, padded
+//!  24  overflow directory: page << 32 | pages   object, at its offset
+//!  32  16 × u32: pages of the first 16 index      [ metadata length u64 · metadata, padded to 8 ]  if flagged
+//!      pages, 0 for none                          data
 //! ```
+//!
+//! Objects begin at a multiple of 8, but a small one that was put whole is only aligned as its length is, so that a
+//! million objects of 3 bytes take 3 bytes each. Only its lessee writes to a chunk then, one object after the other.
 //!
 //! Slot `s` of a region has its entry in index page `s / 256`; the directory gives that page's number: the first 16
 //! stand in the header, the rest in the overflow directory, a run of u32.
@@ -103,8 +106,8 @@ pub(crate) struct Entry {
 impl Entry {
     /// The first word, which publishes the entry.
     pub(crate) fn word0(&self) -> u64 {
-        debug_assert!(self.offset.is_multiple_of(8) && u64::from(self.kind) <= KIND_MASK);
-        (self.offset / 8) << 16
+        debug_assert!(self.offset < 1 << 48 && u64::from(self.kind) <= KIND_MASK);
+        self.offset << 16
             | if self.has_metadata { HAS_METADATA } else { 0 }
             | u64::from(self.kind) << KIND_SHIFT
             | self.state as u64
@@ -121,7 +124,7 @@ impl Entry {
             state: EntryState::of(word0)?,
             kind: ((word0 >> KIND_SHIFT) & KIND_MASK) as u8,
             has_metadata: word0 & HAS_METADATA != 0,
-            offset: (word0 >> 16) * 8,
+            offset: word0 >> 16,
             len: (word1 >> 32) as u32,
             index: word1 as u32,
         })
@@ -139,6 +142,11 @@ pub(crate) fn footprint(data: u64, metadata: u64) -> u64 {
     metadata + data.next_multiple_of(8)
 }
 
+/// How the data of an object that is put whole is aligned.
+pub(crate) fn alignment(data: u64) -> u64 {
+    if data >= 64 { 8 } else { 1 << data.trailing_zeros().min(3) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,7 +155,7 @@ mod tests {
     fn an_entry_reads_as_it_was_written() {
         for state in [EntryState::Empty, EntryState::Created, EntryState::Sealed, EntryState::Moved] {
             for (kind, has_metadata, offset, len, index) in
-                [(0, false, 0, 0, 0), (10, true, 8 * ((1 << 48) - 1), u32::MAX, u32::MAX), (3, false, 4096, 64, 7)]
+                [(0, false, 0, 0, 0), (10, true, (1 << 48) - 1, u32::MAX, u32::MAX), (3, false, 4096, 64, 7)]
             {
                 let e = Entry { state, kind, has_metadata, offset, len, index };
                 assert_eq!(Entry::decode(e.word0(), e.word1()), Some(e));
@@ -163,5 +171,11 @@ mod tests {
         assert_eq!(footprint(1, 0), 8);
         assert_eq!(footprint(0, 0), 0);
         assert_eq!(footprint(5, 3), 8 + 8 + 8);
+    }
+
+    #[test]
+    fn small_objects_are_aligned_as_their_length_is() {
+        let all: Vec<_> = [0, 1, 2, 3, 4, 6, 8, 12, 40, 63, 65].map(alignment).into();
+        assert_eq!(all, [8, 1, 2, 1, 4, 2, 8, 4, 8, 1, 8]);
     }
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use super::chunks::Chunk;
 use super::handoff::{Handoff, Inside, Refused};
 use super::index::{Block, EntryWords};
-use super::layout::{ENTRY, Entry, EntryState, PAGE, footprint};
+use super::layout::{ENTRY, Entry, EntryState, PAGE, alignment, footprint};
 use super::notify::{Event, EventKind};
 use super::pin::Place;
 use super::region::{Region, collected};
@@ -25,7 +25,7 @@ use crate::id::ObjectId;
 /// Objects larger than this have a run of their own, and are copied outside of the lease.
 const LARGE: u64 = 64 << 10;
 /// Most pages of a chunk.
-const MAX_CHUNK: u64 = (4 << 20) / PAGE;
+const MAX_CHUNK: u64 = (1 << 20) / PAGE;
 
 /// See the module.
 #[derive(Default)]
@@ -174,7 +174,7 @@ impl Region {
         self.with_budget(len, || {
             let (stripe, mut inside) = self.stripes.enter().ok_or_else(|| self.gone())?;
             let lease = inside.value().ok_or_else(|| self.gone())?;
-            let at = self.reserve(lease, footprint(len, 0))?;
+            let at = self.reserve(lease, len, alignment(len))?;
             source.copy_to(&self.core.arena.span_mut(at.offset, len))?;
             let entry = Entry {
                 state: EntryState::Sealed,
@@ -184,7 +184,7 @@ impl Region {
                 len: len as u32,
                 index: at.slot.index,
             };
-            self.publish(stripe, lease, &at, &entry, len, footprint(len, 0));
+            self.publish(stripe, lease, &at, &entry, len, len);
             drop(inside.leave());
             if self.core.notifier.is_awaited() {
                 let id = ObjectId::from_slot(self.batch, self.base, at.slot.slot, at.slot.index);
@@ -206,7 +206,7 @@ impl Region {
             let (stripe, mut inside) = self.stripes.enter().ok_or_else(|| self.gone())?;
             let lease = inside.value().ok_or_else(|| self.gone())?;
             let large = bytes > LARGE;
-            let mut at = self.reserve(lease, if large { 0 } else { bytes })?;
+            let mut at = self.reserve(lease, if large { 0 } else { bytes }, 8)?;
             let mut chunk = if bytes == 0 { None } else { lease.chunk.clone() };
             if large {
                 let single = self.lend_single(bytes)?;
@@ -241,27 +241,29 @@ impl Region {
     }
 
     /// A slot, and so many bytes of the chunk, none if there are to be none.
-    fn reserve(&self, lease: &mut Lease, bytes: u64) -> Result<Reserved> {
+    fn reserve(&self, lease: &mut Lease, bytes: u64, align: u64) -> Result<Reserved> {
         if lease.block.as_ref().is_none_or(|b| lease.used == b.slots) {
             self.lease_slots(lease)?;
         }
-        if bytes > 0 && bytes > lease.end - lease.cursor {
+        let mut offset = lease.cursor.next_multiple_of(align);
+        if bytes > 0 && offset + bytes > lease.end {
             self.lease_chunk(lease, bytes)?;
+            offset = lease.cursor;
         }
         let Some(block) = &lease.block else { return Err(self.gone()) };
         Ok(Reserved {
             slot: Slot { slot: block.first + lease.used, index: lease.used as u32 },
             entry_at: block.run.offset() + lease.used * ENTRY,
-            offset: if bytes > 0 { lease.cursor } else { 0 },
+            offset: if bytes > 0 { offset } else { 0 },
         })
     }
 
     /// Uses what was reserved.
-    fn publish(&self, stripe: &Stripe, lease: &mut Lease, at: &Reserved, entry: &Entry, bytes: u64, footprint: u64) {
+    fn publish(&self, stripe: &Stripe, lease: &mut Lease, at: &Reserved, entry: &Entry, bytes: u64, used: u64) {
         EntryWords::at(&self.core.arena, at.entry_at).publish(entry);
         lease.used += 1;
-        if footprint > 0 {
-            lease.cursor += footprint;
+        if used > 0 {
+            lease.cursor = at.offset + used;
             lease.made += 1;
         }
         stripe.count(bytes);

@@ -44,9 +44,7 @@ pub use self::notify::{Event, EventKind, Notifier, Subscription};
 pub use self::pin::{Hold, Pin};
 pub use self::region::Region;
 pub use self::table::{Table, TableUsage};
-pub use self::types::{
-    Dropped, Found, Kind, ObjectInfo, ObjectState, Removal, Sink, Slot, Source, Usage,
-};
+pub use self::types::{Dropped, Found, Kind, ObjectInfo, ObjectState, Removal, Sink, Slot, Source, Usage};
 pub use self::unsealed::{RawSpan, Unsealed};
 
 use self::arena::Arena;
@@ -283,6 +281,7 @@ impl Drop for Store {
 
 /// Random and not zero, which stands for "whichever lives" elsewhere.
 fn random_base() -> Result<u64> {
-    let base = getrandom::u64().map_err(|e| Error::new(ErrorCode::Io, format!("no random numbers from the system: {e}")))?;
+    let base =
+        getrandom::u64().map_err(|e| Error::new(ErrorCode::Io, format!("no random numbers from the system: {e}")))?;
     Ok(base.max(1))
 }

@@ -43,6 +43,23 @@ impl Place {
         arena.span_mut(self.data_offset(), self.len)
     }
 
+    /// Copies the whole object to another place of the same lengths, for that one's writer.
+    pub(crate) fn copy_to(&self, arena: &Arena, other: &Place) {
+        if self.metadata > 0 {
+            other.write_metadata(arena, &self.metadata(arena).to_vec());
+        }
+        other.data_mut(arena).copy_from(self.data(arena));
+    }
+
+    /// True if all of it is inside of the arena, as that of every valid entry is.
+    pub(crate) fn is_inside(&self, arena: &Arena) -> bool {
+        let limit = arena.len();
+        self.offset <= limit
+            && self.len <= limit
+            && self.metadata <= limit
+            && arena.contains(self.data_offset(), self.len)
+    }
+
     /// For the object's one writer.
     pub(crate) fn write_metadata(&self, arena: &Arena, metadata: &[u8]) {
         if self.metadata > 0 {

@@ -208,12 +208,6 @@ impl Region {
         Place { offset: entry.offset, len: u64::from(entry.len), metadata }
     }
 
-    /// True if the place is inside of the arena, as that of every valid entry is.
-    fn inside(&self, place: &Place) -> bool {
-        let limit = self.core.arena.len();
-        place.len <= limit && place.metadata <= limit && self.core.arena.contains(place.offset, footprint(place.len, place.metadata))
-    }
-
     /// What the object's state is.
     #[must_use]
     pub fn state(&self, id: &ObjectId) -> Found<ObjectState> {
@@ -247,7 +241,7 @@ impl Region {
                 other => return Ok(other.map(|_| Kind::Bytes)),
             };
             let place = self.place(&seen.entry);
-            if !self.inside(&place) || (seen.entry.has_metadata && !self.still(&seen)) {
+            if !place.is_inside(&self.core.arena) || (seen.entry.has_metadata && !self.still(&seen)) {
                 continue;
             }
             let kind = Kind::try_from(seen.entry.kind)?;
@@ -309,7 +303,9 @@ impl Region {
     /// A writer's hold begins. False when the region was dropped meanwhile.
     pub(super) fn hold_for_writer(&self, slot: u64) -> bool {
         let mut body = self.body.lock();
-        body.holds.entry(slot).or_default().count += 1;
+        if !body.closed {
+            body.holds.entry(slot).or_default().count += 1;
+        }
         !body.closed
     }
 
@@ -336,6 +332,7 @@ impl Region {
                     }
                     Ok(())
                 }
+                Found::Dropped => Err(collected(id, self.batch)),
                 _ => Err(already_sealed(id)),
             };
             let last = self.release_locked(&mut body, slot);
@@ -577,4 +574,3 @@ impl Region {
 pub(super) fn collected(id: &ObjectId, batch: BatchId) -> Error {
     Error::new(ErrorCode::ObjectCollected, format!("object {id} went when batch {batch} was collected")).object(*id)
 }
-

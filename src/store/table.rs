@@ -443,7 +443,7 @@ impl Table {
                 let bytes = footprint(place.len, place.metadata);
                 let (memory, offset) = inner.reserve(&mut state, bytes)?;
                 if sealed {
-                    inner.arena.span_mut(offset, bytes).copy_from(inner.arena.span(place.offset, bytes));
+                    place.copy_to(&inner.arena, &Place { offset, ..place });
                 }
                 (memory, offset)
             }
@@ -478,8 +478,7 @@ impl Table {
             let n = state.find(id).ok_or_else(|| missing(id))?;
             let object = state.get(n).ok_or_else(|| missing(id))?;
             if end != Finish::Abort && !object.doomed && source.offset != object.offset {
-                let bytes = footprint(object.len, object.metadata);
-                inner.arena.span_mut(object.offset, bytes).copy_from(inner.arena.span(source.offset, bytes));
+                source.copy_to(&inner.arena, &object.place());
             }
             n
         };
@@ -503,7 +502,11 @@ impl Inner {
     fn create(&self, id: ObjectId, owner: BatchId, len: u64, metadata: u64, kind: Kind) -> Result<(u32, Place)> {
         let mut state = self.state.lock();
         if state.find(&id).is_some() {
-            return Err(Error::new(ErrorCode::ObjectExists, format!("object {id} exists; delete it first, or use another id")).object(id));
+            return Err(Error::new(
+                ErrorCode::ObjectExists,
+                format!("object {id} exists; delete it first, or use another id"),
+            )
+            .object(id));
         }
         let (memory, offset) = self.reserve(&mut state, footprint(len, metadata)).map_err(|e| e.object(id))?;
         let now = now_ms();
@@ -693,8 +696,11 @@ pub(crate) fn already_sealed(id: &ObjectId) -> Error {
 }
 
 pub(crate) fn in_use(id: &ObjectId) -> Error {
-    Error::new(ErrorCode::ObjectInUse, format!("object {id} has an open writer; seal or abort through it, or release it first"))
-        .object(*id)
+    Error::new(
+        ErrorCode::ObjectInUse,
+        format!("object {id} has an open writer; seal or abort through it, or release it first"),
+    )
+    .object(*id)
 }
 
 pub(crate) fn check_size(size: u64, metadata: u64) -> Result<()> {

@@ -50,8 +50,7 @@ impl TryFrom<u8> for Kind {
 
     fn try_from(n: u8) -> Result<Self> {
         use Kind::{Booleans, Buffer, Bytes, Chars, Doubles, Floats, Ints, Longs, Serialized, Shorts, Str};
-        const ALL: [Kind; 11] =
-            [Bytes, Serialized, Str, Buffer, Booleans, Chars, Shorts, Ints, Longs, Floats, Doubles];
+        const ALL: [Kind; 11] = [Bytes, Serialized, Str, Buffer, Booleans, Chars, Shorts, Ints, Longs, Floats, Doubles];
         ALL.get(usize::from(n))
             .copied()
             .ok_or_else(|| Error::new(ErrorCode::InvalidArgument, format!("there is no kind {n} of object")))

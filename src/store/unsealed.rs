@@ -183,7 +183,8 @@ impl Unsealed {
             Some(Finish::Seal) => Err(already_sealed(&self.id)),
             Some(end) => {
                 let how = if end == Finish::Abort { "aborted" } else { "released" };
-                Err(Error::new(ErrorCode::ObjectSealed, format!("the writer of object {} was {how}", self.id)).object(self.id))
+                Err(Error::new(ErrorCode::ObjectSealed, format!("the writer of object {} was {how}", self.id))
+                    .object(self.id))
             }
         }
     }
