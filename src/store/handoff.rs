@@ -98,6 +98,12 @@ impl<T> Inside<'_, T> {
     }
 }
 
+impl<T> std::fmt::Debug for Inside<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Inside")
+    }
+}
+
 impl<T> Drop for Inside<'_, T> {
     fn drop(&mut self) {
         if !self.left {
@@ -114,7 +120,7 @@ mod tests {
     #[test]
     fn one_at_a_time() {
         let h = Handoff::new(1);
-        let mut a = h.enter().ok().expect("free");
+        let mut a = h.enter().expect("free");
         assert_eq!(h.enter().err(), Some(Refused::Busy));
         *a.value().expect("open") += 1;
         assert_eq!(a.leave(), None);
@@ -132,7 +138,7 @@ mod tests {
     #[test]
     fn closing_a_busy_one_leaves_the_value_to_the_one_inside() {
         let h = Handoff::new("v");
-        let inside = h.enter().ok().expect("free");
+        let inside = h.enter().expect("free");
         assert_eq!(h.close(), None);
         assert_eq!(h.enter().err(), Some(Refused::Closed));
         assert_eq!(inside.leave(), Some("v"));
@@ -148,7 +154,7 @@ mod tests {
             panic!("inside");
         }));
         assert!(result.is_err());
-        drop(h.enter().ok().expect("let in again").leave());
+        drop(h.enter().expect("let in again").leave());
         drop(h.close());
         assert_eq!(Arc::strong_count(&value), 1);
     }
