@@ -42,6 +42,14 @@ pub(crate) struct Arena {
     faults: Arc<dyn Faults>,
 }
 
+/// Why no pages were lent. Cheap to make, for whoever evicts and tries again; [`Arena::explain`] makes an error of it.
+#[derive(Debug)]
+pub(crate) struct NoRoom {
+    pages: u64,
+    cause: Option<io::Error>,
+    closed: bool,
+}
+
 /// Held while the mapping changes.
 struct Remap {
     closed: bool,
@@ -79,7 +87,10 @@ impl Arena {
         debug_assert_eq!(first, Some(0));
         if let Err(e) = arena.back(0, 1) {
             arena.close();
-            return Err(fail("allocate its first memory", io::Error::other(e.message().to_owned())));
+            return Err(fail(
+                "allocate its first memory",
+                e.cause.unwrap_or_else(|| io::ErrorKind::OutOfMemory.into()),
+            ));
         }
         for (at, word) in [MAGIC, LAYOUT_VERSION, PAGE, len].into_iter().enumerate() {
             arena.word(at as u64 * 8).store(word, Ordering::Relaxed);
@@ -143,16 +154,17 @@ impl Arena {
         unsafe { SpanMut::new(self.map.as_mut_ptr().add(offset as usize), len as usize) }
     }
 
-    /// Lends pages, their memory allocated for real. `StoreFull` names what was needed and what there is.
-    pub(crate) fn lend(&self, pages: u64) -> Result<u64> {
-        self.faults.check(FaultPoint::Run).map_err(|e| self.full(pages, Some(&e)))?;
+    /// Lends pages, their memory allocated for real.
+    pub(crate) fn lend(&self, pages: u64) -> Result<u64, NoRoom> {
+        let no_room = |cause| NoRoom { pages, cause, closed: false };
+        self.faults.check(FaultPoint::Run).map_err(|e| no_room(Some(e)))?;
         let mut taken = self.extents.lock().take(pages);
         if taken.is_none() {
             // Pages on their way back to the system are not free for a moment: wait for that, and look again.
             let _quiet = self.remap.lock();
             taken = self.extents.lock().take(pages);
         }
-        let page = taken.ok_or_else(|| self.full(pages, None))?;
+        let page = taken.ok_or_else(|| no_room(None))?;
         self.back(page, pages).inspect_err(|_| self.extents.lock().give(page, pages))?;
         super::seqlock::before_reuse();
         Ok(page)
@@ -166,13 +178,17 @@ impl Arena {
         }
     }
 
-    fn full(&self, pages: u64, cause: Option<&io::Error>) -> Error {
+    /// `StoreFull` with what was needed and what there is, or `Closed`.
+    pub(crate) fn explain(&self, no_room: &NoRoom) -> Error {
+        if no_room.closed {
+            return Error::new(ErrorCode::Closed, "the store is closed");
+        }
         let (free, largest) = {
             let extents = self.extents.lock();
             (extents.free() * PAGE, extents.largest() * PAGE)
         };
-        let needed = pages * PAGE;
-        let cause = cause.map_or_else(String::new, |e| format!("; the system said: {e}"));
+        let needed = no_room.pages * PAGE;
+        let cause = no_room.cause.as_ref().map_or_else(String::new, |e| format!("; the system said: {e}"));
         Error::new(
             ErrorCode::StoreFull,
             format!(
@@ -189,7 +205,7 @@ impl Arena {
     }
 
     /// Has memory allocated and mapped under these pages, and some strides ahead.
-    fn back(&self, page: u64, pages: u64) -> Result<()> {
+    fn back(&self, page: u64, pages: u64) -> Result<(), NoRoom> {
         let first = page * PAGE / STRIDE;
         let last = ((page + pages) * PAGE - 1) / STRIDE;
         if (first..=last).all(|s| self.is_backed(s)) {
@@ -197,7 +213,7 @@ impl Arena {
         }
         let remap = self.remap.lock();
         if remap.closed {
-            return Err(Error::new(ErrorCode::Closed, "the store is closed"));
+            return Err(NoRoom { pages, cause: None, closed: true });
         }
         let end = self.len.div_ceil(STRIDE);
         let mut stride = first;
@@ -211,10 +227,8 @@ impl Arena {
             let needed = unbacked(last + 1);
             stride = match self.commit(stride, ahead) {
                 Ok(()) => ahead,
-                Err(_) if ahead > needed => {
-                    self.commit(stride, needed).map(|()| needed).map_err(|e| self.full(pages, Some(&e)))?
-                }
-                Err(e) => return Err(self.full(pages, Some(&e))),
+                Err(_) if ahead > needed && self.commit(stride, needed).is_ok() => needed,
+                Err(e) => return Err(NoRoom { pages, cause: Some(e), closed: false }),
             };
         }
         Ok(())

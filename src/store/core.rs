@@ -10,7 +10,7 @@ use super::layout::{HEADER, HEADER_GENERATION, PAGE};
 use super::notify::Notifier;
 use super::run::{Held, Run};
 use super::table::Table;
-use crate::error::{ErrorCode, Result};
+use crate::error::Result;
 use crate::id::BatchId;
 
 /// Told of each block of slots that is leased: ids `(batch, task, 0..count)`.
@@ -35,14 +35,10 @@ impl Core {
         let mut pages = wished.max(least);
         loop {
             match Run::lend(&self.arena, held, pages) {
-                Err(e) if e.code() == ErrorCode::StoreFull => {
-                    if pages > least {
-                        pages = (pages / 2).max(least);
-                    } else if self.table.make_room(pages * PAGE) == 0 {
-                        return Err(e);
-                    }
-                }
-                other => return other,
+                Ok(run) => return Ok(run),
+                Err(_) if pages > least => pages = (pages / 2).max(least),
+                Err(e) if self.table.make_room(pages * PAGE) == 0 => return Err(self.arena.explain(&e)),
+                Err(_) => {}
             }
         }
     }
@@ -66,7 +62,7 @@ impl Headers {
     /// Reserves the first block, at the low end of the arena.
     pub(crate) fn new(arena: &Arc<Arena>) -> Result<Self> {
         let headers = Headers { held: Arc::new(Held::default()), state: Mutex::new(HeaderState::default()) };
-        let first = Run::lend(arena, &headers.held, 1)?;
+        let first = Run::lend(arena, &headers.held, 1).map_err(|e| arena.explain(&e))?;
         headers.add(&mut headers.state.lock(), arena, first);
         Ok(headers)
     }

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::arena::Arena;
+use super::arena::{Arena, NoRoom};
 use super::layout::PAGE;
 use super::run::{Held, Run};
-use crate::error::Result;
 
 /// Sixteen classes to a doubling: no cell is more than 1/16 larger than what it is for, or 8 bytes.
 const STEPS: u64 = 16;
@@ -71,7 +70,7 @@ impl Heap {
     }
 
     /// A cell of at least so many bytes, at most `LARGEST_CELL`, and its offset.
-    pub(crate) fn take(&mut self, arena: &Arc<Arena>, held: &Arc<Held>, bytes: u64) -> Result<(Cell, u64)> {
+    pub(crate) fn take(&mut self, arena: &Arc<Arena>, held: &Arc<Held>, bytes: u64) -> Result<(Cell, u64), NoRoom> {
         let (class, size) = class_of(bytes);
         let slab = match self.classes[class].open.last() {
             Some(&slab) => slab,
@@ -106,7 +105,7 @@ impl Heap {
         None
     }
 
-    fn add_slab(&mut self, arena: &Arc<Arena>, held: &Arc<Held>, class: usize, size: u64) -> Result<u32> {
+    fn add_slab(&mut self, arena: &Arc<Arena>, held: &Arc<Held>, class: usize, size: u64) -> Result<u32, NoRoom> {
         let least = size.div_ceil(PAGE);
         let mut pages = slab_pages(size);
         let run = loop {

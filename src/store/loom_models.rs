@@ -137,7 +137,8 @@ fn a_validated_read_is_never_of_a_freed_object() {
 #[test]
 fn a_sealed_entry_shows_all_that_was_written_before() {
     loom::model(|| {
-        let (word0, word1, data) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (word0, word1, data) =
+            (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let writer = {
             let (word0, word1, data) = (Arc::clone(&word0), Arc::clone(&word1), Arc::clone(&data));
             thread::spawn(move || {

@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::arena::Arena;
+use super::arena::{Arena, NoRoom};
 use super::layout::PAGE;
-use crate::error::Result;
 
 /// Pages held for one purpose: by a region, by the side table, by the directory of regions.
 #[derive(Default)]
@@ -34,7 +33,7 @@ pub(crate) struct Run {
 
 impl Run {
     /// Borrows pages from the arena.
-    pub(crate) fn lend(arena: &Arc<Arena>, held: &Arc<Held>, pages: u64) -> Result<Run> {
+    pub(crate) fn lend(arena: &Arc<Arena>, held: &Arc<Held>, pages: u64) -> Result<Run, NoRoom> {
         let page = arena.lend(pages)?;
         held.pages.fetch_add(pages, Ordering::AcqRel);
         Ok(Run { arena: Arc::clone(arena), page, pages, held: Mutex::new(Arc::clone(held)) })

@@ -113,8 +113,18 @@ pub struct TableUsage {
     pub evicted_bytes: u64,
 }
 
+/// Sixteen neighbouring slots share a group of the hash table: objects are made, read and evicted in runs of neighbours,
+/// and a miss of the cache for each would be most of the cost.
 fn hash_of(id: &ObjectId) -> u64 {
-    xxh3_64(&id.to_bytes())
+    const GROUP: u64 = 16;
+    let slot = id.task.wrapping_add(u64::from(id.index));
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&id.batch.0.to_ne_bytes());
+    key[8..].copy_from_slice(&(slot / GROUP).to_ne_bytes());
+    let block = xxh3_64(&key);
+    // the table takes the place from the low bits and a tag from the high ones
+    let tag = slot.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (block & !(GROUP - 1) | slot % GROUP) ^ (tag & 0xff00_0000_0000_0000)
 }
 
 impl State {
@@ -236,9 +246,17 @@ impl Table {
     /// # Errors
     /// `ObjectExists`; `StoreFull` after evicting what may be; what the source says.
     pub fn put(&self, id: ObjectId, owner: BatchId, kind: Kind, source: &dyn Source) -> Result<()> {
-        let unsealed = self.create(id, owner, source.len() as u64, &[], kind)?;
-        unsealed.write(0, source).inspect_err(|_| drop(unsealed.abort()))?;
-        unsealed.seal()
+        let len = source.len() as u64;
+        check_size(len, 0)?;
+        let inner = &self.inner;
+        let created = inner.create(id, owner, len, 0, kind);
+        inner.notifier.flush(); // evictions
+        let (n, place) = created?;
+        // the object is ours alone until it is sealed; a source that fails, or panics, leaves nothing behind
+        let mut writing = Writing { table: inner, n, end: Finish::Abort };
+        source.copy_to(&place.data_mut(&inner.arena))?;
+        writing.end = Finish::Seal;
+        Ok(())
     }
 
     /// Makes an unsealed object.
@@ -547,14 +565,10 @@ impl Inner {
                 })
             };
             match attempt {
-                Err(e) if e.code() == ErrorCode::StoreFull => {
-                    if self.evict_locked(state, room, true) == 0 {
-                        return Err(e);
-                    }
-                    // what went may lie scattered: ask for more each time
-                    room = room.saturating_mul(2);
-                }
-                other => return other,
+                Ok(memory) => return Ok(memory),
+                Err(e) if self.evict_locked(state, room, true) == 0 => return Err(self.arena.explain(&e)),
+                // what went may lie scattered: ask for more each time
+                Err(_) => room = room.saturating_mul(2),
             }
         }
     }
@@ -633,6 +647,19 @@ pub(crate) enum Finish {
     Seal,
     Abort,
     Release,
+}
+
+/// An object being copied in: finished on drop.
+struct Writing<'a> {
+    table: &'a Inner,
+    n: u32,
+    end: Finish,
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.table.finish(self.n, self.end);
+    }
 }
 
 /// A reader's hold on an object of the table.
