@@ -1,0 +1,33 @@
+package io.raybatch;
+
+/** A limit of the batch, or of one it lies in, would be exceeded. Nothing was stored, nothing was lost. */
+public final class BatchLimitException extends RayException {
+
+    private static final long serialVersionUID = 1;
+
+    private final long limit;
+    private final long used;
+    private final long requested;
+
+    BatchLimitException(String message, ErrorDetails details) {
+        super(ErrorCode.BATCH_LIMIT, message, details);
+        this.limit = details.fact(0);
+        this.used = details.fact(1);
+        this.requested = details.fact(2);
+    }
+
+    /** {@return the limit, in bytes or objects as the message says; -1 if not known} */
+    public long limit() {
+        return limit;
+    }
+
+    /** {@return what of it was used; -1 if not known} */
+    public long used() {
+        return used;
+    }
+
+    /** {@return what was asked for; -1 if not known} */
+    public long requested() {
+        return requested;
+    }
+}

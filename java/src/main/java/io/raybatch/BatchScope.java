@@ -1,0 +1,107 @@
+package io.raybatch;
+
+import java.lang.ref.Reference;
+
+/**
+ * One life of one batch. What keeps the batch from being collected as a leak refers to this: its handle, its object
+ * references, the scopes of its inner batches, and the threads where it is current.
+ */
+final class BatchScope {
+
+    private final RayApi ray;
+    private final long id;
+    private final long life;
+    private final String name;
+    /** The scope around it, which lives at least as long; null for the root, or when only its id is known. */
+    private final BatchScope parent;
+    /** Null for a batch that is held by its id. */
+    private final LeakTracker tracker;
+
+    private BatchScope(RayApi ray, long id, long life, String name, BatchScope parent, LeakTracker tracker) {
+        this.ray = ray;
+        this.id = id;
+        this.life = life;
+        this.name = name;
+        this.parent = parent;
+        this.tracker = tracker;
+    }
+
+    /** For a batch that is held by its id. */
+    static BatchScope heldById(RayApi ray, long id, long life, String name, BatchScope parent) {
+        return new BatchScope(ray, id, life, name, parent, null);
+    }
+
+    /** For a batch that ends when nobody can reach the scope. */
+    static BatchScope tracked(RayApi ray, long id, long life, String name, BatchScope parent) {
+        LeakTracker tracker = new LeakTracker(ray.client(), ray.config(), id, life, name);
+        BatchScope scope = new BatchScope(ray, id, life, name, parent, tracker);
+        tracker.watch(scope);
+        return scope;
+    }
+
+    RayApi ray() {
+        return ray;
+    }
+
+    long id() {
+        return id;
+    }
+
+    long life() {
+        return life;
+    }
+
+    /** Null if it has none. */
+    String name() {
+        return name;
+    }
+
+    boolean isTracked() {
+        return tracker != null;
+    }
+
+    /** Null for a batch that is held by its id. */
+    LeakTracker tracker() {
+        return tracker;
+    }
+
+    /** Notes a use of the handle, where the leak level asks for it. */
+    void used() {
+        if (tracker != null) {
+            tracker.used();
+        }
+    }
+
+    /** The batch is collected, or left as it is on purpose: no leak any more. */
+    void settled() {
+        if (tracker != null) {
+            tracker.settled();
+        }
+    }
+
+    /** {@return this if it is open, else the nearest open batch around it; null where that is the root} */
+    BatchScope openAncestor() {
+        long[] open;
+        try {
+            open = Native.openAncestor(ray.client(), id, life);
+        } catch (BatchNotFoundException forgotten) {
+            return parent == null ? null : parent.openAncestor();
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+        if (open[0] == 0) {
+            return null;
+        }
+        for (BatchScope scope = this; scope != null; scope = scope.parent) {
+            if (scope.id == open[0] && scope.life == open[1]) {
+                return scope;
+            }
+        }
+        return ray.scopeOf(open[0], open[1]);
+    }
+
+    @Override
+    public String toString() {
+        return name == null ? "batch " + id : "batch " + id + " (" + name + ")";
+    }
+}

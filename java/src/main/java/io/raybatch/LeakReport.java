@@ -1,0 +1,60 @@
+package io.raybatch;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A batch that nobody could reach any more, and that was not ended, or ended and not collected. It has been by now.
+ *
+ * @param batchId its id
+ * @param name its name; empty if it had none
+ * @param thread the thread that started it
+ * @param age from its start to the report
+ * @param objects live objects when it was found
+ * @param bytes their payload
+ * @param level how much was recorded
+ * @param startedAt a stack trace of where it was started, from {@link LeakLevel#ADVANCED} on
+ * @param uses stack traces of the last uses of its handle, oldest first, with {@link LeakLevel#PARANOID}
+ */
+public record LeakReport(
+        long batchId,
+        String name,
+        String thread,
+        Duration age,
+        long objects,
+        long bytes,
+        LeakLevel level,
+        Optional<Throwable> startedAt,
+        List<Throwable> uses) {
+
+    /** {@return all of it as text, with what to do and which property shows more} */
+    public String message() {
+        StringWriter text = new StringWriter();
+        PrintWriter out = new PrintWriter(text);
+        out.printf(
+                "LEAK: batch %d%s was started by thread \"%s\" %.1f s ago and is unreachable, but was not closed; it held %d"
+                        + " objects of %d bytes. Close it: try (Batch b = ray.startBatch()) { ... }.",
+                batchId, name.isEmpty() ? "" : " (" + name + ")", thread, age.toMillis() / 1e3, objects, bytes);
+        if (level.compareTo(LeakLevel.ADVANCED) < 0) {
+            out.print(" To see where it was started: -Draybatch.leakDetection=advanced");
+        } else if (level.compareTo(LeakLevel.PARANOID) < 0) {
+            out.print(" To see where it was used last: -Draybatch.leakDetection=paranoid");
+        }
+        out.println();
+        startedAt.ifPresent(trace -> print(out, trace));
+        uses.forEach(trace -> print(out, trace));
+        return text.toString().stripTrailing();
+    }
+
+    private static void print(PrintWriter out, Throwable trace) {
+        out.println(trace.getMessage());
+        for (StackTraceElement frame : trace.getStackTrace()) {
+            if (!frame.getClassName().startsWith("io.raybatch.Leak") && !frame.getClassName().endsWith(".BatchScope")) {
+                out.println("    at " + frame);
+            }
+        }
+    }
+}

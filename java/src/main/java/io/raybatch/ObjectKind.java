@@ -1,0 +1,33 @@
+package io.raybatch;
+
+/** What an object's bytes are; kept with them, so that a reader needs nothing but the id. */
+public enum ObjectKind {
+    /** A {@code byte[]}, or written through an {@link ObjectWriter}. */
+    BYTES,
+    /** Written by the {@link Serializer}. */
+    SERIALIZED,
+    /** A {@code String} in UTF-8. */
+    STRING,
+    /** What remained in a {@code ByteBuffer}. */
+    BUFFER,
+    /** A {@code boolean[]}, one byte each. */
+    BOOLEANS,
+    /** A {@code char[]}; this and all wider ones are little-endian. */
+    CHARS,
+    /** A {@code short[]}. */
+    SHORTS,
+    /** An {@code int[]}. */
+    INTS,
+    /** A {@code long[]}. */
+    LONGS,
+    /** A {@code float[]}. */
+    FLOATS,
+    /** A {@code double[]}. */
+    DOUBLES;
+
+    private static final ObjectKind[] ALL = values();
+
+    static ObjectKind of(long number) {
+        return ALL[Math.toIntExact(number)];
+    }
+}

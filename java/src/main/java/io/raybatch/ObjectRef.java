@@ -1,0 +1,114 @@
+package io.raybatch;
+
+import java.time.Duration;
+
+/**
+ * A reference to an object, which may not be there yet. It keeps the batch that owns the object from being taken for
+ * leaked; it does not keep the object from being released when that batch is collected.
+ *
+ * <p>Equal references name the same object. For many small objects, where references would be the larger part, see
+ * {@link Batch#slots()}.
+ *
+ * @param <T> type of the value
+ */
+public final class ObjectRef<T> {
+
+    private final RayApi ray;
+    private final long batch;
+    private final long task;
+    private final int index;
+    /** What {@code get} must find; null for whatever was put. */
+    private final Class<T> type;
+    /** The owner as far as this reference knows, kept reachable; null in normal mode. */
+    private volatile BatchScope owner;
+    /** True once the object is known to have been sealed: if it is not there then, it is lost. */
+    private volatile boolean sealed;
+
+    ObjectRef(RayApi ray, BatchScope owner, long batch, long task, int index, Class<T> type, boolean sealed) {
+        this.ray = ray;
+        this.owner = owner;
+        this.batch = batch;
+        this.task = task;
+        this.index = index;
+        this.type = type;
+        this.sealed = sealed;
+    }
+
+    /** {@return the object's id} */
+    public ObjectId id() {
+        return new ObjectId(batch, task, index);
+    }
+
+    /** {@return the batch that the object was made in; 0 in normal mode} */
+    public long batchId() {
+        return batch;
+    }
+
+    /**
+     * {@return the value, as {@link RayApi#get(ObjectRef)} does}
+     */
+    public T get() {
+        return ray.get(this);
+    }
+
+    /**
+     * Waits for the value, as {@link RayApi#get(ObjectRef, Duration)} does.
+     *
+     * @param timeout at most
+     * @return the value
+     */
+    public T get(Duration timeout) {
+        return ray.get(this, timeout);
+    }
+
+    long task() {
+        return task;
+    }
+
+    int index() {
+        return index;
+    }
+
+    boolean isSealed() {
+        return sealed;
+    }
+
+    void sealed() {
+        sealed = true;
+    }
+
+    void ownedBy(BatchScope scope) {
+        owner = scope;
+    }
+
+    BatchScope owner() {
+        return owner;
+    }
+
+    /** The value as {@code T}, checked where the type is known. */
+    @SuppressWarnings("unchecked")
+    T cast(Object value) {
+        if (type != null && !type.isInstance(value)) {
+            throw new InvalidArgumentException(
+                    "object " + this + " is a " + value.getClass().getTypeName() + ", not a " + type.getTypeName(),
+                    ErrorDetails.of(id()));
+        }
+        return (T) value;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof ObjectRef<?> ref && ref.batch == batch && ref.task == task && ref.index == index;
+    }
+
+    @Override
+    public int hashCode() {
+        return (Long.hashCode(batch) * 31 + Long.hashCode(task)) * 31 + index;
+    }
+
+    /** {@return the id's 40 hex digits} */
+    @Override
+    public String toString() {
+        return id().toString();
+    }
+}

@@ -1,0 +1,862 @@
+package io.raybatch;
+
+import java.lang.ref.Reference;
+import java.lang.ref.WeakReference;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Supplier;
+
+/**
+ * A client of an object store whose objects live as long as their batch.
+ *
+ * <pre>{@code
+ * try (RayApi ray = RayApi.open(); Batch b = ray.startBatch()) {
+ *     ObjectRef<byte[]> x = b.put(bytes);
+ *     ...
+ *     b.keep(result);          // survives: now owned by the batch around b
+ * }                            // everything else of b is gone
+ * }</pre>
+ *
+ * <p>Methods that name no batch work in the batch that is <em>current</em> in the calling thread, or in normal mode where
+ * there is none: objects of normal mode live until they are deleted, or evicted because space is short. A current batch
+ * that has ended reads as the nearest open one around it.
+ *
+ * <p>Safe for many threads. Every failure is a {@link RayException}; every method of a closed client throws
+ * {@link RayClosedException}. Those methods that wait say so; they can be interrupted, and hold no lock meanwhile.
+ */
+public final class RayApi implements AutoCloseable {
+
+    private final long client;
+    private final RayConfig config;
+    private final long root;
+    private final long rootLife;
+    private final long normalBase;
+    private final boolean ownsStore;
+    private final AtomicBoolean closed = new AtomicBoolean();
+    private final Reader reader = new Reader(this);
+    private final RayInternals internals = new RayInternals(this);
+
+    /** batch id → its scope, for batches that end when nobody can reach that */
+    private final ConcurrentMap<Long, WeakReference<BatchScope>> tracked = new ConcurrentHashMap<>();
+
+    /** Ids given out by {@link #newBatchId} and not started yet. */
+    private final Set<Long> reserved = ConcurrentHashMap.newKeySet();
+
+    private RayApi(long client, RayConfig config) {
+        long[] info = Native.clientInfo(client);
+        this.client = client;
+        this.config = config;
+        this.root = info[0];
+        this.rootLife = info[1];
+        this.ownsStore = info[2] != 0;
+        this.normalBase = info[5];
+    }
+
+    // ---- opening and closing --------------------------------------------------------------------------------------
+
+    /** {@return a client that owns a new store, as the system properties say; see {@link RayConfig}} */
+    public static RayApi open() {
+        return open(RayConfig.defaults());
+    }
+
+    /**
+     * Opens a store, or connects to one.
+     *
+     * @param config how
+     * @return the client
+     * @throws NativeLibraryException when the native library cannot be loaded
+     * @throws StoreOpenException when the store cannot be opened
+     * @throws StoreConnectException when there is none to connect to
+     */
+    public static RayApi open(RayConfig config) {
+        NativeLibrary.ensureLoaded();
+        long client = config.connectTo().isPresent()
+                ? Native.connect(config.connectTo().get())
+                : Native.open(config.nativeOptions());
+        return new RayApi(client, config);
+    }
+
+    /**
+     * Connects a further client to a store that another one of this process owns.
+     *
+     * @param storeName as the owner's {@link #storeName()}
+     * @return the client
+     * @throws StoreConnectException when there is none of that name
+     */
+    public static RayApi connect(String storeName) {
+        return open(RayConfig.connect(storeName));
+    }
+
+    /** {@return what it was opened with} */
+    public RayConfig config() {
+        return config;
+    }
+
+    /** {@return the store's name, given or chosen} */
+    public String storeName() {
+        return Native.storeName(client);
+    }
+
+    /** {@return true if closing this closes the store} */
+    public boolean ownsStore() {
+        return ownsStore;
+    }
+
+    /** {@return true once {@link #close()} was called} */
+    public boolean isClosed() {
+        return closed.get();
+    }
+
+    /**
+     * Ends and collects this client's batches, lets go of all it holds, aborts what it had not sealed; an owner then closes
+     * the store. Whoever waits gets a {@link RayClosedException}. Idempotent. Memory under buffers of
+     * {@link ObjectView#asByteBuffer()} stays valid as long as they are reachable.
+     */
+    @Override
+    public void close() {
+        if (closed.compareAndSet(false, true)) {
+            CurrentBatch.set(this, null);
+            Native.close(client, Actor.name());
+        }
+    }
+
+    // ---- batches --------------------------------------------------------------------------------------------------
+
+    /**
+     * Starts a batch in the current one, and makes it current in the calling thread.
+     *
+     * @return to be closed
+     */
+    public Batch startBatch() {
+        return startBatch(BatchOptions.DEFAULTS);
+    }
+
+    /**
+     * Starts a batch with an id of the caller's, such as a job's, as a child of the root whatever is current, and makes it
+     * current in the calling thread. It is held by its id until it is ended: dropping the handle ends nothing.
+     *
+     * @param id 1 … 2^63 - 1, or one of {@link #newBatchId()}
+     * @return the batch, which need not be closed
+     * @throws BatchExistsException when one of that id is live
+     */
+    public Batch startBatch(long id) {
+        return startBatch(BatchOptions.builder().id(id).build());
+    }
+
+    /**
+     * Starts a batch, and makes it current in the calling thread. Unless a parent is given it lies in the current batch, or,
+     * if an id is given, in the root.
+     *
+     * @param options name, id, parent, limits
+     * @return the batch; to be closed, unless it has an id of the caller's
+     * @throws BatchExistsException when a batch of that id is live
+     * @throws BatchEndedException when the parent given has ended
+     */
+    public Batch startBatch(BatchOptions options) {
+        BatchScope previous = CurrentBatch.get(this);
+        BatchScope scope;
+        if (options.parent() != null) {
+            scope = start(options, options.parent().scope());
+        } else if (options.parentId() != 0) {
+            scope = start(options, scopeOf(options.parentId(), 0));
+        } else if (options.id() != 0) {
+            scope = start(options, null);
+        } else {
+            scope = inCurrent(parent -> start(options, parent));
+        }
+        CurrentBatch.set(this, scope);
+        return new Batch(scope, previous);
+    }
+
+    private BatchScope start(BatchOptions o, BatchScope parent) {
+        long[] started = Native.startBatch(
+                client,
+                o.id(),
+                parent == null ? 0 : parent.id(),
+                parent == null ? 0 : parent.life(),
+                o.name(),
+                o.timeoutMillis(),
+                o.maxBytes(),
+                o.maxObjects(),
+                o.priority(),
+                o.noCleanup(),
+                Actor.name());
+        Reference.reachabilityFence(parent);
+        if (o.id() != 0) {
+            reserved.remove(o.id());
+            return BatchScope.heldById(this, started[0], started[1], o.name(), parent);
+        }
+        BatchScope scope = BatchScope.tracked(this, started[0], started[1], o.name(), parent);
+        tracked.put(started[0], new WeakReference<>(scope));
+        return scope;
+    }
+
+    /**
+     * Ends a batch, inner ones first, and collects nothing. Waits for its tasks.
+     *
+     * @param id of an open batch
+     * @return zeros
+     * @throws BatchEndedException when it has ended, saying who ended it
+     */
+    public GcResult endBatch(long id) {
+        return endBatch(id, false);
+    }
+
+    /**
+     * Ends a batch, inner ones first. Waits for its tasks.
+     *
+     * @param id of an open batch
+     * @param collect whether to release all it owns
+     * @return what was released
+     * @throws BatchEndedException when it has ended, saying who ended it
+     */
+    public GcResult endBatch(long id, boolean collect) {
+        return end(id, 0, collect, null);
+    }
+
+    /**
+     * Ends a batch, inner ones first, and releases all it owns but the objects given, which the batch around it owns from then
+     * on. Waits for its tasks.
+     *
+     * @param id of an open batch
+     * @param keep objects of that batch
+     * @return what was released
+     * @throws BatchEndedException when it has ended, saying who ended it
+     * @throws NotOwnerException for an object that neither it nor one around it owns; nothing is ended then
+     */
+    public GcResult endBatch(long id, ObjectRef<?>... keep) {
+        return end(id, 0, true, Arrays.asList(keep));
+    }
+
+    /**
+     * As {@link #endBatch(long)}, without waiting for tasks.
+     *
+     * @param id of an open batch
+     * @return completes when the batch's last task is over
+     */
+    public CompletionStage<GcResult> endBatchAsync(long id) {
+        return stage(() -> endBatch(id));
+    }
+
+    /**
+     * As {@link #endBatch(long, boolean)}, without waiting for tasks.
+     *
+     * @param id of an open batch
+     * @param collect whether to release all it owns
+     * @return completes with what was released
+     */
+    public CompletionStage<GcResult> endBatchAsync(long id, boolean collect) {
+        return stage(() -> endBatch(id, collect));
+    }
+
+    /**
+     * As {@link #endBatch(long, ObjectRef...)}, without waiting for tasks.
+     *
+     * @param id of an open batch
+     * @param keep objects of that batch
+     * @return completes with what was released
+     */
+    public CompletionStage<GcResult> endBatchAsync(long id, ObjectRef<?>... keep) {
+        return stage(() -> endBatch(id, keep));
+    }
+
+    /** Ending waits for nothing but tasks, so that without any it is over before a thread could be asked. */
+    static CompletionStage<GcResult> stage(Supplier<GcResult> work) {
+        try {
+            return CompletableFuture.completedFuture(work.get());
+        } catch (RayException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    GcResult end(long id, long life, boolean collect, List<ObjectRef<?>> keep) {
+        byte[] ids = keep == null ? null : ObjectIds.of(keep);
+        long[] figures = Native.endBatch(client, id, life, collect, ids, EndReason.CLOSED.ordinal(), Actor.name());
+        Reference.reachabilityFence(keep);
+        if (collect) {
+            settled(id);
+        }
+        return GcResult.of(figures);
+    }
+
+    /**
+     * Collects an ended batch: releases all it owns.
+     *
+     * @param id of a batch
+     * @return what was released; zeros when it had been collected
+     * @throws BatchActiveException when it is open, or its tasks run
+     */
+    public GcResult gc(long id) {
+        GcResult result = GcResult.of(Native.gc(client, id, 0));
+        settled(id);
+        return result;
+    }
+
+    /**
+     * {@return a fresh batch id, negative, reserved for {@link #setCurrentBatch} or {@link #startBatch(long)}}
+     */
+    public long newBatchId() {
+        long id = Native.newBatchId(client);
+        reserved.add(id);
+        return id;
+    }
+
+    /** {@return the batch that is current in the calling thread; 0 in normal mode} */
+    public long currentBatch() {
+        BatchScope scope = openCurrent();
+        return scope == null ? 0 : scope.id();
+    }
+
+    /**
+     * Makes a batch current in the calling thread. An id of {@link #newBatchId()} that was not started is started, in the
+     * batch that was current.
+     *
+     * @param id 0 for normal mode
+     * @throws BatchNotFoundException when there is none
+     * @throws BatchEndedException when it has ended
+     */
+    public void setCurrentBatch(long id) {
+        if (id == 0) {
+            CurrentBatch.set(this, null);
+        } else if (reserved.contains(id)) {
+            BatchOptions options = BatchOptions.builder().id(id).build();
+            CurrentBatch.set(this, inCurrent(parent -> start(options, parent)));
+        } else {
+            BatchScope scope = scopeOf(id, 0);
+            if (scope.openAncestor() != scope) {
+                throw new BatchEndedException(
+                        scope + " has ended and cannot be made current", new ErrorDetails(id, null, null, null));
+            }
+            CurrentBatch.set(this, scope);
+        }
+    }
+
+    /**
+     * Ends a batch if it is open, and collects it: {@code destroyBatch(id, true)}.
+     *
+     * @param id of a batch
+     * @return what was released
+     */
+    public GcResult destroyBatch(long id) {
+        return destroyBatch(id, true);
+    }
+
+    /**
+     * Ends a batch if it is open, and collects it.
+     *
+     * @param id of a batch
+     * @param checkpoint whether actors that the batch used are to be checkpointed first; objects do not depend on it
+     * @return what was released
+     */
+    public GcResult destroyBatch(long id, boolean checkpoint) {
+        reserved.remove(id);
+        try {
+            return end(id, 0, true, null);
+        } catch (BatchEndedException | ObjectCollectedException ended) {
+            return gc(id);
+        }
+    }
+
+    /**
+     * Makes a batch the owner of an object, at once; its id stays. Legal before it is sealed.
+     *
+     * @param ref the object
+     * @param batchId an open batch; 0 for the root
+     */
+    public void transferOwnership(ObjectRef<?> ref, long batchId) {
+        boolean toRoot = batchId == 0;
+        Native.transfer(client, ObjectIds.of(List.of(ref)), 0, 0, toRoot ? root : batchId, toRoot ? rootLife : 0);
+        ref.ownedBy(toRoot ? null : trackedScope(batchId));
+    }
+
+    /**
+     * Describes a batch, live or remembered.
+     *
+     * @param id of a batch
+     * @return its state now
+     * @throws BatchNotFoundException when there is none, or it is forgotten
+     */
+    public BatchStatus status(long id) {
+        return status(id, 0);
+    }
+
+    BatchStatus status(long id, long life) {
+        return BatchStatus.of(id, root, Native.status(client, id, life));
+    }
+
+    /** {@return all batches of the store that are not collected yet, oldest first} */
+    public List<BatchStatus> batches() {
+        List<BatchStatus> all = new ArrayList<>();
+        for (long id : Native.batches(client)) {
+            try {
+                all.add(status(id));
+            } catch (BatchNotFoundException collectedMeanwhile) {
+                // and forgotten
+            }
+        }
+        return all;
+    }
+
+    // ---- values ---------------------------------------------------------------------------------------------------
+
+    /**
+     * Puts a value into the current batch, or into normal mode. The value is copied; later changes to it are not seen.
+     *
+     * <p>{@code byte[]} and other primitive arrays, {@code String} (as UTF-8: one with a lone surrogate is refused) and
+     * {@code ByteBuffer} (what remains in it; {@code get} returns a buffer of its own on the heap) are kept as they are, everything
+     * else goes through the {@link Serializer}. Null is refused.
+     *
+     * @param value not null
+     * @param <T> its type
+     * @return a reference
+     * @throws StoreFullException when there is no room
+     * @throws BatchLimitException when a limit of the batch is reached
+     * @throws SerializationException when it cannot be written
+     */
+    public <T> ObjectRef<T> put(T value) {
+        return inCurrent(scope -> put(scope, value));
+    }
+
+    <T> ObjectRef<T> put(BatchScope scope, T value) {
+        if (scope == null) {
+            long slot = Values.put(client, 0, 0, value, config.serializer());
+            return refOf(null, slot, true);
+        }
+        long slot = Values.put(client, scope.id(), scope.life(), value, config.serializer());
+        return refOf(scope, slot, true);
+    }
+
+    /** The reference for {@code slot << 24 | index} of a batch, or of normal mode. */
+    <T> ObjectRef<T> refOf(BatchScope scope, long slot, boolean sealed) {
+        long batch = scope == null ? 0 : scope.id();
+        return new ObjectRef<>(this, scope, batch, Slots.task(baseOf(scope), slot), Slots.index(slot), null, sealed);
+    }
+
+    long baseOf(BatchScope scope) {
+        return scope == null ? normalBase : scope.life();
+    }
+
+    /**
+     * Gets a value: at once if it is there, else waits until it is sealed.
+     *
+     * @param ref of it
+     * @param <T> its type
+     * @return a copy
+     * @throws ObjectLostException when it was there, and was evicted, freed or deleted
+     * @throws ObjectCollectedException when it went with its batch, before or while waiting
+     * @throws RayInterruptedException when the thread is interrupted while waiting
+     * @throws SerializationException when it cannot be read
+     */
+    public <T> T get(ObjectRef<T> ref) {
+        return reader.get(ref, Deadline.NEVER);
+    }
+
+    /**
+     * Gets a value, and waits for it no longer than given.
+     *
+     * @param ref of it
+     * @param timeout 0 to only look
+     * @param <T> its type
+     * @return a copy
+     * @throws GetTimeoutException when the time has passed
+     */
+    public <T> T get(ObjectRef<T> ref, Duration timeout) {
+        return reader.get(ref, Deadline.in(timeout));
+    }
+
+    /**
+     * Gets several values, and waits until all are there.
+     *
+     * @param refs of them
+     * @param <T> their type
+     * @return a copy of each, in the same order
+     */
+    public <T> List<T> get(Collection<? extends ObjectRef<? extends T>> refs) {
+        return reader.getAll(refs, Deadline.NEVER);
+    }
+
+    /**
+     * Gets several values, and waits for them no longer than given, all together.
+     *
+     * @param refs of them
+     * @param timeout 0 to only look
+     * @param <T> their type
+     * @return a copy of each, in the same order
+     * @throws GetTimeoutException when the time has passed, saying how many were missing
+     */
+    public <T> List<T> get(Collection<? extends ObjectRef<? extends T>> refs, Duration timeout) {
+        return reader.getAll(refs, Deadline.in(timeout));
+    }
+
+    /**
+     * Waits until some of several objects are ready, without getting them. Ready is also what can never come any more.
+     *
+     * @param refs of them
+     * @param count how many to wait for, 0 … {@code refs.size()}
+     * @param timeout at most
+     * @param <T> their type
+     * @return all that are ready, which can be more than {@code count}, or fewer when the time has passed; and the others
+     */
+    public <T> WaitResult<T> wait(Collection<ObjectRef<T>> refs, int count, Duration timeout) {
+        return reader.await(refs, count, Deadline.in(timeout));
+    }
+
+    /**
+     * Gives up objects' bytes, as a hint; their lineage stays.
+     *
+     * @param refs of them
+     * @return how many were freed
+     */
+    public int free(Collection<? extends ObjectRef<?>> refs) {
+        return Native.free(client, ObjectIds.of(refs));
+    }
+
+    /**
+     * Gives up objects' bytes, as a hint; their lineage stays.
+     *
+     * @param refs of them
+     * @return how many were freed
+     */
+    public int free(ObjectRef<?>... refs) {
+        return free(Arrays.asList(refs));
+    }
+
+    // ---- objects --------------------------------------------------------------------------------------------------
+
+    /**
+     * Deletes sealed objects. One that is in use stays readable to its holders and goes with the last of them; a missing one
+     * is passed over.
+     *
+     * @param refs of them
+     * @return how many went at once
+     */
+    public int delete(Collection<? extends ObjectRef<?>> refs) {
+        return Native.delete(client, ObjectIds.of(refs));
+    }
+
+    /**
+     * Deletes sealed objects, as {@link #delete(Collection)}.
+     *
+     * @param refs of them
+     * @return how many went at once
+     */
+    public int delete(ObjectRef<?>... refs) {
+        return delete(Arrays.asList(refs));
+    }
+
+    /**
+     * Deletes sealed objects, as {@link #delete(Collection)}.
+     *
+     * @param ids of them
+     * @return how many went at once
+     */
+    public int delete(ObjectId... ids) {
+        return Native.delete(client, ObjectIds.of(ids));
+    }
+
+    /**
+     * Tells whether an object is there.
+     *
+     * @param ref of it
+     * @return true if it is sealed and not deleted, evicted or collected
+     */
+    public boolean contains(ObjectRef<?> ref) {
+        boolean there = Native.contains(client, ref.batchId(), ref.task(), ref.index());
+        Reference.reachabilityFence(ref);
+        return there;
+    }
+
+    /**
+     * Tells whether an object is there.
+     *
+     * @param id of it
+     * @return true if it is sealed and not deleted, evicted or collected
+     */
+    public boolean contains(ObjectId id) {
+        return Native.contains(client, id.batch(), id.task(), id.index());
+    }
+
+    /**
+     * Creates an object in the current batch, or in normal mode, to be written piece by piece.
+     *
+     * @param size bytes, at most 2^31 - 1
+     * @return its writer
+     * @throws StoreFullException when there is no room
+     */
+    public ObjectWriter create(long size) {
+        return create(size, null);
+    }
+
+    /**
+     * Creates an object with metadata.
+     *
+     * @param size bytes of data, at most 2^31 - 1
+     * @param metadata kept beside the data; may be empty or null
+     * @return its writer
+     * @throws StoreFullException when there is no room
+     */
+    public ObjectWriter create(long size, byte[] metadata) {
+        return inCurrent(scope -> create(scope, size, metadata));
+    }
+
+    ObjectWriter create(BatchScope scope, long size, byte[] metadata) {
+        long batch = scope == null ? 0 : scope.id();
+        long life = scope == null ? 0 : scope.life();
+        long[] made = Native.create(client, batch, life, size, metadata, Native.KIND_BYTES);
+        return new ObjectWriter(client, made[0], size, refOf(scope, made[1], false));
+    }
+
+    /**
+     * Creates an object of normal mode under the caller's id.
+     *
+     * @param id with batch 0
+     * @param size bytes of data, at most 2^31 - 1
+     * @return its writer
+     * @throws ObjectExistsException when the id is taken
+     */
+    public ObjectWriter create(ObjectId id, long size) {
+        return create(id, size, null);
+    }
+
+    /**
+     * Creates an object of normal mode under the caller's id, with metadata.
+     *
+     * @param id with batch 0
+     * @param size bytes of data, at most 2^31 - 1
+     * @param metadata kept beside the data; may be empty or null
+     * @return its writer
+     * @throws ObjectExistsException when the id is taken
+     */
+    public ObjectWriter create(ObjectId id, long size, byte[] metadata) {
+        long writer = Native.createWithId(
+                client, id.batch(), id.task(), id.index(), size, metadata, Native.KIND_BYTES);
+        ObjectRef<byte[]> ref =
+                new ObjectRef<>(this, null, id.batch(), id.task(), id.index(), byte[].class, false);
+        return new ObjectWriter(client, writer, size, ref);
+    }
+
+    /**
+     * Seals an object whose writer was {@linkplain ObjectWriter#release() released}.
+     *
+     * @param id of it
+     * @throws ObjectSealedException when it is sealed
+     * @throws ObjectNotFoundException when there is none
+     * @throws ObjectInUseException when it still has a writer
+     */
+    public void seal(ObjectId id) {
+        Native.seal(client, id.batch(), id.task(), id.index());
+    }
+
+    /**
+     * Gives up an unsealed object whose writer was {@linkplain ObjectWriter#release() released}. Its id can be used again.
+     *
+     * @param id of it
+     * @throws ObjectSealedException when it is sealed
+     * @throws ObjectNotFoundException when there is none
+     * @throws ObjectInUseException when it still has a writer
+     */
+    public void abort(ObjectId id) {
+        Native.abort(client, id.batch(), id.task(), id.index());
+    }
+
+    /**
+     * Opens an object for reading where it lies. It stays there until the view is closed.
+     *
+     * @param ref of it
+     * @return to be closed
+     * @throws ObjectNotFoundException when it is not sealed yet, or is not there
+     * @throws ObjectLostException when it was there, and was evicted or deleted
+     */
+    public ObjectView read(ObjectRef<?> ref) {
+        return reader.view(ref);
+    }
+
+    /**
+     * Opens an object for reading where it lies. It stays there until the view is closed.
+     *
+     * @param id of it
+     * @return to be closed
+     * @throws ObjectNotFoundException when it is not sealed yet, or is not there
+     */
+    public ObjectView read(ObjectId id) {
+        return reader.view(id);
+    }
+
+    /** {@return all objects of the store, sealed or not} */
+    public List<ObjectInfo> list() {
+        return List.of(ObjectInfo.of(Native.list(client, 0, 0, true)));
+    }
+
+    /**
+     * Lists the objects of one batch.
+     *
+     * @param batchId 0 for normal mode
+     * @return its objects, sealed or not
+     */
+    public List<ObjectInfo> list(long batchId) {
+        return List.of(ObjectInfo.of(Native.list(client, batchId, 0, false)));
+    }
+
+    /**
+     * Listens to the store. The first events are the objects that exist.
+     *
+     * @return to be closed
+     */
+    public Subscription subscribe() {
+        return Subscription.open(client);
+    }
+
+    /**
+     * Listens to the store, and is called for each event, one at a time and in order.
+     *
+     * @param executor where {@code listener} is called
+     * @param listener for events; what it throws is logged
+     * @return to be closed
+     */
+    public Subscription subscribe(Executor executor, Consumer<ObjectEvent> listener) {
+        Subscription subscription = Subscription.open(client);
+        subscription.dispatch(executor, listener);
+        return subscription;
+    }
+
+    /**
+     * Evicts objects of normal mode, least recently used first.
+     *
+     * @param bytes how much to free
+     * @return what was freed: as much as asked for, or more, or all there was
+     */
+    public long evict(long bytes) {
+        return Native.evict(client, bytes);
+    }
+
+    /**
+     * Hashes an object's data and metadata.
+     *
+     * @param ref of a sealed object
+     * @return 64 bits of XXH3, the same for the same contents
+     */
+    public long hash(ObjectRef<?> ref) {
+        long hash = Native.hash(client, ref.batchId(), ref.task(), ref.index());
+        Reference.reachabilityFence(ref);
+        return hash;
+    }
+
+    /**
+     * Hashes an object's data and metadata.
+     *
+     * @param id of a sealed object
+     * @return 64 bits of XXH3, the same for the same contents
+     */
+    public long hash(ObjectId id) {
+        return Native.hash(client, id.batch(), id.task(), id.index());
+    }
+
+    /**
+     * Makes a reference of an id that arrived from outside, as bytes or text. The object need not be sealed yet.
+     *
+     * @param id to be checked
+     * @param type of the value, checked by {@code get}; {@code Object.class} for any
+     * @param <T> type of the value
+     * @return a reference
+     * @throws ObjectNotFoundException when the id cannot name an object here: another store's, or made up
+     * @throws ObjectCollectedException when its batch is collected
+     */
+    public <T> ObjectRef<T> ref(ObjectId id, Class<T> type) {
+        Native.resolve(client, id.batch(), id.task(), id.index());
+        BatchScope owner = id.batch() == 0 ? null : trackedScope(id.batch());
+        return new ObjectRef<>(this, owner, id.batch(), id.task(), id.index(), type, false);
+    }
+
+    /** {@return the store as a whole} */
+    public StoreStats stats() {
+        return StoreStats.of(Native.storeStats(client));
+    }
+
+    /** {@return what most programs never need} */
+    public RayInternals internal() {
+        return internals;
+    }
+
+    // ---- within the package ---------------------------------------------------------------------------------------
+
+    /** The handle; the native side knows whether it is closed. */
+    long client() {
+        return client;
+    }
+
+    /** The current batch, or the nearest open one around it; null in normal mode. */
+    private BatchScope openCurrent() {
+        BatchScope scope = CurrentBatch.get(this);
+        return scope == null ? null : scope.openAncestor();
+    }
+
+    /**
+     * Does something in the current batch, null being normal mode. Whether that is open is only looked at when it fails:
+     * nothing is done twice, since a batch that has ended does nothing.
+     */
+    private <R> R inCurrent(Function<BatchScope, R> work) {
+        BatchScope scope = CurrentBatch.get(this);
+        while (true) {
+            try {
+                return work.apply(scope);
+            } catch (BatchEndedException | BatchNotFoundException | ObjectCollectedException e) {
+                BatchScope open = scope == null ? null : scope.openAncestor();
+                if (open == scope) {
+                    throw e;
+                }
+                scope = open;
+            }
+        }
+    }
+
+    /** The scope of a live batch, found by its id. */
+    BatchScope scopeOf(long id, long life) {
+        BatchScope scope = trackedScope(id);
+        if (scope != null && (life == 0 || scope.life() == life)) {
+            return scope;
+        }
+        long itsLife = life != 0 ? life : ((long[]) Native.status(client, id, 0)[0])[0];
+        return BatchScope.heldById(this, id, itsLife, null, null);
+    }
+
+    /** The scope of a batch that ends when nobody can reach that; null for any other. */
+    private BatchScope trackedScope(long id) {
+        WeakReference<BatchScope> held = tracked.get(id);
+        return held == null ? null : held.get();
+    }
+
+    /** A batch is collected: nothing is to be done when it becomes unreachable. */
+    private void settled(long id) {
+        WeakReference<BatchScope> held = tracked.remove(id);
+        BatchScope scope = held == null ? null : held.get();
+        if (scope != null) {
+            scope.settled();
+        }
+    }
+
+    /** As {@link #settled(long)}, for a scope at hand. */
+    void settled(BatchScope scope) {
+        if (scope.isTracked()) {
+            tracked.remove(scope.id());
+            scope.settled();
+        }
+    }
+
+    /** {@return the store's name and whether it is open} */
+    @Override
+    public String toString() {
+        return isClosed() ? "RayApi (closed)" : "RayApi of store " + storeName();
+    }
+}

@@ -1,0 +1,377 @@
+package io.raybatch;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.function.Consumer;
+
+/**
+ * How a {@link RayApi} is opened. What the builder is not told comes from system properties, and else is the default.
+ *
+ * <table>
+ * <caption>Options</caption>
+ * <tr><th>builder</th><th>system property</th><th>default</th></tr>
+ * <tr><td>{@link Builder#storeName storeName}</td><td>{@code raybatch.storeName}</td><td>one that no other store has</td></tr>
+ * <tr><td>{@link Builder#storeSize(String) storeSize}</td><td>{@code raybatch.storeSize}</td>
+ *     <td>30 % of the smaller of memory and the cgroup's limit</td></tr>
+ * <tr><td>{@link Builder#storePath storePath}</td><td>{@code raybatch.storePath}</td><td>memory without a file</td></tr>
+ * <tr><td>{@link Builder#warmReserve(String) warmReserve}</td><td>{@code raybatch.warmReserve}</td>
+ *     <td>the native side's choice</td></tr>
+ * <tr><td>{@link Builder#eviction eviction}</td><td>{@code raybatch.eviction}</td><td>{@code batch}</td></tr>
+ * <tr><td>{@link Builder#tombstones tombstones}</td><td>{@code raybatch.tombstones}</td><td>100000</td></tr>
+ * <tr><td>{@link Builder#leakDetection leakDetection}</td><td>{@code raybatch.leakDetection}</td><td>{@code simple}</td></tr>
+ * <tr><td>{@link Builder#leakListener leakListener}</td><td>–</td><td>none: leaks are logged</td></tr>
+ * <tr><td>{@link Builder#serializer serializer}</td><td>–</td><td>{@link Serializer#fory()}</td></tr>
+ * <tr><td>–</td><td>{@code raybatch.library}</td><td>the native library: a path; the one in the jar if not given</td></tr>
+ * <tr><td>–</td><td>{@code raybatch.tmpdir}</td><td>where the jar's library is unpacked: {@code java.io.tmpdir}</td></tr>
+ * </table>
+ *
+ * <p>Immutable. The native side checks sizes and paths when the store is opened.
+ */
+public final class RayConfig {
+
+    private final String connectTo;
+    private final String storeName;
+    private final long storeSize;
+    private final Path storePath;
+    private final long warmReserve;
+    private final Eviction eviction;
+    private final int tombstones;
+    private final LeakLevel leakDetection;
+    private final Consumer<LeakReport> leakListener;
+    private final Serializer serializer;
+
+    private RayConfig(Builder b, String connectTo) {
+        this.connectTo = connectTo;
+        this.storeName = b.storeName;
+        this.storeSize = b.storeSize;
+        this.storePath = b.storePath;
+        this.warmReserve = b.warmReserve;
+        this.eviction = b.eviction;
+        this.tombstones = b.tombstones;
+        this.leakDetection = b.leakDetection;
+        this.leakListener = b.leakListener;
+        this.serializer = b.serializer;
+    }
+
+    /** {@return a builder that starts from the system properties} */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /** {@return what the system properties say} */
+    public static RayConfig defaults() {
+        return builder().build();
+    }
+
+    /**
+     * For a further client of a store that is open in this process.
+     *
+     * @param storeName its name
+     * @return a configuration that opens no store
+     */
+    public static RayConfig connect(String storeName) {
+        return builder().connect(storeName);
+    }
+
+    /** {@return the store to connect to; empty when a store is to be opened} */
+    public Optional<String> connectTo() {
+        return Optional.ofNullable(connectTo);
+    }
+
+    /** {@return the name to open the store under} */
+    public Optional<String> storeName() {
+        return Optional.ofNullable(storeName);
+    }
+
+    /** {@return bytes of the arena} */
+    public OptionalLong storeSize() {
+        return optional(storeSize);
+    }
+
+    /** {@return where the arena's file lies} */
+    public Optional<Path> storePath() {
+        return Optional.ofNullable(storePath);
+    }
+
+    /** {@return bytes of free memory that stay mapped for the next batch} */
+    public OptionalLong warmReserve() {
+        return optional(warmReserve);
+    }
+
+    /** {@return what may be evicted} */
+    public Eviction eviction() {
+        return eviction;
+    }
+
+    /** {@return how many collected batches are remembered} */
+    public OptionalInt tombstones() {
+        return tombstones < 0 ? OptionalInt.empty() : OptionalInt.of(tombstones);
+    }
+
+    /** {@return how much is said about leaks} */
+    public LeakLevel leakDetection() {
+        return leakDetection;
+    }
+
+    /** {@return who is told of leaks, besides the log} */
+    public Optional<Consumer<LeakReport>> leakListener() {
+        return Optional.ofNullable(leakListener);
+    }
+
+    /** {@return what writes values that are neither arrays nor text} */
+    public Serializer serializer() {
+        return serializer;
+    }
+
+    private static OptionalLong optional(long value) {
+        return value < 0 ? OptionalLong.empty() : OptionalLong.of(value);
+    }
+
+    /** {@code key, value, …} for {@link Native#open}. */
+    String[] nativeOptions() {
+        List<String> options = new ArrayList<>();
+        storeName().ifPresent(name -> add(options, "storeName", name));
+        storeSize().ifPresent(bytes -> add(options, "storeSize", bytes));
+        storePath().ifPresent(path -> add(options, "storePath", path));
+        warmReserve().ifPresent(bytes -> add(options, "warmReserve", bytes));
+        tombstones().ifPresent(count -> add(options, "tombstones", count));
+        add(options, "eviction", eviction.name().toLowerCase(Locale.ROOT));
+        return options.toArray(String[]::new);
+    }
+
+    private static void add(List<String> options, String key, Object value) {
+        options.add(key);
+        options.add(value.toString());
+    }
+
+    /** Builds a {@link RayConfig}. Not for several threads at once. */
+    public static final class Builder {
+
+        private static final long NOT_GIVEN = -1;
+
+        private String storeName = property("storeName");
+        private long storeSize = size("storeSize");
+        private Path storePath = property("storePath") == null ? null : Path.of(property("storePath"));
+        private long warmReserve = size("warmReserve");
+        private Eviction eviction = constant("eviction", Eviction.class, Eviction.BATCH);
+        private int tombstones = count("tombstones");
+        private LeakLevel leakDetection = constant("leakDetection", LeakLevel.class, LeakLevel.SIMPLE);
+        private Consumer<LeakReport> leakListener;
+        private Serializer serializer;
+
+        private Builder() {}
+
+        /**
+         * Names the store, so that others can {@link RayConfig#connect} to it.
+         *
+         * @param name unique in this process
+         * @return this
+         */
+        public Builder storeName(String name) {
+            this.storeName = required("storeName", name);
+            return this;
+        }
+
+        /**
+         * Sets the arena's size. What this machine cannot hold is refused at open.
+         *
+         * @param bytes at least a few pages
+         * @return this
+         */
+        public Builder storeSize(long bytes) {
+            this.storeSize = positive("storeSize", bytes);
+            return this;
+        }
+
+        /**
+         * Sets the arena's size.
+         *
+         * @param size as {@code 512m}, {@code 2g}
+         * @return this
+         */
+        public Builder storeSize(String size) {
+            return storeSize(ByteSize.parse("storeSize", required("storeSize", size)));
+        }
+
+        /**
+         * Maps the arena from a file: in {@code /dev/shm}, or on a disk. The file gets mode 0600; a link is refused.
+         *
+         * @param path of the file
+         * @return this
+         */
+        public Builder storePath(Path path) {
+            this.storePath = required("storePath", path);
+            return this;
+        }
+
+        /**
+         * Sets how much free memory stays mapped for the next batch; the rest goes back to the system in the background.
+         *
+         * @param bytes 0 for none
+         * @return this
+         */
+        public Builder warmReserve(long bytes) {
+            if (bytes < 0) {
+                throw refused("warmReserve is " + bytes + ", and must not be negative");
+            }
+            this.warmReserve = bytes;
+            return this;
+        }
+
+        /**
+         * Sets how much free memory stays mapped for the next batch.
+         *
+         * @param size as {@code 64m}
+         * @return this
+         */
+        public Builder warmReserve(String size) {
+            return warmReserve(ByteSize.parse("warmReserve", required("warmReserve", size)));
+        }
+
+        /**
+         * Sets what may be evicted.
+         *
+         * @param eviction {@link Eviction#LRU} only to compare with
+         * @return this
+         */
+        public Builder eviction(Eviction eviction) {
+            this.eviction = required("eviction", eviction);
+            return this;
+        }
+
+        /**
+         * Sets how many collected batches are remembered, so that an old id gives an {@link ObjectCollectedException}
+         * that says when and why.
+         *
+         * @param count 0 for none
+         * @return this
+         */
+        public Builder tombstones(int count) {
+            if (count < 0) {
+                throw refused("tombstones is " + count + ", and must not be negative");
+            }
+            this.tombstones = count;
+            return this;
+        }
+
+        /**
+         * Sets how much is said about leaks.
+         *
+         * @param level see there
+         * @return this
+         */
+        public Builder leakDetection(LeakLevel level) {
+            this.leakDetection = required("leakDetection", level);
+            return this;
+        }
+
+        /**
+         * Has somebody told of leaks, besides the log. Called on a thread of raybatch's.
+         *
+         * @param listener should return soon
+         * @return this
+         */
+        public Builder leakListener(Consumer<LeakReport> listener) {
+            this.leakListener = required("leakListener", listener);
+            return this;
+        }
+
+        /**
+         * Sets what writes values that are neither arrays nor text.
+         *
+         * @param serializer safe for many threads
+         * @return this
+         */
+        public Builder serializer(Serializer serializer) {
+            this.serializer = required("serializer", serializer);
+            return this;
+        }
+
+        /** {@return the configuration} */
+        public RayConfig build() {
+            return finish(null);
+        }
+
+        /**
+         * Finishes a configuration that opens no store: of what was set, only leak detection and serializer count.
+         *
+         * @param storeName of a store that is open in this process
+         * @return the configuration
+         */
+        public RayConfig connect(String storeName) {
+            return finish(required("storeName", storeName));
+        }
+
+        private RayConfig finish(String connectTo) {
+            if (serializer == null) {
+                serializer = Serializer.fory();
+            }
+            return new RayConfig(this, connectTo);
+        }
+
+        private static String property(String name) {
+            String value = System.getProperty("raybatch." + name);
+            return value == null || value.isBlank() ? null : value.strip();
+        }
+
+        private static long size(String name) {
+            String value = property(name);
+            return value == null ? NOT_GIVEN : ByteSize.parse("raybatch." + name, value);
+        }
+
+        private static int count(String name) {
+            String value = property(name);
+            if (value == null) {
+                return (int) NOT_GIVEN;
+            }
+            try {
+                int count = Integer.parseInt(value);
+                if (count >= 0) {
+                    return count;
+                }
+            } catch (NumberFormatException notANumber) {
+                // as for a negative one
+            }
+            throw refused("raybatch." + name + " is \"" + value + "\", and must be a number, 0 or more");
+        }
+
+        private static <E extends Enum<E>> E constant(String name, Class<E> type, E otherwise) {
+            String value = property(name);
+            if (value == null) {
+                return otherwise;
+            }
+            try {
+                return Enum.valueOf(type, value.toUpperCase(Locale.ROOT));
+            } catch (IllegalArgumentException e) {
+                StringBuilder all = new StringBuilder();
+                for (E one : type.getEnumConstants()) {
+                    all.append(all.isEmpty() ? "" : ", ").append(one.name().toLowerCase(Locale.ROOT));
+                }
+                throw refused("raybatch." + name + " is \"" + value + "\", and must be one of " + all);
+            }
+        }
+
+        private static <T> T required(String what, T value) {
+            if (value == null) {
+                throw refused(what + " is null");
+            }
+            return value;
+        }
+
+        private static long positive(String what, long value) {
+            if (value <= 0) {
+                throw refused(what + " is " + value + ", and must be positive");
+            }
+            return value;
+        }
+
+        private static InvalidArgumentException refused(String why) {
+            return new InvalidArgumentException(why, ErrorDetails.NONE);
+        }
+    }
+}

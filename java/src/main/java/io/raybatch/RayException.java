@@ -1,0 +1,78 @@
+package io.raybatch;
+
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/**
+ * Every failure that raybatch reports. Unchecked, one final class per {@link ErrorCode}, so that callers catch what they
+ * can act on. The message names the batch, the object and the limit concerned, and what to do.
+ */
+public abstract sealed class RayException extends RuntimeException
+        permits RayInternalException, InvalidArgumentException, RayClosedException, StoreOpenException,
+                StoreConnectException, StoreFullException, StoreIoException, BatchNotFoundException,
+                BatchExistsException, BatchActiveException, BatchEndedException, BatchLimitException,
+                ObjectNotFoundException, ObjectExistsException, ObjectCollectedException, ObjectLostException,
+                ObjectSealedException, ObjectNotSealedException, ObjectInUseException, NotOwnerException,
+                ObjectBoundsException, GetTimeoutException, RayInterruptedException, SerializationException,
+                NativeLibraryException {
+
+    private static final long serialVersionUID = 1;
+
+    private final ErrorCode code;
+    private final long batch;
+    private final byte[] object;
+
+    RayException(ErrorCode code, String message, ErrorDetails details) {
+        super(message, details.cause());
+        this.code = code;
+        this.batch = details.batch();
+        this.object = details.object();
+    }
+
+    /** {@return the stable code} */
+    public final ErrorCode code() {
+        return code;
+    }
+
+    /** {@return the batch concerned; empty when there is none, or it is normal mode} */
+    public final OptionalLong batchId() {
+        return batch == 0 ? OptionalLong.empty() : OptionalLong.of(batch);
+    }
+
+    /** {@return the object concerned, if there is one} */
+    public final Optional<ObjectId> objectId() {
+        return object == null ? Optional.empty() : Optional.of(ObjectId.of(object));
+    }
+
+    /** The exception for an error of the native side; arguments as {@link NativeCallbacks#error} has them. */
+    static RayException of(int number, String message, long batch, byte[] objectId, long[] facts) {
+        ErrorDetails details = new ErrorDetails(batch, objectId, facts, null);
+        return switch (ErrorCode.of(number)) {
+            case INTERNAL -> new RayInternalException(message, details);
+            case INVALID_ARGUMENT -> new InvalidArgumentException(message, details);
+            case CLOSED -> new RayClosedException(message, details);
+            case STORE_OPEN -> new StoreOpenException(message, details);
+            case STORE_CONNECT -> new StoreConnectException(message, details);
+            case STORE_FULL -> new StoreFullException(message, details);
+            case IO -> new StoreIoException(message, details);
+            case BATCH_NOT_FOUND -> new BatchNotFoundException(message, details);
+            case BATCH_EXISTS -> new BatchExistsException(message, details);
+            case BATCH_ACTIVE -> new BatchActiveException(message, details);
+            case BATCH_ENDED -> new BatchEndedException(message, details);
+            case BATCH_LIMIT -> new BatchLimitException(message, details);
+            case OBJECT_NOT_FOUND -> new ObjectNotFoundException(message, details);
+            case OBJECT_EXISTS -> new ObjectExistsException(message, details);
+            case OBJECT_COLLECTED -> new ObjectCollectedException(message, details);
+            case OBJECT_LOST -> new ObjectLostException(message, details);
+            case OBJECT_SEALED -> new ObjectSealedException(message, details);
+            case OBJECT_NOT_SEALED -> new ObjectNotSealedException(message, details);
+            case OBJECT_IN_USE -> new ObjectInUseException(message, details);
+            case NOT_OWNER -> new NotOwnerException(message, details);
+            case OUT_OF_BOUNDS -> new ObjectBoundsException(message, details);
+            case GET_TIMEOUT -> new GetTimeoutException(message, details);
+            case INTERRUPTED -> new RayInterruptedException(message, details);
+            case SERIALIZATION -> new SerializationException(message, details);
+            case NATIVE_LIBRARY -> new NativeLibraryException(message, details);
+        };
+    }
+}

@@ -1,0 +1,36 @@
+package io.raybatch;
+
+/**
+ * The store as a whole, all clients together. Bytes, unless said.
+ *
+ * @param capacity what the arena can hold
+ * @param used in runs that are lent to batches and to normal mode, bookkeeping included
+ * @param live payload of sealed objects
+ * @param leased given to writers in advance, not written yet
+ * @param warm free, and kept mapped for the next batch
+ * @param largestFreeRun the largest object that fits without evicting anything
+ * @param objects sealed objects, a count
+ * @param liveBatches batches not collected yet, a count
+ * @param evictedObjects evicted since the store was opened, a count
+ * @param evictedBytes their payload
+ * @param backed of the arena, really backed by memory
+ * @param draining of collected batches, still held by readers
+ */
+public record StoreStats(
+        long capacity,
+        long used,
+        long live,
+        long leased,
+        long warm,
+        long largestFreeRun,
+        long objects,
+        long liveBatches,
+        long evictedObjects,
+        long evictedBytes,
+        long backed,
+        long draining) {
+
+    static StoreStats of(long[] f) {
+        return new StoreStats(f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8], f[9], f[10], f[11]);
+    }
+}

@@ -1,0 +1,2 @@
+/** For users' tests: {@link io.raybatch.junit.LeakDetectionExtension}. */
+package io.raybatch.junit;
