@@ -5,8 +5,13 @@ public final class BatchLimitException extends RayException {
 
     private static final long serialVersionUID = 1;
 
+    /** In bytes or objects; -1 if not known. */
     private final long limit;
+
+    /** Of the limit; -1 if not known. */
     private final long used;
+
+    /** Beyond what was used; -1 if not known. */
     private final long requested;
 
     BatchLimitException(String message, ErrorDetails details) {

@@ -81,16 +81,11 @@ final class BatchScope {
 
     /** {@return this if it is open, else the nearest open batch around it; null where that is the root} */
     BatchScope openAncestor() {
-        long[] open;
-        try {
-            open = Native.openAncestor(ray.client(), id, life);
-        } catch (BatchNotFoundException forgotten) {
-            return parent == null ? null : parent.openAncestor();
-        } finally {
-            Reference.reachabilityFence(this);
-        }
+        long[] open = Native.openAncestor(ray.client(), id, life);
+        Reference.reachabilityFence(this);
         if (open[0] == 0) {
-            return null;
+            // the root, or a batch so long gone that its parent is forgotten there
+            return parent == null ? null : parent.openAncestor();
         }
         for (BatchScope scope = this; scope != null; scope = scope.parent) {
             if (scope.id == open[0] && scope.life == open[1]) {

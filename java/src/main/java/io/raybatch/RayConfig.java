@@ -20,7 +20,7 @@ import java.util.function.Consumer;
  *     <td>30 % of the smaller of memory and the cgroup's limit</td></tr>
  * <tr><td>{@link Builder#storePath storePath}</td><td>{@code raybatch.storePath}</td><td>memory without a file</td></tr>
  * <tr><td>{@link Builder#warmReserve(String) warmReserve}</td><td>{@code raybatch.warmReserve}</td>
- *     <td>the native side's choice</td></tr>
+ *     <td>half of storeSize</td></tr>
  * <tr><td>{@link Builder#eviction eviction}</td><td>{@code raybatch.eviction}</td><td>{@code batch}</td></tr>
  * <tr><td>{@link Builder#tombstones tombstones}</td><td>{@code raybatch.tombstones}</td><td>100000</td></tr>
  * <tr><td>{@link Builder#leakDetection leakDetection}</td><td>{@code raybatch.leakDetection}</td><td>{@code simple}</td></tr>
@@ -135,10 +135,10 @@ public final class RayConfig {
     /** {@code key, value, …} for {@link Native#open}. */
     String[] nativeOptions() {
         List<String> options = new ArrayList<>();
-        storeName().ifPresent(name -> add(options, "storeName", name));
-        storeSize().ifPresent(bytes -> add(options, "storeSize", bytes));
-        storePath().ifPresent(path -> add(options, "storePath", path));
-        warmReserve().ifPresent(bytes -> add(options, "warmReserve", bytes));
+        storeName().ifPresent(name -> add(options, "name", name));
+        storeSize().ifPresent(bytes -> add(options, "store.size", bytes));
+        storePath().ifPresent(path -> add(options, "store.path", path));
+        warmReserve().ifPresent(bytes -> add(options, "store.warmReserve", bytes));
         tombstones().ifPresent(count -> add(options, "tombstones", count));
         add(options, "eviction", eviction.name().toLowerCase(Locale.ROOT));
         return options.toArray(String[]::new);

@@ -18,8 +18,13 @@ public abstract sealed class RayException extends RuntimeException
 
     private static final long serialVersionUID = 1;
 
+    /** The stable code. */
     private final ErrorCode code;
+
+    /** The batch concerned; 0 for none. */
     private final long batch;
+
+    /** The bytes of the object's id; null for none. */
     private final byte[] object;
 
     RayException(ErrorCode code, String message, ErrorDetails details) {

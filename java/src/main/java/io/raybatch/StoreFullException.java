@@ -8,8 +8,13 @@ public final class StoreFullException extends RayException {
 
     private static final long serialVersionUID = 1;
 
+    /** Bytes asked for; -1 if not known. */
     private final long needed;
+
+    /** Bytes free; -1 if not known. */
     private final long free;
+
+    /** Bytes of the largest free piece; -1 if not known. */
     private final long largestRun;
 
     StoreFullException(String message, ErrorDetails details) {

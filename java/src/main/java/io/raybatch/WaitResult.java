@@ -11,7 +11,12 @@ import java.util.List;
  */
 public record WaitResult<T>(List<ObjectRef<T>> ready, List<ObjectRef<T>> pending) {
 
-    /** Keeps its own copies. */
+    /**
+     * Keeps its own copies.
+     *
+     * @param ready see the record
+     * @param pending see the record
+     */
     public WaitResult {
         ready = List.copyOf(ready);
         pending = List.copyOf(pending);

@@ -13,10 +13,10 @@ import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
  * Fails a JUnit 5 test that leaks a batch: starts one, during the test, that is not closed and that nobody can reach when the
  * test is over.
  *
- * <pre>{@code
- * @ExtendWith(LeakDetectionExtension.class)
- * class MyTest {
- * }</pre>
+ * <pre>
+ * &#64;ExtendWith(LeakDetectionExtension.class)
+ * class MyTest { ... }
+ * </pre>
  *
  * <p>The failure shows where the batch was started, whatever the leak level. Tests that leak nothing cost nothing more; one
  * that leaves batches open costs a collection of Java's heap. With tests in parallel a leak is put down to each that was
