@@ -1,0 +1,201 @@
+//! How a batch ends, and how it is collected.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::engine::Engine;
+use super::lifecycle::Step;
+use super::tombstones::Tombstone;
+use super::tree::{Batch, Charge, End, Kept, downwards};
+use super::{BatchKey, Collected, Reason, errors};
+use crate::error::{ErrorCode, Result};
+use crate::id::ObjectId;
+use crate::store::{Event, EventKind, Found, Removal, now_ms};
+
+impl Engine {
+    /// Ends a batch, all within it first, the newest first. True if this call was the first to.
+    ///
+    /// One that finds it ended helps whoever is at it, and returns when it is done.
+    pub(super) fn end(&self, batch: &Arc<Batch>, reason: Reason, by: &str) -> bool {
+        let first = batch.record_end(&End { reason, by: by.into(), at_ms: now_ms() });
+        let Some(end) = batch.end.get() else { return false };
+        let order = downwards(batch, |inner| {
+            // the record comes first: whoever is refused by the closed children finds it
+            inner.record_end(end);
+            inner.children.close();
+        });
+        for inner in order.iter().rev() {
+            if inner.finish() && !inner.is_root() {
+                self.store.notifier().emit(Event::batch(EventKind::BatchEnded, inner.id()));
+            }
+        }
+        first
+    }
+
+    /// Collects an ended batch and all within it, whether they are to be cleaned up or not: an outer batch's end is the
+    /// latest end of what is in it. What others collect meanwhile is not counted.
+    pub(super) fn collect(&self, batch: &Arc<Batch>) -> Collected {
+        let mut sum = Collected::default();
+        for inner in downwards(batch, |_| {}).iter().rev() {
+            let adopted = inner.adopted.lock().take();
+            if let Some(adopted) = adopted {
+                let own = self.collect_one(inner, adopted);
+                sum.objects += own.objects;
+                sum.bytes += own.bytes;
+                sum.deferred += own.deferred;
+            }
+        }
+        self.collected_bytes(sum.bytes);
+        sum
+    }
+
+    fn collect_one(&self, batch: &Arc<Batch>, adopted: HashMap<ObjectId, Charge>) -> Collected {
+        let id = batch.id();
+        let usage = batch.usage();
+        let slots = if batch.region().is_some() { usage.slots } else { batch.slots() };
+        let mut released = self.release_adopted(batch, adopted);
+        // the table's deletion is what the node hears, and has the store drop the region
+        self.gcs.delete_table(id);
+        let mut draining = None;
+        if let Some(region) = batch.region() {
+            released.add(region.dropped().unwrap_or_default());
+            draining = Some(region).filter(|region| !region.is_drained()).cloned();
+        }
+        let _ = batch.life.step(if draining.is_some() { Step::CollectHeld } else { Step::CollectFree });
+        self.unschedule(batch);
+        let end = batch.end.get().cloned();
+        let tombstone = Tombstone {
+            facts: Arc::clone(&batch.facts),
+            end: end.unwrap_or_else(|| End { reason: Reason::Closed, by: "".into(), at_ms: now_ms() }),
+            collected_ms: now_ms(),
+            slots,
+            peak_bytes: usage.peak_bytes,
+            released,
+            kept: std::mem::take(&mut *batch.kept.lock()).into(),
+            draining,
+        };
+        if !batch.is_root() {
+            self.tombstones.add(tombstone, |kept| self.lives_on(kept));
+        } else {
+            self.roots.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        }
+        // remembered before it is forgotten here: nobody looks for it in vain
+        self.live.remove_if(&id, |_, live| Arc::ptr_eq(live, batch));
+        if let Some(parent) = batch.parent() {
+            parent.children.remove(batch);
+            self.store.notifier().emit(Event::batch(EventKind::BatchCollected, id));
+        }
+        self.store.notifier().wake_batch(id);
+        released
+    }
+
+    /// Releases the objects of other batches that it owns: work for each, for they lie in the side table.
+    fn release_adopted(&self, batch: &Batch, adopted: HashMap<ObjectId, Charge>) -> Collected {
+        let mut released = Collected::default();
+        let table = self.store.table();
+        for (id, charge) in adopted {
+            if let (Some(bytes), Some(budget)) = (charge, &batch.budget) {
+                budget.release(bytes, 1);
+            }
+            let bytes = table.size(&id).unwrap_or(0);
+            if let Found::Here(removal) = table.remove(&id) {
+                released.objects += 1;
+                released.bytes += bytes;
+                released.deferred += u64::from(removal == Removal::Deferred);
+            }
+        }
+        released
+    }
+
+    fn lives_on(&self, kept: &Kept) -> bool {
+        self.store.table().owner(&kept.id).is_some()
+    }
+
+    /// Ends a batch for good, having handed `keep` to its parent.
+    ///
+    /// # Errors
+    /// `BatchEnded` naming who ended it first; `BatchNotFound`; `InvalidArgument` for a root; as for `transfer`.
+    pub(super) fn end_batch(
+        &self,
+        key: BatchKey,
+        collect: bool,
+        keep: &[ObjectId],
+        reason: Reason,
+        by: &str,
+    ) -> Result<Collected> {
+        let batch = self.find_inner(key)?;
+        let ended = || errors::ended(&batch.facts, batch.end.get(), None);
+        if batch.end.get().is_some() {
+            return Err(ended());
+        }
+        if !keep.is_empty() {
+            self.transfer(keep, Some(batch.key()), None)?;
+        }
+        if !self.end(&batch, reason, by) {
+            return Err(ended());
+        }
+        Ok(if collect { self.collect(&batch) } else { Collected::default() })
+    }
+
+    /// Ends it if it is open, and collects it unless it is not to be cleaned up. One that is gone is fine.
+    ///
+    /// # Errors
+    /// `BatchNotFound` for an id nobody ever started, `InvalidArgument` for a root.
+    pub(super) fn close_batch(&self, key: BatchKey, by: &str) -> Result<()> {
+        match self.find_inner(key) {
+            Ok(batch) => {
+                self.end(&batch, Reason::Closed, by);
+                if !batch.facts.no_cleanup {
+                    self.collect(&batch);
+                }
+                Ok(())
+            }
+            Err(e) if e.code() == ErrorCode::InvalidArgument => Err(e),
+            Err(e) if key.life == 0 && e.code() == ErrorCode::BatchNotFound => Err(e),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Ends, collects, and deletes what it kept and the keeper still has. One that is gone is fine.
+    ///
+    /// # Errors
+    /// As for `close_batch`.
+    pub(super) fn delete_batch(&self, key: BatchKey, by: &str) -> Result<()> {
+        let mut key = key;
+        match self.find_inner(key) {
+            Ok(batch) => {
+                key = batch.key();
+                self.end(&batch, Reason::Closed, by);
+                self.collect(&batch);
+            }
+            Err(e) if e.code() == ErrorCode::InvalidArgument => return Err(e),
+            Err(e) if key.life == 0 && e.code() == ErrorCode::BatchNotFound => return Err(e),
+            Err(_) => {}
+        }
+        let Some(tombstone) = self.tombstones.find(key) else { return Ok(()) };
+        for kept in &tombstone.kept {
+            if let Some(keeper) = self.live(kept.to).filter(|keeper| keeper.owns(&kept.id)) {
+                keeper.forget(&kept.id);
+                self.store.table().remove(&kept.id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Collects an ended batch; zeros when it was before.
+    ///
+    /// # Errors
+    /// `BatchActive`, `BatchNotFound`, `InvalidArgument` for a root.
+    pub(super) fn gc(&self, key: BatchKey) -> Result<Collected> {
+        match self.find_inner(key) {
+            Ok(batch) => {
+                let Some(end) = batch.end.get() else { return Err(errors::active(&batch.facts)) };
+                self.end(&batch, end.reason, &end.by);
+                Ok(self.collect(&batch))
+            }
+            Err(e) if e.code() == ErrorCode::BatchEnded => Ok(Collected::default()),
+            Err(e) => Err(e),
+        }
+    }
+}

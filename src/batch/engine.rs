@@ -1,0 +1,169 @@
+//! What the clients of one store share.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+
+use dashmap::{DashMap, DashSet};
+use hashbrown::DefaultHashBuilder;
+
+use super::housekeeping::Agenda;
+use super::tombstones::Tombstones;
+use super::tree::Batch;
+use super::{BatchKey, errors, registry};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::gcs::{EmbeddedGcs, Gcs, TaskRecord};
+use crate::id::{BatchId, ObjectId};
+use crate::node::Node;
+use crate::store::{Event, EventKind, Eviction, Faults, Store, TaskLog};
+
+/// Writes what the store leases into the tables.
+struct LeaseLog(Arc<dyn Gcs>);
+
+impl TaskLog for LeaseLog {
+    fn leased(&self, batch: BatchId, task: u64, count: u32) {
+        self.0.append(batch, TaskRecord { task, count });
+    }
+}
+
+/// See the module.
+pub(crate) struct Engine {
+    /// For what must not keep it alive.
+    pub(super) me: Weak<Engine>,
+    pub(super) name: String,
+    pub(super) store: Arc<Store>,
+    pub(super) gcs: Arc<dyn Gcs>,
+    pub(super) node: Arc<Node>,
+    /// id → the batch that is not collected yet, roots included
+    pub(super) live: DashMap<BatchId, Arc<Batch>, DefaultHashBuilder>,
+    pub(super) roots: AtomicUsize,
+    pub(super) tombstones: Tombstones,
+    pub(super) agenda: Arc<Agenda>,
+    /// The next id of the store's choosing; counts down.
+    pub(super) next_id: AtomicI64,
+    /// Ids told to callers and not started yet.
+    pub(super) reserved: DashSet<BatchId, DefaultHashBuilder>,
+    pub(super) next_seq: AtomicU64,
+    /// The next handle of a writer, view, subscription or client.
+    next_handle: AtomicU64,
+    /// unsealed object that no batch of its creator takes along → the client that created it
+    pub(super) unsealed: DashMap<ObjectId, u64, DefaultHashBuilder>,
+    closed: AtomicBool,
+}
+
+impl Engine {
+    /// Opens a store.
+    pub(super) fn open(config: &Config, faults: Arc<dyn Faults>) -> Result<Arc<Engine>> {
+        registry::open(config.name.as_deref(), |name| {
+            let gcs: Arc<dyn Gcs> = Arc::new(EmbeddedGcs::default());
+            let store = Store::open_with(&config.store(name), Arc::new(LeaseLog(Arc::clone(&gcs))), faults)?;
+            let node = Node::start(&store, &*gcs);
+            Ok(Arc::new_cyclic(|me| Engine {
+                me: me.clone(),
+                name: name.to_owned(),
+                store,
+                gcs,
+                node,
+                live: DashMap::default(),
+                roots: AtomicUsize::new(0),
+                tombstones: Tombstones::new(config.tombstones),
+                agenda: Arc::default(),
+                next_id: AtomicI64::new(-1),
+                reserved: DashSet::default(),
+                next_seq: AtomicU64::new(0),
+                next_handle: AtomicU64::new(1),
+                unsealed: DashMap::default(),
+                closed: AtomicBool::new(false),
+            }))
+        })
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// True when batches are ignored, as the old store did.
+    pub(super) fn is_lru(&self) -> bool {
+        self.store.config().eviction == Eviction::Lru
+    }
+
+    /// A number used for nothing else.
+    pub(super) fn handle(&self) -> u64 {
+        self.next_handle.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The batch, if it is not collected yet.
+    pub(super) fn live(&self, key: BatchKey) -> Option<Arc<Batch>> {
+        let batch = self.live.get(&key.id)?;
+        key.means(batch.facts.key.life).then(|| Arc::clone(&batch))
+    }
+
+    /// The batch, for an operation that only one which is not collected can do.
+    ///
+    /// # Errors
+    /// `BatchEnded` for one that is remembered; `BatchNotFound`.
+    pub(super) fn find(&self, key: BatchKey) -> Result<Arc<Batch>> {
+        self.live(key).ok_or_else(|| self.gone(key))
+    }
+
+    /// As `find`, for what may not be done to a root.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a root, and as for `find`.
+    pub(super) fn find_inner(&self, key: BatchKey) -> Result<Arc<Batch>> {
+        let batch = self.find(key)?;
+        if batch.is_root() { Err(errors::root(key.id)) } else { Ok(batch) }
+    }
+
+    pub(super) fn gone(&self, key: BatchKey) -> Error {
+        match self.tombstones.find(key) {
+            Some(t) => errors::ended(&t.facts, Some(&t.end), Some(t.collected_ms)),
+            None => errors::not_found(key.id),
+        }
+    }
+
+    /// The batch as one that takes work.
+    ///
+    /// # Errors
+    /// `BatchEnded`.
+    #[inline]
+    pub(super) fn work(&self, batch: &Batch) -> Result<()> {
+        batch.work().map_err(|_| errors::ended(&batch.facts, batch.end.get(), None))
+    }
+
+    /// A client's root: live and at work from the start.
+    pub(super) fn start_root(&self, by: &str) -> Result<Arc<Batch>> {
+        let root = self.make_root(by)?;
+        let _ = root.work();
+        self.roots.fetch_add(1, Ordering::Relaxed);
+        Ok(root)
+    }
+
+    /// Ends and collects a root and all within it.
+    pub(super) fn end_root(&self, root: &Arc<Batch>, by: &str) {
+        self.end(root, super::Reason::Closed, by);
+        self.collect(root);
+    }
+
+    /// Closes the store: everything is collected, everybody woken. The second time nothing happens.
+    pub(super) fn close(&self, by: &str) {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let roots: Vec<_> = self.live.iter().filter(|b| b.is_root()).map(|b| Arc::clone(&b)).collect();
+        for root in roots {
+            self.end_root(&root, by);
+        }
+        self.store.notifier().emit(Event::batch(EventKind::StoreClosed, BatchId::NORMAL));
+        self.store.notifier().wake_all();
+        self.agenda.stop();
+        registry::remove(&self.name, self);
+        self.store.close();
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.close("the last client going");
+    }
+}

@@ -1,0 +1,141 @@
+//! What errors about batches and their objects say.
+
+use std::fmt::Write as _;
+
+use super::Reason;
+use super::tree::{End, Facts};
+use crate::error::{Error, ErrorCode};
+use crate::id::{BatchId, ObjectId};
+
+/// `7 'name'`
+pub(crate) fn label(facts: &Facts) -> String {
+    match &facts.name {
+        Some(name) => format!("{} '{name}'", facts.key.id),
+        None => facts.key.id.to_string(),
+    }
+}
+
+/// Epoch milliseconds as `2026-03-01T12:00:00.000Z`.
+pub(crate) fn time(ms: u64) -> String {
+    let (days, of_day) = (ms / 86_400_000, ms % 86_400_000);
+    // civil date from days, counting years from March and eras of 400 years
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (h, m, s, milli) = (of_day / 3_600_000, of_day / 60_000 % 60, of_day / 1000 % 60, of_day % 1000);
+    format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{milli:03}Z")
+}
+
+/// `timed out after 100 ms, at …`
+fn how(facts: &Facts, end: &End) -> String {
+    let mut text = match end.reason {
+        Reason::Closed => format!("was ended by {}", end.by),
+        Reason::Cancelled => format!("was cancelled by {}", end.by),
+        Reason::Leaked => format!("leaked: nobody could reach it any more, and {} ended it", end.by),
+        Reason::TimedOut => match facts.timeout {
+            Some(timeout) => format!("timed out after {} ms", timeout.as_millis()),
+            // an inner batch, taken along
+            None => format!("timed out with the batch it was in, and was ended by {}", end.by),
+        },
+    };
+    let _ = write!(text, " at {}", time(end.at_ms));
+    text
+}
+
+/// New work for a batch that takes none.
+pub(crate) fn ended(facts: &Facts, end: Option<&End>, collected_ms: Option<u64>) -> Error {
+    let mut text = format!("batch {} is over", label(facts));
+    if let Some(end) = end {
+        text = format!("batch {} {}", label(facts), how(facts, end));
+    }
+    if let Some(at) = collected_ms {
+        let _ = write!(text, ", and was collected at {}", time(at));
+    }
+    text.push_str("; start a new batch for new work");
+    Error::new(ErrorCode::BatchEnded, text).batch(facts.key.id)
+}
+
+/// A batch nobody knows.
+pub(crate) fn not_found(id: BatchId) -> Error {
+    let text = format!(
+        "there is no batch {id}: it was never started in this store, or was collected so long ago that it is forgotten \
+         (see the option tombstones)"
+    );
+    Error::new(ErrorCode::BatchNotFound, text).batch(id)
+}
+
+/// The id of a live batch.
+pub(crate) fn exists(facts: &Facts, end: Option<&End>) -> Error {
+    let text = match end {
+        None => format!(
+            "batch {} is live (started by {} at {}); end it before its id is used again",
+            label(facts),
+            facts.started_by,
+            time(facts.started_ms)
+        ),
+        Some(end) => format!(
+            "batch {} {} but is not collected yet; collect it (gc) before its id is used again",
+            label(facts),
+            how(facts, end)
+        ),
+    };
+    Error::new(ErrorCode::BatchExists, text).batch(facts.key.id)
+}
+
+/// `gc` before the end.
+pub(crate) fn active(facts: &Facts) -> Error {
+    let text =
+        format!("batch {} is still open, and can be collected only when it has ended; end it first", label(facts));
+    Error::new(ErrorCode::BatchActive, text).batch(facts.key.id)
+}
+
+/// What may not be done to a root.
+pub(crate) fn root(id: BatchId) -> Error {
+    let text = format!("batch {id} is a client's root batch; it ends when its client closes");
+    Error::new(ErrorCode::InvalidArgument, text).batch(id)
+}
+
+/// An object that went with a batch.
+pub(crate) fn collected(id: &ObjectId, facts: &Facts, end: Option<&End>, collected_ms: u64) -> Error {
+    let how = end.map_or_else(String::new, |end| format!(" {} and", how(facts, end)));
+    let text = format!(
+        "object {id} went with batch {}, which{how} was collected at {}; keep what is to outlive its batch",
+        label(facts),
+        time(collected_ms)
+    );
+    Error::new(ErrorCode::ObjectCollected, text).object(*id)
+}
+
+/// No such object.
+pub(crate) fn no_object(id: &ObjectId, why: &str) -> Error {
+    Error::new(ErrorCode::ObjectNotFound, format!("there is no object {id}: {why}")).object(*id)
+}
+
+/// Bytes given up by `free`.
+pub(crate) fn lost(id: &ObjectId) -> Error {
+    let text = format!("object {id} was freed; it was put by a driver, so that nothing can make it again");
+    Error::new(ErrorCode::ObjectLost, text).object(*id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_as_dates() {
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_709_251_200_123, "2024-03-01T00:00:00.123Z"),
+            (4_102_444_799_000, "2099-12-31T23:59:59.000Z"),
+        ] {
+            assert_eq!(time(ms), text);
+        }
+    }
+}

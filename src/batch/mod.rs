@@ -1,0 +1,136 @@
+//! Batches: life cycle, tree, ownership, limits, deadlines, memory of what is over; and the clients through which all of
+//! it is used.
+//!
+//! An [`Engine`](engine::Engine) belongs to one open store and is shared by its clients. From the outside in:
+//! [`client`] and [`objects`] are what callers use; [`start`], [`ending`] and [`keeping`] change the tree;
+//! [`tree`], [`lifecycle`] and [`tombstones`] hold it; [`housekeeping`] is the thread behind.
+//!
+//! # Locks
+//!
+//! Each is taken before those below it, and none of them while user code, a waker or a subscriber runs:
+//!
+//! 1. the registry of open stores;
+//! 2. a shard of the live batches (only `start` takes others while it holds one);
+//! 3. a shard of the `GC:` tables, and of the node's regions;
+//! 4. a shard of a batch's children;
+//! 5. what a batch owns ([`tree::Batch::adopted`]), then what it kept;
+//! 6. the tombstones;
+//! 7. the housekeeping's agenda;
+//! 8. the store's locks.
+//!
+//! # Ends
+//!
+//! An end walks the tree twice. Downwards it closes each batch to new inner ones: whoever starts a batch registers it
+//! with its parent under the lock that the end takes to close, so that it is either seen by the end or refused. Upwards,
+//! innermost and newest first, it takes the step that refuses new work. Both walks can be repeated by anybody: two who
+//! end at once help each other and wait for nobody; the one whose record was first is who ended it.
+
+mod client;
+mod ending;
+mod engine;
+mod errors;
+mod housekeeping;
+mod keeping;
+mod lifecycle;
+mod objects;
+mod registry;
+mod start;
+mod status;
+mod tombstones;
+mod tree;
+
+use std::time::Duration;
+
+pub use self::client::{Client, ClientStats};
+pub use self::lifecycle::{Illegal, State, Step, next};
+pub use self::status::BatchStatus;
+use crate::id::BatchId;
+use crate::store::Dropped;
+
+/// One life of a batch.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct BatchKey {
+    /// Its id.
+    pub id: BatchId,
+    /// The random base of its slots; 0 in a question: whichever lives.
+    pub life: u64,
+}
+
+impl BatchKey {
+    /// Normal mode.
+    pub const NORMAL: BatchKey = BatchKey { id: BatchId::NORMAL, life: 0 };
+
+    /// The batch of this id, whichever life it is in.
+    #[must_use]
+    pub const fn any(id: BatchId) -> BatchKey {
+        BatchKey { id, life: 0 }
+    }
+
+    /// True when it may mean the life with this base.
+    #[must_use]
+    pub const fn means(&self, life: u64) -> bool {
+        self.life == 0 || self.life == life
+    }
+}
+
+/// How a batch is to be started.
+#[derive(Clone, Debug, Default)]
+pub struct BatchSpec {
+    /// The caller's id, or one reserved before; `None`: the store chooses.
+    pub id: Option<BatchId>,
+    /// The batch it is in; `None`: the client's root.
+    pub parent: Option<BatchKey>,
+    /// What errors and lists call it, beside its id.
+    pub name: Option<String>,
+    /// Ends and collects it after this long.
+    pub timeout: Option<Duration>,
+    /// Most bytes of data and metadata, in it and all within it.
+    pub max_bytes: Option<u64>,
+    /// Most objects, likewise.
+    pub max_objects: Option<u64>,
+    /// For whoever schedules; the store itself does not use it.
+    pub priority: i32,
+    /// Closing its handle collects nothing.
+    pub no_cleanup: bool,
+}
+
+/// Why a batch ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Reason {
+    /// Somebody closed or ended it, or a batch it was in.
+    Closed = 0,
+    /// Its time was over.
+    TimedOut = 1,
+    /// Somebody cancelled it.
+    Cancelled = 2,
+    /// Nobody could reach it any more.
+    Leaked = 3,
+}
+
+impl Reason {
+    /// The reason of that number.
+    #[must_use]
+    pub fn from_number(n: u8) -> Option<Reason> {
+        [Reason::Closed, Reason::TimedOut, Reason::Cancelled, Reason::Leaked].get(usize::from(n)).copied()
+    }
+}
+
+/// What a collection released, inner batches included.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Collected {
+    /// Objects.
+    pub objects: u64,
+    /// Their bytes of data and metadata.
+    pub bytes: u64,
+    /// Objects that somebody held still: their memory goes with the last release.
+    pub deferred: u64,
+}
+
+impl Collected {
+    fn add(&mut self, dropped: Dropped) {
+        self.objects += dropped.objects;
+        self.bytes += dropped.bytes;
+        self.deferred += dropped.deferred;
+    }
+}

@@ -1,0 +1,167 @@
+//! What can be seen of a batch.
+
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::lifecycle::State;
+use super::tombstones::Tombstone;
+use super::tree::{Batch, Facts};
+use super::{BatchKey, Reason};
+use crate::error::Result;
+use crate::id::BatchId;
+
+/// One batch, live or remembered. Times are epoch milliseconds, 0 for not yet.
+#[derive(Clone, Debug)]
+pub struct BatchStatus {
+    /// Its id and life.
+    pub key: BatchKey,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Where it is in its life.
+    pub state: State,
+    /// Why it ended.
+    pub reason: Option<Reason>,
+    /// Objects it owns, adopted ones included; once it is collected, those that were released with it.
+    pub objects: u64,
+    /// Their bytes of data and metadata.
+    pub bytes: u64,
+    /// Bytes of the pages of its region.
+    pub held: u64,
+    /// The most bytes its region ever had.
+    pub peak_bytes: u64,
+    /// Holds of readers and writers on its region's objects.
+    pub pins: u64,
+    /// When it started.
+    pub started_ms: u64,
+    /// When it ended.
+    pub ended_ms: u64,
+    /// When it was collected.
+    pub collected_ms: u64,
+    /// The batch it is in.
+    pub parent: BatchId,
+    /// For whoever schedules.
+    pub priority: i32,
+    /// Its time limit.
+    pub timeout: Option<Duration>,
+    /// Its limit of bytes.
+    pub max_bytes: Option<u64>,
+    /// Its limit of objects.
+    pub max_objects: Option<u64>,
+    /// Objects it gave away.
+    pub kept: u64,
+    /// Objects of other batches that it owns.
+    pub adopted: u64,
+    /// Closing its handle collects nothing.
+    pub no_cleanup: bool,
+    /// Who started it.
+    pub started_by: String,
+    /// Who ended it.
+    pub ended_by: Option<String>,
+    /// The batches in it that are not collected, the oldest first.
+    pub children: Vec<BatchId>,
+}
+
+impl BatchStatus {
+    fn of(facts: &Facts) -> BatchStatus {
+        BatchStatus {
+            key: facts.key,
+            name: facts.name.as_deref().map(str::to_owned),
+            state: State::Waiting,
+            reason: None,
+            objects: 0,
+            bytes: 0,
+            held: 0,
+            peak_bytes: 0,
+            pins: 0,
+            started_ms: facts.started_ms,
+            ended_ms: 0,
+            collected_ms: 0,
+            parent: facts.parent.id,
+            priority: facts.priority,
+            timeout: facts.timeout,
+            max_bytes: facts.max_bytes,
+            max_objects: facts.max_objects,
+            kept: 0,
+            adopted: 0,
+            no_cleanup: facts.no_cleanup,
+            started_by: facts.started_by.to_string(),
+            ended_by: None,
+            children: Vec::new(),
+        }
+    }
+}
+
+impl Engine {
+    /// What can be seen of a batch.
+    ///
+    /// # Errors
+    /// `BatchNotFound`.
+    pub(super) fn status(&self, key: BatchKey) -> Result<BatchStatus> {
+        if let Some(batch) = self.live(key) {
+            return Ok(self.status_of_live(&batch));
+        }
+        match self.tombstones.find(key) {
+            Some(tombstone) => Ok(status_of_collected(&tombstone)),
+            None => Err(super::errors::not_found(key.id)),
+        }
+    }
+
+    fn status_of_live(&self, batch: &Batch) -> BatchStatus {
+        let usage = batch.usage();
+        let (adopted, adopted_bytes) = self.adopted_usage(batch);
+        let end = batch.end.get();
+        BatchStatus {
+            state: batch.state(),
+            reason: end.map(|end| end.reason),
+            objects: usage.objects + adopted,
+            bytes: usage.bytes + adopted_bytes,
+            held: usage.held,
+            peak_bytes: usage.peak_bytes,
+            pins: usage.pins,
+            ended_ms: end.map_or(0, |end| end.at_ms),
+            kept: batch.kept.lock().len() as u64,
+            adopted,
+            ended_by: end.map(|end| end.by.to_string()),
+            children: batch.children.all().iter().map(|child| child.id()).collect(),
+            ..BatchStatus::of(&batch.facts)
+        }
+    }
+
+    /// The batch itself if it is open, else the nearest open one it is in; `None` where that is a root, or none is known.
+    pub(super) fn open_ancestor(&self, key: BatchKey) -> Option<BatchKey> {
+        let mut key = key;
+        loop {
+            match self.live(key) {
+                Some(batch) if batch.is_root() => return None,
+                Some(batch) if batch.state().is_open() && batch.end.get().is_none() => return Some(batch.key()),
+                Some(batch) => key = batch.facts.parent,
+                None => key = self.tombstones.find(key)?.facts.parent,
+            }
+        }
+    }
+
+    /// Ids of all that is not collected, roots left out, the oldest first.
+    pub(super) fn batches(&self) -> Vec<BatchId> {
+        let mut all: Vec<_> = self.live.iter().filter(|b| !b.is_root()).map(|b| (b.seq, b.id())).collect();
+        all.sort_unstable();
+        all.into_iter().map(|(_, id)| id).collect()
+    }
+}
+
+fn status_of_collected(tombstone: &Tombstone) -> BatchStatus {
+    let usage = tombstone.draining.as_ref().map(|region| region.usage()).unwrap_or_default();
+    BatchStatus {
+        state: tombstone.state(),
+        reason: Some(tombstone.end.reason),
+        objects: tombstone.released.objects,
+        bytes: tombstone.released.bytes,
+        held: usage.held,
+        peak_bytes: tombstone.peak_bytes,
+        pins: usage.pins,
+        ended_ms: tombstone.end.at_ms,
+        collected_ms: tombstone.collected_ms,
+        kept: tombstone.kept.len() as u64,
+        ended_by: Some(tombstone.end.by.to_string()),
+        ..BatchStatus::of(&tombstone.facts)
+    }
+}

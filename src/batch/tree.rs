@@ -1,0 +1,299 @@
+//! A live batch, and its place in the tree.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+
+use super::lifecycle::{Illegal, Life, State, Step};
+use super::{BatchKey, Reason};
+use crate::id::{BatchId, ObjectId};
+use crate::store::{Budget, Region, Usage};
+
+/// What is known of a batch from its start on; shared with the record that is left of it.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) key: BatchKey,
+    /// The batch it is in; for a root its own key.
+    pub(crate) parent: BatchKey,
+    pub(crate) name: Option<Box<str>>,
+    pub(crate) started_by: Box<str>,
+    pub(crate) started_ms: u64,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) max_bytes: Option<u64>,
+    pub(crate) max_objects: Option<u64>,
+    pub(crate) priority: i32,
+    pub(crate) no_cleanup: bool,
+}
+
+/// Who ended a batch, when and why.
+#[derive(Clone, Debug)]
+pub(crate) struct End {
+    pub(crate) reason: Reason,
+    pub(crate) by: Arc<str>,
+    pub(crate) at_ms: u64,
+}
+
+/// An object that was kept, and by whom.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Kept {
+    pub(crate) id: ObjectId,
+    pub(crate) to: BatchKey,
+}
+
+/// What an adopted object was charged to its owner's budget, so that whoever takes it out of the owner's hands gives
+/// back just that. `None`: nothing.
+pub(crate) type Charge = Option<u64>;
+
+/// See the module.
+pub(crate) struct Batch {
+    pub(crate) facts: Arc<Facts>,
+    /// Position in the order of starts.
+    pub(crate) seq: u64,
+    pub(crate) life: Life,
+    pub(crate) end: OnceLock<End>,
+    /// When its time is over.
+    pub(crate) deadline: Option<Instant>,
+    /// `None` for a root.
+    parent: Option<Arc<Batch>>,
+    pub(crate) children: Children,
+    pub(crate) budget: Option<Arc<Budget>>,
+    /// `None` when the whole store runs with `lru`.
+    region: Option<Arc<Region>>,
+    /// With `lru`: the next slot.
+    next_slot: AtomicU64,
+    /// Objects made in other batches that this one owns now → what they were charged. `None` once it is collected.
+    ///
+    /// Taking the map is the claim to collect: of several threads one gets it.
+    pub(crate) adopted: Mutex<Option<HashMap<ObjectId, Charge>>>,
+    /// Objects it gave away, in order.
+    pub(crate) kept: Mutex<Vec<Kept>>,
+}
+
+impl Batch {
+    pub(crate) fn new(
+        facts: Facts,
+        seq: u64,
+        deadline: Option<Instant>,
+        parent: Option<Arc<Batch>>,
+        region: Option<Arc<Region>>,
+        budget: Option<Arc<Budget>>,
+    ) -> Arc<Batch> {
+        let children = if parent.is_some() { Children::few() } else { Children::many() };
+        Arc::new(Batch {
+            facts: Arc::new(facts),
+            seq,
+            life: Life::new(),
+            end: OnceLock::new(),
+            deadline,
+            parent,
+            children,
+            budget,
+            region,
+            next_slot: AtomicU64::new(0),
+            adopted: Mutex::new(Some(HashMap::new())),
+            kept: Mutex::new(Vec::new()),
+        })
+    }
+
+    pub(crate) fn id(&self) -> BatchId {
+        self.facts.key.id
+    }
+
+    pub(crate) fn key(&self) -> BatchKey {
+        self.facts.key
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.life.state()
+    }
+
+    pub(crate) fn parent(&self) -> Option<&Arc<Batch>> {
+        self.parent.as_ref()
+    }
+
+    pub(crate) fn is_root(&self) -> bool {
+        self.parent.is_none()
+    }
+
+    pub(crate) fn region(&self) -> Option<&Arc<Region>> {
+        self.region.as_ref()
+    }
+
+    /// Slots that were ever lent in this life: an id whose slot is below was one of this life.
+    pub(crate) fn slots(&self) -> u64 {
+        self.region.as_ref().map_or_else(|| self.next_slot.load(Ordering::Relaxed), |region| region.slots())
+    }
+
+    /// The next slot of a batch without a region.
+    pub(crate) fn take_slot(&self) -> u64 {
+        self.next_slot.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        self.region.as_ref().map_or_else(Usage::default, |region| region.usage())
+    }
+
+    /// True for the batches this one is in.
+    pub(crate) fn is_within(&self, outer: BatchKey) -> bool {
+        let mut at = self.parent();
+        while let Some(batch) = at {
+            if batch.key() == outer {
+                return true;
+            }
+            at = batch.parent();
+        }
+        false
+    }
+
+    /// Who ended it, the first time; `true` if this call was it.
+    pub(crate) fn record_end(&self, end: &End) -> bool {
+        self.end.set(end.clone()).is_ok()
+    }
+
+    /// It has work now. One load when it had before.
+    #[inline]
+    pub(crate) fn work(&self) -> Result<(), Illegal> {
+        if self.state() == State::Running {
+            return Ok(());
+        }
+        match self.life.step(Step::FirstWork) {
+            Ok(_) | Err(Illegal { state: State::Running }) => Ok(()),
+            Err(illegal) => Err(illegal),
+        }
+    }
+
+    /// Refuses new work. True if this call did it.
+    pub(crate) fn finish(&self) -> bool {
+        let ended = self.life.step(Step::End).is_ok();
+        // no tasks: the last one is over with the end
+        ended && self.life.step(Step::LastTask).is_ok()
+    }
+
+    /// Records that it owns an object of another batch. False when it is collected.
+    pub(crate) fn adopt(&self, id: ObjectId, charge: Charge) -> bool {
+        match &mut *self.adopted.lock() {
+            Some(adopted) => {
+                adopted.insert(id, charge);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// True when it has adopted this object.
+    pub(crate) fn owns(&self, id: &ObjectId) -> bool {
+        self.adopted.lock().as_ref().is_some_and(|adopted| adopted.contains_key(id))
+    }
+
+    /// Takes an adopted object out of its hands; `None` when it was not in them.
+    pub(crate) fn disown(&self, id: &ObjectId) -> Option<Charge> {
+        self.adopted.lock().as_mut()?.remove(id)
+    }
+
+    /// Records what an adopted object was charged. False when it is not in its hands any more.
+    pub(crate) fn set_charge(&self, id: &ObjectId, bytes: u64) -> bool {
+        let mut adopted = self.adopted.lock();
+        let charge = adopted.as_mut().and_then(|adopted| adopted.get_mut(id));
+        charge.map(|charge| *charge = Some(bytes)).is_some()
+    }
+
+    /// Takes it out, and gives its charge back to the budget.
+    pub(crate) fn forget(&self, id: &ObjectId) {
+        if let (Some(Some(bytes)), Some(budget)) = (self.disown(id), &self.budget) {
+            budget.release(bytes, 1);
+        }
+    }
+}
+
+/// A chain of parents may be long: it is taken apart link by link, not by recursion.
+impl Drop for Batch {
+    fn drop(&mut self) {
+        let mut next = self.parent.take();
+        while let Some(mut parent) = next.and_then(Arc::into_inner) {
+            next = parent.parent.take();
+        }
+    }
+}
+
+/// The open and the uncollected batches within a batch. A root has many and threads that start and end them at once, so
+/// its children are spread over several locks.
+pub(crate) struct Children {
+    first: Mutex<Shard>,
+    rest: Box<[Mutex<Shard>]>,
+}
+
+#[derive(Default)]
+struct Shard {
+    /// Set by an end: no more children.
+    closed: bool,
+    /// order of start → batch
+    batches: BTreeMap<u64, Arc<Batch>>,
+}
+
+impl Children {
+    fn few() -> Children {
+        Children { first: Mutex::default(), rest: Box::default() }
+    }
+
+    fn many() -> Children {
+        const SHARDS: usize = 16;
+        Children { first: Mutex::default(), rest: (1..SHARDS).map(|_| Mutex::default()).collect() }
+    }
+
+    fn shard(&self, seq: u64) -> &Mutex<Shard> {
+        match seq as usize % (self.rest.len() + 1) {
+            0 => &self.first,
+            n => &self.rest[n - 1],
+        }
+    }
+
+    fn shards(&self) -> impl Iterator<Item = &Mutex<Shard>> {
+        std::iter::once(&self.first).chain(&self.rest)
+    }
+
+    /// Adds a batch. False when the parent has ended.
+    pub(crate) fn add(&self, child: &Arc<Batch>) -> bool {
+        let mut shard = self.shard(child.seq).lock();
+        if shard.closed {
+            return false;
+        }
+        shard.batches.insert(child.seq, Arc::clone(child));
+        true
+    }
+
+    pub(crate) fn remove(&self, child: &Batch) {
+        self.shard(child.seq).lock().batches.remove(&child.seq);
+    }
+
+    /// Takes no more.
+    pub(crate) fn close(&self) {
+        for shard in self.shards() {
+            shard.lock().closed = true;
+        }
+    }
+
+    /// All, the oldest first.
+    pub(crate) fn all(&self) -> Vec<Arc<Batch>> {
+        let mut all: Vec<_> =
+            self.shards().flat_map(|s| s.lock().batches.values().cloned().collect::<Vec<_>>()).collect();
+        all.sort_unstable_by_key(|b| b.seq);
+        all
+    }
+}
+
+/// The batch and all within it, the outer before the inner and the older before the newer: backwards, the order of ends.
+/// Each is visited by `enter` before its children are looked at.
+pub(crate) fn downwards(top: &Arc<Batch>, enter: impl Fn(&Batch)) -> Vec<Arc<Batch>> {
+    let mut order = Vec::new();
+    let mut stack = vec![Arc::clone(top)];
+    while let Some(batch) = stack.pop() {
+        enter(&batch);
+        stack.extend(batch.children.all().into_iter().rev());
+        order.push(batch);
+    }
+    order
+}

@@ -1,0 +1,235 @@
+//! Options of a store, checked once, when it is opened.
+
+use std::path::PathBuf;
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::store::{Eviction, StoreConfig};
+
+/// The least and the most bytes of a store.
+const SIZES: std::ops::RangeInclusive<u64> = (64 << 10)..=(1 << 46);
+const TOMBSTONES: usize = 100_000;
+
+/// Checked options.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The store's name, for those who connect; chosen when `None`.
+    pub name: Option<String>,
+    /// Bytes of the arena.
+    pub size: u64,
+    /// The arena's file, if it is to have a name.
+    pub path: Option<PathBuf>,
+    /// Free bytes that stay warm.
+    pub warm_reserve: u64,
+    /// What goes first when memory is short.
+    pub eviction: Eviction,
+    /// Collected batches that are remembered.
+    pub tombstones: usize,
+}
+
+impl Config {
+    /// A store of that size in memory, all else by default.
+    ///
+    /// # Errors
+    /// As for `from_pairs`.
+    pub fn sized(size: u64) -> Result<Self> {
+        Config::from_pairs(&[("store.size".into(), size.to_string())])
+    }
+
+    /// Reads `key = value` pairs: `name`, `store.size` (bytes; 0: 30 % of the memory there is), `store.path`,
+    /// `store.warmReserve` (bytes), `eviction` (`batch` or `lru`), `tombstones` (a count).
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the option; `StoreOpen` when the memory for it is not there.
+    pub fn from_pairs(pairs: &[(String, String)]) -> Result<Self> {
+        Config::with_memory(pairs, &available_memory())
+    }
+
+    fn with_memory(pairs: &[(String, String)], memory: &Memory) -> Result<Self> {
+        let mut name = None;
+        let mut size = 0;
+        let mut path = None;
+        let mut warm_reserve = None;
+        let mut eviction = Eviction::Batch;
+        let mut tombstones = TOMBSTONES;
+        for (key, value) in pairs {
+            match key.as_str() {
+                "name" if value.is_empty() => return Err(invalid(key, value, "a name of at least one character")),
+                "name" => name = Some(value.clone()),
+                "store.size" => size = number(key, value)?,
+                "store.path" if value.is_empty() => return Err(invalid(key, value, "a path")),
+                "store.path" => path = Some(PathBuf::from(value)),
+                "store.warmReserve" => warm_reserve = Some(number(key, value)?),
+                "eviction" => {
+                    eviction = match value.as_str() {
+                        "batch" => Eviction::Batch,
+                        "lru" => Eviction::Lru,
+                        _ => return Err(invalid(key, value, "'batch' or 'lru'")),
+                    };
+                }
+                "tombstones" => {
+                    tombstones = usize::try_from(number(key, value)?).map_err(|_| invalid(key, value, "a count"))?;
+                }
+                _ => {
+                    let known = "name, store.size, store.path, store.warmReserve, eviction, tombstones";
+                    return Err(Error::new(
+                        ErrorCode::InvalidArgument,
+                        format!("there is no option '{key}'; there are {known}"),
+                    ));
+                }
+            }
+        }
+        if size == 0 {
+            size = memory.least() / 10 * 3;
+        }
+        if !SIZES.contains(&size) {
+            let range = format!("{} to {} bytes", SIZES.start(), SIZES.end());
+            return Err(invalid("store.size", &size.to_string(), &range));
+        }
+        if path.is_none() && size > memory.least() {
+            return Err(Error::new(
+                ErrorCode::StoreOpen,
+                format!(
+                    "a store of {size} bytes does not fit: {}; name a smaller store.size, or a store.path on a disk",
+                    memory.describe()
+                ),
+            ));
+        }
+        let warm_reserve = warm_reserve.unwrap_or(size / 2);
+        Ok(Config { name, size, path, warm_reserve, eviction, tombstones })
+    }
+
+    /// What the store is told.
+    pub(crate) fn store(&self, name: &str) -> StoreConfig {
+        StoreConfig {
+            name: name.to_owned(),
+            capacity: self.size,
+            path: self.path.clone(),
+            warm_reserve: self.warm_reserve,
+            eviction: self.eviction,
+        }
+    }
+}
+
+fn number(key: &str, value: &str) -> Result<u64> {
+    value.parse().map_err(|_| invalid(key, value, "a whole number, 0 or more"))
+}
+
+fn invalid(key: &str, value: &str, wanted: &str) -> Error {
+    Error::new(ErrorCode::InvalidArgument, format!("option {key} is {wanted}, not '{value}'"))
+}
+
+/// Memory there is, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Memory {
+    ram: u64,
+    cgroup: Option<u64>,
+}
+
+impl Memory {
+    fn least(&self) -> u64 {
+        self.cgroup.map_or(self.ram, |limit| limit.min(self.ram))
+    }
+
+    fn describe(&self) -> String {
+        match self.cgroup {
+            Some(limit) if limit < self.ram => format!("the cgroup's limit is {limit} bytes"),
+            _ => format!("the machine has {} bytes of memory", self.ram),
+        }
+    }
+}
+
+fn available_memory() -> Memory {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let own = read("/proc/self/cgroup").unwrap_or_default();
+    memory_from(&read("/proc/meminfo").unwrap_or_default(), &own, &read)
+}
+
+/// From the system's files: the smallest limit of the process's cgroup and those above it, in version 2 or 1.
+fn memory_from(meminfo: &str, own_cgroup: &str, read: &dyn Fn(&str) -> Option<String>) -> Memory {
+    let ram = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok())
+        .map_or(u64::MAX, |kib| kib.saturating_mul(1024));
+    let mut cgroup: Option<u64> = None;
+    for line in own_cgroup.lines() {
+        let mut parts = line.splitn(3, ':');
+        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        let (root, file) = match controllers {
+            "" => ("/sys/fs/cgroup", "memory.max"),
+            c if c.split(',').any(|c| c == "memory") => ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+            _ => continue,
+        };
+        // in a container the path may be that of the host: the mount's own root counts as well
+        let mut at = path.trim_end_matches('/');
+        loop {
+            if let Some(limit) = read(&format!("{root}{at}/{file}")).and_then(|text| text.trim().parse::<u64>().ok()) {
+                cgroup = Some(cgroup.map_or(limit, |least| least.min(limit)));
+            }
+            match at.rfind('/') {
+                Some(slash) => at = &at[..slash],
+                None => break,
+            }
+        }
+    }
+    Memory { ram, cgroup }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIB: u64 = 1 << 30;
+    const MEMORY: Memory = Memory { ram: 10 * GIB, cgroup: None };
+
+    fn config(pairs: &[(&str, &str)]) -> Result<Config> {
+        let pairs: Vec<_> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Config::with_memory(&pairs, &MEMORY)
+    }
+
+    #[test]
+    fn the_default_size_is_thirty_percent_of_the_memory_there_is() {
+        assert_eq!(config(&[]).expect("valid").size, GIB * 3);
+        let limited = Memory { cgroup: Some(GIB), ..MEMORY };
+        assert_eq!(Config::with_memory(&[], &limited).expect("valid").size, GIB / 10 * 3);
+    }
+
+    #[test]
+    fn what_cannot_fit_is_refused() {
+        let e = config(&[("store.size", "10737418241")]).expect_err("larger than memory");
+        assert_eq!(e.code(), ErrorCode::StoreOpen);
+        assert!(e.message().contains("10737418240 bytes of memory") && e.message().contains("store.path"), "{e}");
+        assert!(config(&[("store.size", "10737418241"), ("store.path", "/disk/arena")]).is_ok());
+        let e =
+            Config::with_memory(&[("store.size".into(), "2147483648".into())], &Memory { cgroup: Some(GIB), ..MEMORY });
+        assert!(e.expect_err("over the cgroup's").message().contains("cgroup's limit is 1073741824"));
+    }
+
+    #[test]
+    fn errors_name_the_option_and_what_it_takes() {
+        for (key, value, says) in [
+            ("store.size", "ten", "a whole number"),
+            ("store.size", "1", "65536 to"),
+            ("store.size", "-1", "a whole number"),
+            ("eviction", "fifo", "'batch' or 'lru'"),
+            ("store.pth", "x", "there is no option 'store.pth'"),
+            ("name", "", "at least one character"),
+        ] {
+            let e = config(&[(key, value)]).expect_err(key);
+            assert!(e.code() == ErrorCode::InvalidArgument && e.message().contains(says), "{e}");
+        }
+    }
+
+    #[test]
+    fn cgroup_limits_of_both_versions_are_found() {
+        let files = |path: &str| match path {
+            "/sys/fs/cgroup/a/b/memory.max" => Some("max\n".to_owned()),
+            "/sys/fs/cgroup/a/memory.max" => Some("5000\n".to_owned()),
+            "/sys/fs/cgroup/memory/c/memory.limit_in_bytes" => Some("7000\n".to_owned()),
+            _ => None,
+        };
+        let meminfo = "MemFree: 1 kB\nMemTotal:       24 kB\n";
+        assert_eq!(memory_from(meminfo, "0::/a/b\n", &files), Memory { ram: 24 << 10, cgroup: Some(5000) });
+        assert_eq!(memory_from(meminfo, "4:cpu,memory:/c\n", &files).cgroup, Some(7000));
+        assert_eq!(memory_from(meminfo, "", &files).cgroup, None);
+    }
+}
