@@ -14,12 +14,12 @@ const TOMBSTONES: usize = 100_000;
 pub struct Config {
     /// The store's name, for those who connect; chosen when `None`.
     pub name: Option<String>,
-    /// Bytes of the arena.
+    /// Bytes of the arena; 0: 30 % of the memory there is.
     pub size: u64,
     /// The arena's file, if it is to have a name.
     pub path: Option<PathBuf>,
-    /// Free bytes that stay warm.
-    pub warm_reserve: u64,
+    /// Free bytes that stay warm; half the store if `None`.
+    pub warm_reserve: Option<u64>,
     /// What goes first when memory is short.
     pub eviction: Eviction,
     /// Collected batches that are remembered.
@@ -39,12 +39,8 @@ impl Config {
     /// `store.warmReserve` (bytes), `eviction` (`batch` or `lru`), `tombstones` (a count).
     ///
     /// # Errors
-    /// `InvalidArgument` naming the option; `StoreOpen` when the memory for it is not there.
+    /// `InvalidArgument` naming the option and what it takes.
     pub fn from_pairs(pairs: &[(String, String)]) -> Result<Self> {
-        Config::with_memory(pairs, &available_memory())
-    }
-
-    fn with_memory(pairs: &[(String, String)], memory: &Memory) -> Result<Self> {
         let mut name = None;
         let mut size = 0;
         let mut path = None;
@@ -78,35 +74,39 @@ impl Config {
                 }
             }
         }
-        if size == 0 {
-            size = memory.least() / 10 * 3;
-        }
-        if !SIZES.contains(&size) {
+        if size != 0 && !SIZES.contains(&size) {
             let range = format!("{} to {} bytes", SIZES.start(), SIZES.end());
             return Err(invalid("store.size", &size.to_string(), &range));
         }
-        if path.is_none() && size > memory.least() {
-            return Err(Error::new(
-                ErrorCode::StoreOpen,
-                format!(
-                    "a store of {size} bytes does not fit: {}; name a smaller store.size, or a store.path on a disk",
-                    memory.describe()
-                ),
-            ));
-        }
-        let warm_reserve = warm_reserve.unwrap_or(size / 2);
         Ok(Config { name, size, path, warm_reserve, eviction, tombstones })
     }
 
     /// What the store is told.
-    pub(crate) fn store(&self, name: &str) -> StoreConfig {
-        StoreConfig {
-            name: name.to_owned(),
-            capacity: self.size,
-            path: self.path.clone(),
-            warm_reserve: self.warm_reserve,
-            eviction: self.eviction,
+    ///
+    /// # Errors
+    /// `StoreOpen` when the memory is not there.
+    pub(crate) fn store(&self, name: &str) -> Result<StoreConfig> {
+        self.store_config(name, Memory::of_this_machine())
+    }
+
+    fn store_config(&self, name: &str, memory: Memory) -> Result<StoreConfig> {
+        let capacity = if self.size == 0 { memory.least() / 10 * 3 } else { self.size };
+        if self.path.is_none() && capacity > memory.least() {
+            return Err(Error::new(
+                ErrorCode::StoreOpen,
+                format!(
+                    "a store of {capacity} bytes does not fit: {}; name a smaller store.size, or a store.path on a disk",
+                    memory.describe()
+                ),
+            ));
         }
+        Ok(StoreConfig {
+            name: name.to_owned(),
+            capacity,
+            path: self.path.clone(),
+            warm_reserve: self.warm_reserve.unwrap_or(capacity / 2),
+            eviction: self.eviction,
+        })
     }
 }
 
@@ -126,6 +126,13 @@ struct Memory {
 }
 
 impl Memory {
+    /// From the system's files.
+    fn of_this_machine() -> Memory {
+        let read = |path: &str| std::fs::read_to_string(path).ok();
+        let own = read("/proc/self/cgroup").unwrap_or_default();
+        memory_from(&read("/proc/meminfo").unwrap_or_default(), &own, &read)
+    }
+
     fn least(&self) -> u64 {
         self.cgroup.map_or(self.ram, |limit| limit.min(self.ram))
     }
@@ -138,13 +145,7 @@ impl Memory {
     }
 }
 
-fn available_memory() -> Memory {
-    let read = |path: &str| std::fs::read_to_string(path).ok();
-    let own = read("/proc/self/cgroup").unwrap_or_default();
-    memory_from(&read("/proc/meminfo").unwrap_or_default(), &own, &read)
-}
-
-/// From the system's files: the smallest limit of the process's cgroup and those above it, in version 2 or 1.
+/// The machine's memory, and the smallest limit of the process's cgroup and those above it, in version 2 or 1.
 fn memory_from(meminfo: &str, own_cgroup: &str, read: &dyn Fn(&str) -> Option<String>) -> Memory {
     let ram = meminfo
         .lines()
@@ -183,24 +184,28 @@ mod tests {
 
     fn config(pairs: &[(&str, &str)]) -> Result<Config> {
         let pairs: Vec<_> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Config::with_memory(&pairs, &MEMORY)
+        Config::from_pairs(&pairs)
+    }
+
+    fn store(pairs: &[(&str, &str)], memory: Memory) -> Result<StoreConfig> {
+        config(pairs)?.store_config("s", memory)
     }
 
     #[test]
     fn the_default_size_is_thirty_percent_of_the_memory_there_is() {
-        assert_eq!(config(&[]).expect("valid").size, GIB * 3);
-        let limited = Memory { cgroup: Some(GIB), ..MEMORY };
-        assert_eq!(Config::with_memory(&[], &limited).expect("valid").size, GIB / 10 * 3);
+        assert_eq!(store(&[], MEMORY).expect("valid").capacity, GIB * 3);
+        let limited = store(&[], Memory { cgroup: Some(GIB), ..MEMORY }).expect("valid");
+        assert_eq!((limited.capacity, limited.warm_reserve), (GIB / 10 * 3, GIB / 10 * 3 / 2));
     }
 
     #[test]
     fn what_cannot_fit_is_refused() {
-        let e = config(&[("store.size", "10737418241")]).expect_err("larger than memory");
+        let large = ("store.size", "10737418241");
+        let e = store(&[large], MEMORY).expect_err("larger than memory");
         assert_eq!(e.code(), ErrorCode::StoreOpen);
         assert!(e.message().contains("10737418240 bytes of memory") && e.message().contains("store.path"), "{e}");
-        assert!(config(&[("store.size", "10737418241"), ("store.path", "/disk/arena")]).is_ok());
-        let e =
-            Config::with_memory(&[("store.size".into(), "2147483648".into())], &Memory { cgroup: Some(GIB), ..MEMORY });
+        assert!(store(&[large, ("store.path", "/disk/arena")], MEMORY).is_ok());
+        let e = store(&[("store.size", "2147483648")], Memory { cgroup: Some(GIB), ..MEMORY });
         assert!(e.expect_err("over the cgroup's").message().contains("cgroup's limit is 1073741824"));
     }
 

@@ -15,6 +15,10 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod batch;
+pub mod config;
 pub mod error;
+pub mod gcs;
 pub mod id;
+pub mod node;
 pub mod store;

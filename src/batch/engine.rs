@@ -56,7 +56,7 @@ impl Engine {
     pub(super) fn open(config: &Config, faults: Arc<dyn Faults>) -> Result<Arc<Engine>> {
         registry::open(config.name.as_deref(), |name| {
             let gcs: Arc<dyn Gcs> = Arc::new(EmbeddedGcs::default());
-            let store = Store::open_with(&config.store(name), Arc::new(LeaseLog(Arc::clone(&gcs))), faults)?;
+            let store = Store::open_with(&config.store(name)?, Arc::new(LeaseLog(Arc::clone(&gcs))), faults)?;
             let node = Node::start(&store, &*gcs);
             Ok(Arc::new_cyclic(|me| Engine {
                 me: me.clone(),
