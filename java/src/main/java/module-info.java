@@ -4,7 +4,7 @@
 module io.raybatch {
     requires org.apache.fory.core;
     requires static org.slf4j;
-    requires static org.junit.jupiter.api;
+    requires static transitive org.junit.jupiter.api;
 
     exports io.raybatch;
     exports io.raybatch.junit;

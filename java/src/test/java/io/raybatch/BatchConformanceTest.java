@@ -114,6 +114,7 @@ class BatchConformanceTest extends StoreTest {
                 assertThat(join(got)).isEqualTo(bytes(1, 100));
             }
             assertThat(pending.get()).isEqualTo(bytes(1, 100));
+            assertThat(outer.status().adopted()).isEqualTo(1);
         }
     }
 

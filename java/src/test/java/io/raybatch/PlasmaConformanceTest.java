@@ -12,6 +12,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** CONFORMANCE.md 1–12: what Plasma's client is held to. */
+@SuppressWarnings("try") // a place is entered to be left
 class PlasmaConformanceTest extends StoreTest {
 
     @ParameterizedTest

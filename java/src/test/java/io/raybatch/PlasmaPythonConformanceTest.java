@@ -18,6 +18,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** CONFORMANCE.md 13–23 and 25: what Plasma's Python tests hold it to. */
+@SuppressWarnings("try") // a place is entered to be left
 class PlasmaPythonConformanceTest extends StoreTest {
 
     @Test

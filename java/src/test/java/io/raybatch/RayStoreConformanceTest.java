@@ -12,6 +12,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** CONFORMANCE.md 26 and 27: what Ray's store is held to. */
+@SuppressWarnings("try") // a place is entered to be left
 class RayStoreConformanceTest extends StoreTest {
 
     @Test

@@ -13,7 +13,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 
 /** CONFORMANCE.md 45: what is wrong is a typed exception, and the store goes on. */
-@SuppressWarnings("try")
+@SuppressWarnings("try") // a place is entered to be left
 class TrustTest extends StoreTest {
 
     @Test
