@@ -332,7 +332,7 @@ fn a_put_that_finds_no_memory_is_an_error_and_loses_nothing() {
             c.delete(&[o.id]).unwrap();
         });
     }
-    for point in [FaultPoint::File, FaultPoint::Reserve, FaultPoint::Commit] {
+    for point in [FaultPoint::File, FaultPoint::Reserve] {
         let faults = Arc::new(NthFault::new());
         faults.arm(point, 1);
         let e = Client::open_with(&options, faults).err().unwrap();
