@@ -1,0 +1,195 @@
+package io.raybatch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+
+/**
+ * docs/tutorial.md quotes what stands between {@code // [name]} and {@code // [/name]} here, and a test below compares. So what
+ * the tutorial shows compiles and does what it says.
+ */
+class TutorialTest {
+
+    private static final RayConfig SMALL = RayConfig.builder().storeSize("64m").build();
+
+    @Test
+    void first_steps() {
+        // [first]
+        RayConfig config = RayConfig.builder().storeSize("64m").build();
+        try (RayApi ray = RayApi.open(config)) {
+            ObjectRef<String> answer;
+            try (Batch request = ray.startBatch()) {
+                ObjectRef<int[]> neighbours = request.put(new int[] {1, 2, 3});
+                int sum = 0;
+                for (int n : request.get(neighbours)) {
+                    sum += n;
+                }
+                answer = request.put("the sum is " + sum);
+                request.keep(answer); // survives the request
+            } // neighbours are gone, all at once
+            assertThat(ray.get(answer)).isEqualTo("the sum is 6");
+        }
+        // [/first]
+    }
+
+    @Test
+    void batches_within_batches() {
+        try (RayApi ray = RayApi.open(SMALL)) {
+            // [nested]
+            try (Batch job = ray.startBatch(BatchOptions.named("job"))) {
+                ObjectRef<String> input = job.put("input");
+                ObjectRef<String> result;
+                try (Batch step = ray.startBatch(BatchOptions.named("step"))) { // in job, which is current
+                    result = step.put(ray.get(input).toUpperCase());
+                    step.keep(result); // now job's
+                }
+                assertThat(ray.currentBatch()).isEqualTo(job.id());
+                assertThat(ray.get(result)).isEqualTo("INPUT");
+            } // result goes with the job
+            // [/nested]
+            assertThat(ray.stats().live()).isZero();
+        }
+    }
+
+    @Test
+    void batches_by_id() {
+        try (RayApi ray = RayApi.open(SMALL)) {
+            // [byId]
+            long jobId = 42;
+            ray.startBatch(jobId); // held by its id until it is ended, from any thread
+            ObjectRef<String> temporary = ray.put("temporary"); // in batch 42, which is current
+            ray.endBatch(jobId); // no new work; the objects can still be read
+            assertThat(ray.get(temporary)).isEqualTo("temporary");
+            GcResult freed = ray.gc(jobId);
+            assertThat(freed.objects()).isEqualTo(1);
+            assertThatThrownBy(() -> ray.get(temporary))
+                    .isInstanceOf(ObjectCollectedException.class)
+                    .hasMessageContaining("batch 42");
+            // [/byId]
+        }
+    }
+
+    @Test
+    void limits() {
+        try (RayApi ray = RayApi.open(SMALL)) {
+            // [limits]
+            BatchOptions options = BatchOptions.builder()
+                    .name("request")
+                    .maxBytes(1 << 20)
+                    .timeout(Duration.ofSeconds(10))
+                    .build();
+            try (Batch request = ray.startBatch(options)) {
+                assertThatThrownBy(() -> request.put(new byte[2 << 20]))
+                        .isInstanceOf(BatchLimitException.class)
+                        .hasMessageContaining("request");
+            }
+            // [/limits]
+        }
+    }
+
+    @Test
+    void writing_in_place() {
+        try (RayApi ray = RayApi.open(SMALL)) {
+            // [write]
+            try (Batch batch = ray.startBatch()) {
+                ObjectRef<byte[]> ref;
+                try (ObjectWriter writer = batch.create(16)) {
+                    writer.putLong(0, 7);
+                    writer.putDouble(8, 0.5);
+                    ref = writer.seal(); // visible from here on, and immutable
+                }
+                try (ObjectView view = ray.read(ref)) { // no copy
+                    assertThat(view.getLong(0)).isEqualTo(7);
+                    ByteBuffer buffer = view.asByteBuffer(); // stays valid after the view is closed
+                    assertThat(buffer.isReadOnly()).isTrue();
+                }
+            }
+            // [/write]
+        }
+    }
+
+    @Test
+    void small_objects() {
+        try (RayApi ray = RayApi.open(SMALL)) {
+            // [slots]
+            try (Batch batch = ray.startBatch()) {
+                ObjectSlots slots = batch.slots();
+                byte[] features = new byte[64];
+                long[] slot = new long[100_000];
+                for (int i = 0; i < slot.length; i++) {
+                    features[0] = (byte) i;
+                    slot[i] = slots.put(features, 0, features.length); // nothing is allocated on the heap
+                }
+                assertThat(slots.get(slot[77], features, 0, features.length)).isEqualTo(64);
+                assertThat(features[0]).isEqualTo((byte) 77);
+            }
+            // [/slots]
+        }
+    }
+
+    @Test
+    void waiting() throws Exception {
+        try (RayApi ray = RayApi.open(SMALL)) {
+            // [wait]
+            ExecutorService pool = Executors.newSingleThreadExecutor();
+            try (Batch batch = ray.startBatch()) {
+                ObjectWriter writer = batch.create(8);
+                Future<byte[]> reader = pool.submit(() -> ray.get(writer.ref())); // waits
+                writer.putLong(0, 1);
+                writer.seal();
+                assertThat(reader.get()).hasSize(8);
+
+                Future<Long> current = pool.submit(batch.wrap(() -> ray.currentBatch()));
+                assertThat(current.get()).isEqualTo(batch.id()); // taken along by wrap, and only by that
+            } finally {
+                pool.shutdown();
+            }
+            // [/wait]
+        }
+    }
+
+    @Test
+    void normal_mode() {
+        try (RayApi ray = RayApi.open(SMALL)) {
+            // [normal]
+            ObjectRef<String> cached = ray.put("no batch is current: normal mode");
+            assertThat(cached.batchId()).isZero();
+            ray.evict(1); // as when memory is short: least recently used first
+            assertThatThrownBy(() -> ray.get(cached)).isInstanceOf(ObjectLostException.class);
+            // [/normal]
+        }
+    }
+
+    @Test
+    void the_tutorial_quotes_this_file() throws IOException {
+        Map<String, String> regions = new LinkedHashMap<>();
+        String source = Files.readString(StoreTest.project().resolve("java/src/test/java/io/raybatch/TutorialTest.java"));
+        Matcher region = Pattern.compile("(?ms)^( *)// \\[(\\w+)]\n(.*?)^ *// \\[/\\2]").matcher(source);
+        while (region.find()) {
+            regions.put(region.group(2), region.group(3).replaceAll("(?m)^" + region.group(1), ""));
+        }
+        String tutorial = Files.readString(StoreTest.project().resolve("docs/tutorial.md"));
+        Matcher quote = Pattern.compile("(?ms)^<!-- (\\w+) -->\n```java\n(.*?)^```").matcher(tutorial);
+        List<String> quoted = new ArrayList<>();
+        while (quote.find()) {
+            quoted.add(quote.group(1));
+            assertThat(quote.group(2)).as("the snippet %s", quote.group(1)).isEqualTo(regions.get(quote.group(1)));
+        }
+        assertThat(quoted).containsExactlyInAnyOrderElementsOf(regions.keySet()).hasSizeGreaterThan(5);
+        assertThat(tutorial.split("```java", -1)).as("every snippet is a quote").hasSize(quoted.size() + 1);
+    }
+}
