@@ -20,5 +20,6 @@ pub mod config;
 pub mod error;
 pub mod gcs;
 pub mod id;
+mod jni;
 pub mod node;
 pub mod store;

@@ -1,0 +1,92 @@
+//! Stores and their clients.
+
+use jni::Env;
+use jni::objects::{JLongArray, JObjectArray, JString};
+use jni::sys::jlong;
+
+use super::handles::{CLIENTS, with_client};
+use super::values::{actor, figure, longs, required, strings};
+use super::{inject, threads};
+use crate::batch::Client;
+use crate::config::Config;
+use crate::error::{Error, ErrorCode, Result};
+use crate::store::Eviction;
+
+pub(super) fn version<'local>(env: &mut Env<'local>) -> Result<JString<'local>> {
+    Ok(JString::new(env, env!("CARGO_PKG_VERSION"))?)
+}
+
+pub(super) fn open<'local>(env: &mut Env<'local>, options: JObjectArray<'local, JString<'local>>) -> Result<jlong> {
+    let words = strings(env, &options)?;
+    let (pairs, rest) = words.as_chunks::<2>();
+    if let [key] = rest {
+        return Err(Error::new(ErrorCode::InvalidArgument, format!("option '{key}' has no value")));
+    }
+    let pairs: Vec<_> = pairs.iter().map(|[key, value]| (key.clone(), value.clone())).collect();
+    let config = Config::from_pairs(&pairs)?;
+    let faults = inject::faults();
+    let client = Client::open_with(&config, faults.clone())?;
+    client.store().notifier().set_waker(Box::new(threads::wake));
+    let handle = CLIENTS.insert(client);
+    inject::remember(handle, faults);
+    Ok(handle)
+}
+
+pub(super) fn connect<'local>(env: &mut Env<'local>, name: JString<'local>) -> Result<jlong> {
+    let name = required(env, "the store's name", &name)?;
+    Ok(CLIENTS.insert(Client::connect(&name)?))
+}
+
+/// The handle goes first: no further call finds the client, and those under way finish on their own.
+pub(super) fn close<'local>(env: &mut Env<'local>, client: jlong, by: JString<'local>) -> Result<()> {
+    let by = actor(env, &by)?;
+    inject::forget(client);
+    match CLIENTS.remove(client) {
+        Some(client) => client.close(&by),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn info<'local>(env: &mut Env<'local>, client: jlong) -> Result<JLongArray<'local>> {
+    let info = with_client(client, |client| {
+        let root = client.root();
+        Ok([
+            root.id.0,
+            root.life as jlong,
+            jlong::from(client.owns_store()),
+            std::sync::Arc::as_ptr(client.store()) as usize as jlong,
+            jlong::from(client.store().config().eviction == Eviction::Lru),
+            client.normal_base() as jlong,
+        ])
+    })?;
+    longs(env, &info)
+}
+
+pub(super) fn store_name<'local>(env: &mut Env<'local>, client: jlong) -> Result<JString<'local>> {
+    let name = with_client(client, |client| Ok(client.store_name().to_owned()))?;
+    Ok(JString::new(env, name)?)
+}
+
+pub(super) fn stats<'local>(env: &mut Env<'local>, client: jlong) -> Result<JLongArray<'local>> {
+    let all = with_client(client, |client| client.stats())?;
+    let s = all.store;
+    let figures = [
+        s.capacity,
+        s.used,
+        s.live,
+        s.leased,
+        s.warm,
+        s.largest_free,
+        all.objects,
+        all.live_batches,
+        s.evicted_objects,
+        s.evicted_bytes,
+        s.backed,
+        s.draining,
+    ];
+    longs(env, &figures.map(figure))
+}
+
+pub(super) fn audit(_env: &mut Env<'_>, client: jlong) -> Result<()> {
+    with_client(client, |client| client.audit())
+}

@@ -1,0 +1,60 @@
+//! Who waits and who listens.
+
+use jni::Env;
+use jni::objects::{JByteArray, JLongArray};
+use jni::sys::{jint, jlong};
+
+use super::handles::{with_client, with_open_client};
+use super::logging;
+use super::values::{figure, ids, longs, size};
+use crate::error::Result;
+
+pub(super) fn watch(env: &mut Env<'_>, client: jlong, list: JByteArray<'_>, token: jlong) -> Result<()> {
+    let ids = ids(env, &list)?;
+    with_client(client, |client| client.watch(&ids, token as u64))
+}
+
+pub(super) fn unwatch(_env: &mut Env<'_>, client: jlong, token: jlong) -> Result<()> {
+    with_open_client(client, |client| {
+        client.unwatch(token as u64);
+        Ok(())
+    })
+}
+
+pub(super) fn subscribe(_env: &mut Env<'_>, client: jlong, token: jlong) -> Result<jlong> {
+    with_client(client, |client| Ok(client.subscribe(token as u64)? as jlong))
+}
+
+pub(super) fn poll<'local>(
+    env: &mut Env<'local>,
+    client: jlong,
+    subscription: jlong,
+    max: jint,
+) -> Result<JLongArray<'local>> {
+    let max = size("the most events", max.into())?.min(1 << 16) as usize;
+    let events = with_client(client, |client| Ok(client.subscription(subscription as u64)?.poll(max)))?;
+    let Some(events) = events else { return Ok(JLongArray::null()) };
+    let mut fields = Vec::with_capacity(events.len() * 6);
+    for e in &events {
+        fields.extend_from_slice(&[
+            e.kind as jlong,
+            e.id.batch.0,
+            e.id.task as jlong,
+            jlong::from(e.id.index as jint),
+            figure(e.size),
+            figure(e.metadata),
+        ]);
+    }
+    longs(env, &fields)
+}
+
+pub(super) fn unsubscribe(_env: &mut Env<'_>, client: jlong, subscription: jlong) -> Result<()> {
+    with_open_client(client, |client| {
+        client.unsubscribe(subscription as u64);
+        Ok(())
+    })
+}
+
+pub(super) fn log_level(_env: &mut Env<'_>, level: jint) -> Result<()> {
+    logging::to_java(level)
+}

@@ -1,0 +1,109 @@
+//! The native methods of `io.raybatch.Native`, a line each: name, arguments, result, and the function that does it.
+
+use jni::EnvUnowned;
+use jni::objects::{JByteArray, JByteBuffer, JClass, JLongArray, JObject, JObjectArray, JString};
+use jni::sys::{jboolean, jint, jlong};
+
+use super::policy::{guard, guard_hot};
+use super::{batches, clients, events, inject, objects, views, writers};
+
+/// An export is a guard and one call.
+macro_rules! export {
+    ($guard:ident $name:ident($($arg:ident: $type:ty),*) -> $result:ty = $body:path) => {
+        #[unsafe(export_name = concat!("Java_io_raybatch_Native_", stringify!($name)))]
+        extern "system" fn $name<'local>(
+            env: EnvUnowned<'local>,
+            _class: JClass<'local>,
+            $($arg: $type),*
+        ) -> $result {
+            $guard(stringify!($name), env, |env| $body(env, $($arg),*))
+        }
+    };
+}
+
+#[allow(non_snake_case, reason = "the names are Java's")]
+mod all {
+    use super::*;
+
+    export!(guard version() -> JString<'local> = clients::version);
+
+    export!(guard open(options: JObjectArray<'local, JString<'local>>) -> jlong = clients::open);
+    export!(guard connect(name: JString<'local>) -> jlong = clients::connect);
+    export!(guard close(client: jlong, by: JString<'local>) -> () = clients::close);
+    export!(guard clientInfo(client: jlong) -> JLongArray<'local> = clients::info);
+    export!(guard storeName(client: jlong) -> JString<'local> = clients::store_name);
+    export!(guard storeStats(client: jlong) -> JLongArray<'local> = clients::stats);
+    export!(guard audit(client: jlong) -> () = clients::audit);
+
+    export!(guard newBatchId(client: jlong) -> jlong = batches::new_id);
+    export!(guard startBatch(client: jlong, id: jlong, parent: jlong, parent_life: jlong, name: JString<'local>,
+        timeout: jlong, max_bytes: jlong, max_objects: jlong, priority: jint, no_cleanup: jboolean, by: JString<'local>)
+        -> JLongArray<'local> = batches::start);
+    export!(guard endBatch(client: jlong, id: jlong, life: jlong, collect: jboolean, keep: JByteArray<'local>,
+        reason: jint, by: JString<'local>) -> JLongArray<'local> = batches::end);
+    export!(guard closeBatch(client: jlong, id: jlong, life: jlong, by: JString<'local>) -> () = batches::close);
+    export!(guard deleteBatch(client: jlong, id: jlong, life: jlong, by: JString<'local>) -> () = batches::delete);
+    export!(guard gc(client: jlong, id: jlong, life: jlong) -> JLongArray<'local> = batches::gc);
+    export!(guard openAncestor(client: jlong, id: jlong, life: jlong) -> JLongArray<'local> = batches::open_ancestor);
+    export!(guard status(client: jlong, id: jlong, life: jlong) -> JObjectArray<'local> = batches::status);
+    export!(guard batches(client: jlong) -> JLongArray<'local> = batches::all);
+
+    export!(guard_hot put(client: jlong, batch: jlong, life: jlong, array: JObject<'local>, offset: jint, length: jint,
+        kind: jint) -> jlong = objects::put);
+    export!(guard putDirect(client: jlong, batch: jlong, life: jlong, buffer: JByteBuffer<'local>, offset: jint,
+        length: jint, kind: jint) -> jlong = objects::put_direct);
+    export!(guard_hot get(client: jlong, batch: jlong, task: jlong, index: jint, out: JObjectArray<'local>)
+        -> jint = objects::get);
+    export!(guard_hot getInto(client: jlong, batch: jlong, task: jlong, index: jint, target: JByteArray<'local>,
+        offset: jint, length: jint) -> jint = objects::get_into);
+    export!(guard_hot getSlot(client: jlong, batch: jlong, life: jlong, slot: jlong, target: JByteArray<'local>,
+        offset: jint, length: jint) -> jint = objects::get_slot);
+    export!(guard contains(client: jlong, batch: jlong, task: jlong, index: jint) -> jboolean = objects::contains);
+    export!(guard resolve(client: jlong, batch: jlong, task: jlong, index: jint) -> () = objects::resolve);
+    export!(guard delete(client: jlong, ids: JByteArray<'local>) -> jint = objects::delete);
+    export!(guard free(client: jlong, ids: JByteArray<'local>) -> jint = objects::free);
+    export!(guard transfer(client: jlong, ids: JByteArray<'local>, from: jlong, from_life: jlong, to: jlong,
+        to_life: jlong) -> () = objects::transfer);
+    export!(guard evict(client: jlong, bytes: jlong) -> jlong = objects::evict);
+    export!(guard hash(client: jlong, batch: jlong, task: jlong, index: jint) -> jlong = objects::hash);
+    export!(guard list(client: jlong, batch: jlong, life: jlong, every: jboolean)
+        -> JObjectArray<'local> = objects::list);
+
+    export!(guard create(client: jlong, batch: jlong, life: jlong, size: jlong, metadata: JByteArray<'local>,
+        kind: jint) -> JLongArray<'local> = writers::create);
+    export!(guard createWithId(client: jlong, batch: jlong, task: jlong, index: jint, size: jlong,
+        metadata: JByteArray<'local>, kind: jint) -> jlong = writers::create_with_id);
+    export!(guard_hot writerPut(client: jlong, writer: jlong, position: jlong, source: JByteArray<'local>,
+        offset: jint, length: jint) -> () = writers::put);
+    export!(guard writerPutDirect(client: jlong, writer: jlong, position: jlong, source: JByteBuffer<'local>,
+        offset: jint, length: jint) -> () = writers::put_direct);
+    export!(guard_hot writerGet(client: jlong, writer: jlong, position: jlong, target: JByteArray<'local>,
+        offset: jint, length: jint) -> () = writers::get);
+    export!(guard writerSeal(client: jlong, writer: jlong) -> () = writers::seal);
+    export!(guard writerAbort(client: jlong, writer: jlong) -> () = writers::abort);
+    export!(guard writerRelease(client: jlong, writer: jlong) -> () = writers::release);
+    export!(guard writerBuffer(client: jlong, writer: jlong, hold: JLongArray<'local>)
+        -> JByteBuffer<'local> = writers::buffer);
+    export!(guard seal(client: jlong, batch: jlong, task: jlong, index: jint) -> () = writers::seal_by_id);
+    export!(guard abort(client: jlong, batch: jlong, task: jlong, index: jint) -> () = writers::abort_by_id);
+
+    export!(guard read(client: jlong, batch: jlong, task: jlong, index: jint) -> JLongArray<'local> = views::read);
+    export!(guard_hot viewGet(client: jlong, view: jlong, metadata: jboolean, position: jlong,
+        target: JByteArray<'local>, offset: jint, length: jint) -> () = views::get);
+    export!(guard viewGetDirect(client: jlong, view: jlong, metadata: jboolean, position: jlong,
+        target: JByteBuffer<'local>, offset: jint, length: jint) -> () = views::get_direct);
+    export!(guard viewBuffer(client: jlong, view: jlong, hold: JLongArray<'local>)
+        -> JByteBuffer<'local> = views::buffer);
+    export!(guard viewRelease(client: jlong, view: jlong) -> () = views::release);
+    export!(guard releaseHold(hold: jlong) -> () = views::release_hold);
+
+    export!(guard watch(client: jlong, ids: JByteArray<'local>, token: jlong) -> () = events::watch);
+    export!(guard unwatch(client: jlong, token: jlong) -> () = events::unwatch);
+    export!(guard subscribe(client: jlong, token: jlong) -> jlong = events::subscribe);
+    export!(guard poll(client: jlong, subscription: jlong, max: jint) -> JLongArray<'local> = events::poll);
+    export!(guard unsubscribe(client: jlong, subscription: jlong) -> () = events::unsubscribe);
+    export!(guard logLevel(level: jint) -> () = events::log_level);
+
+    export!(guard injectPanic(export: JString<'local>) -> () = inject::panic);
+    export!(guard injectFault(client: jlong, point: JString<'local>, nth: jlong) -> () = inject::fault);
+}
