@@ -1,0 +1,101 @@
+package io.raybatch.examples.demo;
+
+import java.util.Arrays;
+import java.util.Locale;
+
+/** The report's charts, each of both runs. */
+final class Charts {
+
+    private static final double MIB = 1 << 20;
+
+    private Charts() {}
+
+    /** Bytes in use over time. */
+    static String footprint(RunResult lru, RunResult batch) {
+        double seconds = 1.02 * Math.max(last(lru.seconds()), last(batch.seconds()));
+        double most = 1.12 * Math.max(lru.capacity(), Math.max(lru.peakBytes(), batch.peakBytes())) / MIB;
+        String description = String.format(Locale.ROOT,
+                "The old store fills up to %s and stays there. In batches the footprint rises with each request, to %s at most, and"
+                        + " falls back to the %s of the long job when the request is over.",
+                Comparison.bytes(lru.peakBytes()), Comparison.bytes(batch.peakBytes()), Comparison.bytes(batch.aBytes()));
+        Plot plot = new Plot("footprint", "Bytes in use over time", description, Plot.across(seconds), Plot.upwards(most));
+        ticks(plot, seconds, most);
+        level(plot.axis("seconds since the first request"), lru, batch);
+        return plot.legend(0, "lru", "lru: the old store, evicts what is oldest")
+                .legend(1, "batch", "batch: a request's objects go with it")
+                .svg();
+    }
+
+    private static void ticks(Plot plot, double seconds, double most) {
+        double stepY = Plot.step(most, 6);
+        for (int i = 0; i * stepY <= most; i++) {
+            plot.tickY(i * stepY, String.format(Locale.ROOT, stepY < 1 ? "%.1f MiB" : "%.0f MiB", i * stepY));
+        }
+        double stepX = Plot.step(seconds, 10);
+        for (int i = 0; i * stepX <= seconds; i++) {
+            plot.tickX(i * stepX, String.format(Locale.ROOT, stepX < 0.1 ? "%.2f" : stepX < 1 ? "%.1f" : "%.0f", i * stepX));
+        }
+    }
+
+    private static void level(Plot plot, RunResult lru, RunResult batch) {
+        for (RunResult run : new RunResult[] {batch, lru}) {
+            double[] mib = Arrays.stream(run.used()).mapToDouble(bytes -> bytes / MIB).toArray();
+            plot.line("line " + run.mode(), run.seconds(), mib);
+            plot.dot(run.mode(), last(run.seconds()), last(mib));
+        }
+        plot.level(lru.capacity() / MIB, "limit", "the store's size, " + Comparison.bytes(lru.capacity()));
+        plot.level(batch.aBytes() / MIB, "mark", "live all along: job A's " + Comparison.bytes(batch.aBytes()));
+    }
+
+    /** The share of requests that took no longer than so many milliseconds. */
+    static String latency(RunResult lru, RunResult batch) {
+        double budget = RunResult.BUDGET_MS;
+        double least = Math.max(1e-3, 0.8 * Math.min(lru.latencies()[0], batch.latencies()[0]));
+        double most = 1.25 * Math.max(budget, Math.max(lru.maxMs(), batch.maxMs()));
+        String description = String.format(Locale.ROOT,
+                "Within the budget of %.0f ms: %s of %s requests with the old store, %s in batches. Medians %s and %s.",
+                budget, Comparison.count(lru.requests() - lru.overBudget()), Comparison.count(lru.requests()),
+                Comparison.count(batch.requests() - batch.overBudget()), Comparison.millis(lru.percentile(0.5)),
+                Comparison.millis(batch.percentile(0.5)));
+        Plot plot = new Plot("latency", "Share of requests served within a time", description,
+                Plot.acrossLog(least, most), Plot.upwards(100));
+        for (int percent = 0; percent <= 100; percent += 25) {
+            plot.tickY(percent, percent + " %");
+        }
+        for (double decade = 1e-3; decade <= most; decade *= 10) {
+            for (int factor : new int[] {1, 2, 5}) {
+                double tick = decade * factor;
+                if (tick >= least && tick <= most && (factor == 1 || most / least < 2000)) {
+                    plot.tickX(tick, tick < 1 ? String.format(Locale.ROOT, "%.3g", tick) : String.format(Locale.ROOT, "%.0f", tick));
+                }
+            }
+        }
+        plot.axis("milliseconds, logarithmic");
+        for (RunResult run : new RunResult[] {lru, batch}) {
+            staircase(plot, run, most);
+        }
+        return plot.upright(budget, "mark", String.format(Locale.ROOT, "budget %.0f ms", budget))
+                .legend(0, "lru", "lru: median " + Comparison.millis(lru.percentile(0.5)))
+                .legend(1, "batch", "batch: median " + Comparison.millis(batch.percentile(0.5)))
+                .svg();
+    }
+
+    private static void staircase(Plot plot, RunResult run, double most) {
+        int n = run.requests();
+        double[] xs = new double[2 * n + 1];
+        double[] ys = new double[2 * n + 1];
+        for (int i = 0; i < n; i++) {
+            xs[2 * i] = run.latencies()[i];
+            xs[2 * i + 1] = run.latencies()[i];
+            ys[2 * i] = 100.0 * i / n;
+            ys[2 * i + 1] = 100.0 * (i + 1) / n;
+        }
+        xs[2 * n] = most;
+        ys[2 * n] = 100;
+        plot.line("thick " + run.mode(), xs, ys);
+    }
+
+    private static double last(double[] values) {
+        return values[values.length - 1];
+    }
+}

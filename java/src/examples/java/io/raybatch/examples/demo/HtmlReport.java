@@ -1,0 +1,94 @@
+package io.raybatch.examples.demo;
+
+import java.util.Locale;
+
+/** {@code report.html}: a page that needs nothing but itself, in light and dark. */
+final class HtmlReport {
+
+    private static final String STYLE = """
+            :root{color-scheme:light dark;--ink:#1f2933;--soft:#616e7c;--ground:#f5f7fa;--card:#ffffff;--rule:#e4e7eb;--over:#b91c1c}
+            @media (prefers-color-scheme:dark){:root{--ink:#e4e7eb;--soft:#9aa5b1;--ground:#0f161d;--card:#17202a;--rule:#323f4b;--over:#fca5a5}}
+            body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",sans-serif}
+            main{max-width:960px;margin:0 auto;padding:2rem 1rem 4rem}
+            h1{font-size:1.6rem;line-height:1.25;margin:0 0 .4rem}h2{font-size:1.15rem;margin:2.2rem 0 .6rem}
+            p{margin:.5rem 0}.lead{font-size:1.1rem}.soft,footer{color:var(--soft)}
+            figure{margin:1.2rem 0;background:var(--card);border:1px solid var(--rule);border-radius:10px;overflow-x:auto}
+            figure svg{display:block;width:100%;min-width:560px;height:auto}
+            .table{background:var(--card);border:1px solid var(--rule);border-radius:10px;overflow-x:auto}
+            table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
+            th,td{padding:.42rem 1rem;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}
+            tr:last-child>*{border-bottom:0}th:first-child{text-align:left}tbody th{font-weight:400}
+            .over{color:var(--over);font-weight:600}dt{font-weight:600;margin-top:.6rem}dd{margin:0;color:var(--soft)}
+            .failed{border:2px solid var(--over);border-radius:10px;padding:.6rem 1rem}
+            """;
+
+    private HtmlReport() {}
+
+    static String of(Requests requests, RunResult lru, RunResult batch) {
+        Comparison both = new Comparison(lru, batch);
+        StringBuilder page = new StringBuilder();
+        page.append("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
+                .append("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n")
+                .append("<title>raybatch: graph requests beside a long job</title>\n<style>\n").append(STYLE)
+                .append("</style>\n</head>\n<body>\n<main>\n<h1>Graph requests beside a long job</h1>\n");
+        page.append("<p class=\"lead\">").append(Plot.text(both.sentence())).append("</p>\n");
+        page.append("<p class=\"soft\">").append(Plot.text(setting(requests, lru))).append("</p>\n");
+        for (String failure : both.failures()) {
+            page.append("<p class=\"failed\"><strong>A check failed:</strong> ").append(Plot.text(failure)).append("</p>\n");
+        }
+        page.append("<figure>\n").append(Charts.footprint(lru, batch)).append("</figure>\n");
+        page.append("<figure>\n").append(Charts.latency(lru, batch)).append("</figure>\n");
+        table(page, both);
+        words(page);
+        page.append("</main>\n</body>\n</html>\n");
+        return page.toString();
+    }
+
+    private static String setting(Requests requests, RunResult run) {
+        return String.format(Locale.ROOT, "%s: %,d nodes, %,d edges. %,d requests, the largest of %,d objects; a store of %s for"
+                        + " both runs; seed %d; JDK %s on %d processors.",
+                requests.graph().name(), requests.graph().nodes(), requests.graph().edges(), requests.count(), requests.largest(),
+                Comparison.bytes(run.capacity()), requests.seed(), Runtime.version().feature(),
+                Runtime.getRuntime().availableProcessors());
+    }
+
+    private static void table(StringBuilder page, Comparison both) {
+        page.append("<h2>In figures</h2>\n<div class=\"table\"><table>\n<thead><tr><th scope=\"col\"><span class=\"soft\">the same"
+                + " requests</span></th><th scope=\"col\">lru (old store)</th><th scope=\"col\">batch</th></tr></thead>\n<tbody>\n");
+        for (Comparison.Row row : both.rows()) {
+            String label = Plot.text(row.label());
+            page.append("<tr><th scope=\"row\">").append(label.startsWith("  ") ? "&emsp;" + label.strip() : label).append("</th>");
+            cell(page, row.lru(), row.lruOver());
+            cell(page, row.batch(), row.batchOver());
+            page.append("</tr>\n");
+        }
+        page.append("</tbody>\n</table></div>\n");
+    }
+
+    private static void cell(StringBuilder page, String value, boolean over) {
+        page.append(over ? "<td class=\"over\" title=\"over the budget\">" : "<td>").append(Plot.text(value));
+        page.append(over ? " !</td>" : "</td>");
+    }
+
+    private static void words(StringBuilder page) {
+        String words = """
+                <h2>What was run</h2>
+                <dl>
+                <dt>A request</dt><dd>From a start node, drawn in proportion to degree, three hops; at each the first 300 neighbours.
+                Every node of that tree becomes an object of 64 bytes in the store, all are read back, their weighted sum is the
+                answer, and the only object that is kept. Each answer was compared with one computed without a store.</dd>
+                <dt>Job A</dt><dd>Holds 16,384 objects of 1 KiB all along and reads 256 of them after every fifth request. One that is
+                missing is computed and put again.</dd>
+                <dt>lru</dt><dd>The old store: ending a batch releases nothing; when room is short, what was used least recently goes.</dd>
+                <dt>batch</dt><dd>A request is a batch: when it ends, all it put is released at once, and nothing else is.</dd>
+                <dt>Latency</dt><dd>From the start of a request to its end and the collection of its batch. <span class="over">!</span>
+                marks what is over the budget of 200 ms.</dd>
+                <dt>A's objects evicted</dt><dd>Evictions, not objects: each that a read found missing, and each missing after the
+                last request.</dd>
+                <dt>Bytes in use</dt><dd>Memory lent to objects, with their index and what is rounded up. Live bytes are payload alone. The old
+                store keeps its index outside of the store's memory.</dd>
+                </dl>
+                """;
+        page.append(words);
+    }
+}

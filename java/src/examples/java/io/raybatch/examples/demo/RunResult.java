@@ -1,0 +1,75 @@
+package io.raybatch.examples.demo;
+
+import java.util.Arrays;
+
+/**
+ * What one run came to. Milliseconds and bytes; arrays are not copied.
+ *
+ * @param mode {@code lru} or {@code batch}
+ * @param objects of all requests, each put and read once
+ * @param wallSeconds of all requests and of the long job's reads between them
+ * @param latencies of each request, from its start to its end and collection, in milliseconds, ascending
+ * @param aEvicted evictions of the long job's objects: those that a read found missing, and those missing after the last request
+ * @param aRebuilt objects that were computed and put again
+ * @param aRebuildMs the time that took
+ * @param peakBytes the most bytes in use
+ * @param endBytes bytes in use after the last request, bookkeeping included
+ * @param aBytes payload of the long job's objects that are in the store then
+ * @param keptBytes payload of the answers that are in the store then
+ * @param answersKept how many those are
+ * @param ownLost objects of a request that were evicted before the request had read them
+ * @param evicted objects that the store evicted, whoever's
+ * @param capacity bytes of the store
+ * @param jvm the JVM's collections during the run
+ * @param seconds when bytes in use were sampled
+ * @param used bytes in use at that time
+ */
+record RunResult(
+        String mode,
+        long objects,
+        double wallSeconds,
+        double[] latencies,
+        long aEvicted,
+        long aRebuilt,
+        double aRebuildMs,
+        long peakBytes,
+        long endBytes,
+        long aBytes,
+        long keptBytes,
+        int answersKept,
+        long ownLost,
+        long evicted,
+        long capacity,
+        JvmCollections jvm,
+        double[] seconds,
+        long[] used) {
+
+    /** What a request may take. */
+    static final double BUDGET_MS = 200;
+
+    int requests() {
+        return latencies.length;
+    }
+
+    double requestsPerSecond() {
+        return requests() / wallSeconds;
+    }
+
+    /** Nearest rank: the least latency that this share of the requests did not exceed. */
+    double percentile(double share) {
+        return latencies[(int) Math.max(0, Math.ceil(share * latencies.length) - 1)];
+    }
+
+    double maxMs() {
+        return latencies[latencies.length - 1];
+    }
+
+    long overBudget() {
+        return Arrays.stream(latencies).filter(ms -> ms > BUDGET_MS).count();
+    }
+
+    /** How far bytes in use after the last request are from the live ones, as a share of these. */
+    double endExcess() {
+        return (double) (endBytes - aBytes - keptBytes) / (aBytes + keptBytes);
+    }
+}

@@ -1,0 +1,8 @@
+/**
+ * A job scheduler that serves graph requests beside a long job, once with the store as it was, which evicts what was least
+ * recently used, and once with batches. {@link io.raybatch.examples.demo.Main} runs both and writes a report.
+ *
+ * <p>To read it in order: {@code Graph} and its readers; {@code Requests}, the plan that both runs follow;
+ * {@code GraphRequest}, the short job, and {@code SignatureJob}, the long one; {@code Run}; {@code Report}.
+ */
+package io.raybatch.examples.demo;
