@@ -5,6 +5,7 @@ import java.io.StringWriter;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * A batch that nobody could reach any more, and that was not ended, or ended and not collected. It has been by now.
@@ -30,6 +31,9 @@ public record LeakReport(
         Optional<Throwable> startedAt,
         List<Throwable> uses) {
 
+    /** Where traces are taken: the same for all. */
+    private static final Set<String> OWN = Set.of(LeakTracker.class.getName(), BatchScope.class.getName());
+
     /** {@return all of it as text, with what to do and which property shows more} */
     public String message() {
         StringWriter text = new StringWriter();
@@ -52,7 +56,7 @@ public record LeakReport(
     private static void print(PrintWriter out, Throwable trace) {
         out.println(trace.getMessage());
         for (StackTraceElement frame : trace.getStackTrace()) {
-            if (!frame.getClassName().startsWith("io.raybatch.Leak") && !frame.getClassName().endsWith(".BatchScope")) {
+            if (!OWN.contains(frame.getClassName())) {
                 out.println("    at " + frame);
             }
         }

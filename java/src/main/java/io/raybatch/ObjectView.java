@@ -158,6 +158,7 @@ public final class ObjectView implements AutoCloseable {
             throw new InvalidArgumentException("the buffer is read-only", ErrorDetails.of(id));
         }
         if (target.isDirect()) {
+            checkPosition(id, position);
             try {
                 Native.viewGetDirect(client, view, false, position, target, target.position(), length);
             } finally {
@@ -188,7 +189,8 @@ public final class ObjectView implements AutoCloseable {
 
     /**
      * The data where it lies, without a copy. The memory is not reused until the buffer and all that was made from it are
-     * unreachable, whatever happens to the view, the object, the batch or the store meanwhile: a buffer that is held holds memory.
+     * unreachable, whatever happens to the view, the object, the batch or the client meanwhile: a buffer that is held holds
+     * memory. Once the store is closed it reads as zero.
      *
      * @return a direct, read-only buffer, big-endian as buffers are at first
      */
@@ -208,6 +210,14 @@ public final class ObjectView implements AutoCloseable {
         release.clean();
     }
 
+    /** One that is negative has no form on the native side, which checks all others. */
+    static void checkPosition(ObjectId id, long position) {
+        if (position < 0) {
+            throw new ObjectBoundsException(
+                    "position " + position + " of object " + id + " is negative", ErrorDetails.of(id));
+        }
+    }
+
     private ByteBuffer scratch(long position, int length) {
         byte[] bytes = new byte[length];
         read(false, position, bytes, 0, length);
@@ -215,6 +225,7 @@ public final class ObjectView implements AutoCloseable {
     }
 
     private void read(boolean metadata, long position, byte[] target, int offset, int length) {
+        checkPosition(id, position);
         try {
             Native.viewGet(client, view, metadata, position, target, offset, length);
         } finally {

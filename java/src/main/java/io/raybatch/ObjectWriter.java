@@ -153,7 +153,7 @@ public final class ObjectWriter implements AutoCloseable {
      * @param length how many
      */
     public void put(long position, byte[] source, int offset, int length) {
-        checkUnsealed();
+        checkWritable(position);
         try {
             Native.writerPut(client, writer, position, source, offset, length);
         } finally {
@@ -169,7 +169,7 @@ public final class ObjectWriter implements AutoCloseable {
      */
     public void put(long position, ByteBuffer source) {
         int length = source.remaining();
-        checkUnsealed();
+        checkWritable(position);
         if (source.isDirect()) {
             try {
                 Native.writerPutDirect(client, writer, position, source, source.position(), length);
@@ -195,7 +195,7 @@ public final class ObjectWriter implements AutoCloseable {
      * @param length how many
      */
     public void copyTo(long position, byte[] target, int offset, int length) {
-        checkUnsealed();
+        checkWritable(position);
         try {
             Native.writerGet(client, writer, position, target, offset, length);
         } finally {
@@ -287,6 +287,11 @@ public final class ObjectWriter implements AutoCloseable {
         if (ref.isSealed()) {
             throw new ObjectSealedException("object " + ref + " is sealed, and immutable", ErrorDetails.of(id()));
         }
+    }
+
+    private void checkWritable(long position) {
+        checkUnsealed();
+        ObjectView.checkPosition(id(), position);
     }
 
     private static ByteBuffer scratch(int length) {

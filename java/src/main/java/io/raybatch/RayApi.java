@@ -121,8 +121,8 @@ public final class RayApi implements AutoCloseable {
 
     /**
      * Ends and collects this client's batches, lets go of all it holds, aborts what it had not sealed; an owner then closes
-     * the store. Whoever waits gets a {@link RayClosedException}. Idempotent. Memory under buffers of
-     * {@link ObjectView#asByteBuffer()} stays valid as long as they are reachable.
+     * the store. Whoever waits gets a {@link RayClosedException}. Idempotent. Buffers of
+     * {@link ObjectView#asByteBuffer()} outlive the client; once the store is closed they read as zero.
      */
     @Override
     public void close() {

@@ -1,7 +1,6 @@
 package io.raybatch;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.reflect.Array;
@@ -14,7 +13,6 @@ import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -97,17 +95,5 @@ class FaultsTest extends StoreTest {
         Native.injectFault(ray.client(), point, Long.MAX_VALUE);
         assertThat(ray.put(bytes(1, 100_000)).get()).isEqualTo(bytes(1, 100_000));
         ray.evict(1 << 30);
-    }
-
-    @Test
-    void no_memory_for_a_run_is_an_exception() {
-        Native.injectFault(ray.client(), "commit", 1);
-        assertThatThrownBy(() -> {
-            try (Batch b = ray.startBatch()) {
-                for (int i = 0; i < 60; i++) {
-                    b.put(new byte[1 << 20]);
-                }
-            }
-        }).isInstanceOf(RayException.class);
     }
 }

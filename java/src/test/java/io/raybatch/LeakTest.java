@@ -177,6 +177,7 @@ class LeakTest extends StoreTest {
         Batch b = ray.startBatch(BatchOptions.named("ended"));
         b.put(new byte[1000]);
         b.end();
+        ray.setCurrentBatch(0);
     }
 
     @Test
@@ -184,8 +185,8 @@ class LeakTest extends StoreTest {
         reopen(LeakLevel.SIMPLE);
         Batch before = ray.startBatch();
         LeakDetector.Recording recording = LeakDetector.record();
+        Batch held = ray.startBatch();
         startAndForget();
-        Batch held = ray.startBatch(BatchOptions.builder().parent(before).build());
         List<LeakReport> leaks = recording.stop();
         assertThat(leaks).singleElement().satisfies(report -> {
             assertThat(report.name()).isEqualTo("still current");

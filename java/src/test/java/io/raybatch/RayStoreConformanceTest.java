@@ -33,8 +33,8 @@ class RayStoreConformanceTest extends StoreTest {
                 refs.stream().filter(ray::contains).map(ray::read).toList();
         assertThatThrownBy(() -> ray.create(4 << 20)).isInstanceOf(StoreFullException.class);
         held.forEach(ObjectView::close);
-        ray.create(4 << 20).abort();
         big.abort();
+        ray.create(4 << 20).abort();
     }
 
     @ParameterizedTest

@@ -81,7 +81,7 @@ class TrustTest extends StoreTest {
             }
         }
         assertThatThrownBy(() -> ray.evict(-1)).isInstanceOf(InvalidArgumentException.class);
-        assertThatThrownBy(() -> ray.startBatch(-1)).isInstanceOf(InvalidArgumentException.class);
+        assertThatThrownBy(() -> ray.startBatch(-12345)).isInstanceOf(InvalidArgumentException.class);
         assertThatThrownBy(() -> BatchOptions.builder().maxBytes(0)).isInstanceOf(InvalidArgumentException.class);
     }
 
