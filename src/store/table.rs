@@ -124,7 +124,7 @@ fn hash_of(id: &ObjectId) -> u64 {
     let block = xxh3_64(&key);
     // the table takes the place from the low bits and a tag from the high ones
     let tag = slot.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (block & !(GROUP - 1) | slot % GROUP) ^ (tag & 0xff00_0000_0000_0000)
+    ((block & !(GROUP - 1)) | (slot % GROUP)) ^ (tag & 0xff00_0000_0000_0000)
 }
 
 impl State {
