@@ -60,7 +60,7 @@ fn c44_a_full_file_system_is_an_error_at_open_or_put_and_never_a_signal() {
 
     let store = Store::open(&config(fs.path(), 22 << 20), Arc::new(NoLog)).unwrap();
     // somebody else takes most of what was free at open
-    std::fs::write(fs.path().join("other"), vec![1u8; 8 << 20]).unwrap();
+    std::fs::write(fs.path().join("other"), vec![1u8; 4 << 20]).unwrap();
     let region = store.create_region(BatchId(1), None).unwrap();
     let mut made = Vec::new();
     let e = loop {
