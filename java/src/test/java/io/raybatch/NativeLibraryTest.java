@@ -16,18 +16,14 @@ import org.junit.jupiter.api.io.TempDir;
 class NativeLibraryTest {
 
     @Test
-    void a_library_that_is_named_and_fails_is_fatal(@TempDir Path folder) throws IOException {
-        Path broken = Files.writeString(folder.resolve("libraybatch.so"), "not a library");
-        assertThatThrownBy(() -> NativeLibrary.load(Map.of("raybatch.library", broken.toString())::get))
+    void a_library_that_is_named_and_fails_is_fatal(@TempDir Path folder) {
+        String missing = folder.resolve("missing.so").toString();
+        assertThatThrownBy(() -> NativeLibrary.load(Map.of("raybatch.library", missing)::get))
                 .isInstanceOfSatisfying(NativeLibraryException.class, e -> {
-                    assertThat(e).hasMessageContaining("raybatch.library").hasMessageContaining(broken.toString());
+                    assertThat(e).hasMessageContaining("raybatch.library").hasMessageContaining(missing);
                     assertThat(e.getSuppressed()).hasSize(1);
                     assertThat(e.code()).isEqualTo(ErrorCode.NATIVE_LIBRARY);
                 });
-        String missing = folder.resolve("missing.so").toString();
-        assertThatThrownBy(() -> NativeLibrary.load(Map.of("raybatch.library", missing)::get))
-                .isInstanceOf(NativeLibraryException.class)
-                .hasMessageContaining(missing);
     }
 
     @Test

@@ -1,0 +1,119 @@
+package io.raybatch.examples.demo;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.raybatch.Ray;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.SplittableRandom;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class MainTest {
+
+    @TempDir
+    Path folder;
+
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+    private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+    @BeforeEach
+    @AfterEach
+    void noStoreIsOpen() {
+        Ray.shutdown();
+    }
+
+    private int run(String... args) {
+        return Main.run(stream(out), stream(err), false, args);
+    }
+
+    private static PrintStream stream(ByteArrayOutputStream bytes) {
+        return new PrintStream(bytes, true, StandardCharsets.UTF_8);
+    }
+
+    private static String text(ByteArrayOutputStream bytes) {
+        return bytes.toString(StandardCharsets.UTF_8);
+    }
+
+    /** Large enough that its requests fill the store many times over. */
+    private Path graph() throws IOException {
+        StringBuilder edges = new StringBuilder("# made up\n");
+        SplittableRandom random = new SplittableRandom(11);
+        for (int i = 0; i < 30_000; i++) {
+            edges.append(random.nextInt(1500)).append('\t').append(random.nextInt(1500)).append('\n');
+        }
+        return Files.writeString(folder.resolve("graph.txt"), edges);
+    }
+
+    private static double number(String json, String mode, String key) {
+        String run = json.substring(json.indexOf("\"mode\": \"" + mode + '"'));
+        Matcher value = Pattern.compile('"' + key + "\": ([-0-9.]+)").matcher(run);
+        assertThat(value.find()).as(key).isTrue();
+        return Double.parseDouble(value.group(1));
+    }
+
+    @Test
+    void bothRunsAreReportedAndBatchesLoseNothing() throws Exception {
+        int code = run("--graph", graph().toString(), "--requests=30", "--out", folder.resolve("out").toString());
+        assertThat(text(err)).isEmpty();
+        assertThat(code).isZero();
+        assertThat(text(out)).contains("lru   100 %", "batch 100 %", "A's objects evicted", "report.html");
+
+        String json = Files.readString(folder.resolve("out/report.json"));
+        assertThat(json).startsWith("{\n  \"graph\": {\n    \"name\": \"graph.txt\",\n    \"nodes\": 1500,\n    \"edges\": ");
+        for (String mode : new String[] {"lru", "batch"}) {
+            assertThat(number(json, mode, "requests")).isEqualTo(30);
+            assertThat(number(json, mode, "a_objects")).isEqualTo(16_384);
+            for (String key : new String[] {"objects", "requests_per_s", "p50_ms", "p99_ms", "max_ms", "a_evicted", "a_rebuilt",
+                    "a_rebuild_ms", "peak_bytes", "end_bytes", "a_bytes", "kept_bytes", "jvm_gc_count", "jvm_gc_ms"}) {
+                assertThat(number(json, mode, key)).as(key).isNotNegative();
+            }
+        }
+        assertThat(number(json, "lru", "objects")).isEqualTo(number(json, "batch", "objects"));
+        assertThat(number(json, "lru", "a_evicted")).isPositive();
+        assertThat(number(json, "lru", "a_rebuilt")).isPositive();
+        assertThat(number(json, "batch", "a_evicted")).isZero();
+        assertThat(number(json, "batch", "a_bytes")).isEqualTo(16_384 * 1024);
+        assertThat(number(json, "batch", "kept_bytes")).isEqualTo(30 * 64);
+
+        String page = Files.readString(folder.resolve("out/report.html"));
+        assertThat(page).contains("<svg", "Bytes in use over time", "</html>").doesNotContain("src=", "href=", "@import", "url(");
+    }
+
+    @Test
+    void aStoreTooSmallForARequestIsAMessage() throws Exception {
+        int code = run("--graph", graph().toString(), "--requests", "5", "--store", "20m", "--out", folder.toString());
+        assertThat(code).isEqualTo(1);
+        assertThat(text(err)).startsWith("demo: ").doesNotContain("\tat ");
+    }
+
+    @Test
+    void aMalformedGraphIsAMessageWithFileAndLine() throws Exception {
+        Path bad = Files.writeString(folder.resolve("bad.txt"), "1 2\n3 x\n");
+        assertThat(run("--graph", bad.toString(), "--out", folder.toString())).isEqualTo(2);
+        assertThat(text(err)).startsWith("demo: " + bad + ":2: ").doesNotContain("\tat ").hasLineCount(1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"--nodes=3", "--requests", "--requests=0", "--requests=many", "--store=big", "--seed=x", "--out=", "graph.txt"})
+    void optionsThatCannotBeAreRefused(String option) {
+        assertThat(run(option)).isEqualTo(2);
+        assertThat(text(err)).startsWith("demo: ").contains(option.replaceFirst("=.*", ""));
+    }
+
+    @Test
+    void helpNamesEveryOption() {
+        assertThat(run("--help")).isZero();
+        assertThat(text(out)).contains("--graph", "--requests", "--store", "--seed", "--out");
+    }
+}
