@@ -32,6 +32,9 @@ public interface Serializer {
      * private to the process or a file of mode 0600, whose owner could do anything to the process anyway. Where the
      * arena is to be shared with somebody trusted less, use {@link #fory(Class, Class...)}.
      *
+     * <p>From JDK 24 on Fory's first use makes the JVM warn of {@code sun.misc.Unsafe}, unless it is started with
+     * {@code --add-opens=java.base/java.lang.invoke=ALL-UNNAMED} (or {@code =org.apache.fory.core} where modules are used).
+     *
      * @return a serializer
      */
     static Serializer fory() {

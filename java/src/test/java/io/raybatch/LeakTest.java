@@ -2,6 +2,7 @@ package io.raybatch;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.raybatch.log.RecordingProvider;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -57,6 +58,7 @@ class LeakTest extends StoreTest {
         assertThat(report.startedAt()).isEmpty();
         assertThat(report.message())
                 .contains("forgotten", "1 objects", "1000 bytes", "-Draybatch.leakDetection=advanced");
+        assertThat(RecordingProvider.LOGGED).anyMatch(entry -> entry.message().equals(report.message()));
         assertThat(ray.status(report.batchId()).reason()).contains(EndReason.LEAKED);
         assertThat(ray.stats().live()).isZero();
     }
