@@ -51,7 +51,7 @@ fn readers_writers_and_collectors_leave_nothing_behind() {
             let (c, shared, tags, writers_left) = (&c, &shared, &tags, &writers_left);
             s.spawn(move || {
                 let mut r = Random(0x1234_5678 + t);
-                for _ in 0..400 {
+                for _ in 0..200 {
                     let timeout = (r.next(8) == 0).then_some(Duration::from_millis(1));
                     let max_objects = (r.next(4) == 0).then_some(20);
                     let outer =

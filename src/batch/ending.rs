@@ -1,13 +1,15 @@
 //! How a batch ends, and how it is collected.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use hashbrown::HashMap;
+use parking_lot::Mutex;
 
 use super::engine::Engine;
 use super::lifecycle::Step;
-use super::tombstones::Tombstone;
-use super::tree::{Batch, Charge, End, Kept, downwards};
+use super::record::{Kept, Remains};
+use super::tree::{Batch, Charge, upwards};
 use super::{BatchKey, Collected, Reason, errors};
 use crate::error::{ErrorCode, Result};
 use crate::id::ObjectId;
@@ -18,18 +20,18 @@ impl Engine {
     ///
     /// One that finds it ended helps whoever is at it, and returns when it is done.
     pub(super) fn end(&self, batch: &Arc<Batch>, reason: Reason, by: &str) -> bool {
-        let first = batch.record_end(&End { reason, by: by.into(), at_ms: now_ms() });
-        let Some(end) = batch.end.get() else { return false };
-        let order = downwards(batch, |inner| {
-            // the record comes first: whoever is refused by the closed children finds it
-            inner.record_end(end);
-            inner.children.close();
-        });
-        for inner in order.iter().rev() {
+        let first = batch.end().is_none() && batch.record.note_end(reason, &batch.record.who(by), now_ms());
+        let Some(end) = batch.end() else { return false };
+        let close = |inner: &Batch| {
+            // the note comes first: whoever is refused by the closed children finds it
+            inner.record.note_end(end.reason, &end.by, end.at_ms);
+            inner.children.close()
+        };
+        upwards(batch, close, |inner| {
             if inner.finish() && !inner.is_root() {
                 self.store.notifier().emit(Event::batch(EventKind::BatchEnded, inner.id()));
             }
-        }
+        });
         first
     }
 
@@ -37,15 +39,19 @@ impl Engine {
     /// latest end of what is in it. What others collect meanwhile is not counted.
     pub(super) fn collect(&self, batch: &Arc<Batch>) -> Collected {
         let mut sum = Collected::default();
-        for inner in downwards(batch, |_| {}).iter().rev() {
-            let adopted = inner.adopted.lock().take();
-            if let Some(adopted) = adopted {
-                let own = self.collect_one(inner, adopted);
-                sum.objects += own.objects;
-                sum.bytes += own.bytes;
-                sum.deferred += own.deferred;
-            }
-        }
+        upwards(
+            batch,
+            |inner| inner.children.all(),
+            |inner| {
+                let adopted = inner.adopted.lock().take();
+                if let Some(adopted) = adopted {
+                    let own = self.collect_one(inner, adopted);
+                    sum.objects += own.objects;
+                    sum.bytes += own.bytes;
+                    sum.deferred += own.deferred;
+                }
+            },
+        );
         self.collected_bytes(sum.bytes);
         sum
     }
@@ -62,25 +68,24 @@ impl Engine {
             released.add(region.dropped().unwrap_or_default());
             draining = Some(region).filter(|region| !region.is_drained()).cloned();
         }
-        let _ = batch.life.step(if draining.is_some() { Step::CollectHeld } else { Step::CollectFree });
+        let drains = draining.is_some();
+        let _ = batch.life.step(if drains { Step::CollectHeld } else { Step::CollectFree });
         self.unschedule(batch);
-        let end = batch.end.get().cloned();
-        let tombstone = Tombstone {
-            facts: Arc::clone(&batch.facts),
-            end: end.unwrap_or_else(|| End { reason: Reason::Closed, by: "".into(), at_ms: now_ms() }),
+        let remains = Remains {
             collected_ms: now_ms(),
             slots,
             peak_bytes: usage.peak_bytes,
             released,
             kept: std::mem::take(&mut *batch.kept.lock()).into(),
-            draining,
+            draining: Mutex::new(draining),
         };
-        if !batch.is_root() {
-            self.tombstones.add(tombstone, |kept| self.lives_on(kept));
-        } else {
-            self.roots.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
-        }
+        let _ = batch.record.remains.set(remains);
         // remembered before it is forgotten here: nobody looks for it in vain
+        if batch.is_root() {
+            self.roots.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            self.tombstones.add(&batch.record, drains, |kept| self.lives_on(kept));
+        }
         self.live.remove_if(&id, |_, live| Arc::ptr_eq(live, batch));
         if let Some(parent) = batch.parent() {
             parent.children.remove(batch);
@@ -125,8 +130,8 @@ impl Engine {
         by: &str,
     ) -> Result<Collected> {
         let batch = self.find_inner(key)?;
-        let ended = || errors::ended(&batch.facts, batch.end.get(), None);
-        if batch.end.get().is_some() {
+        let ended = || errors::ended(&batch.record);
+        if batch.end().is_some() {
             return Err(ended());
         }
         if !keep.is_empty() {
@@ -146,7 +151,7 @@ impl Engine {
         match self.find_inner(key) {
             Ok(batch) => {
                 self.end(&batch, Reason::Closed, by);
-                if !batch.facts.no_cleanup {
+                if !batch.record.no_cleanup {
                     self.collect(&batch);
                 }
                 Ok(())
@@ -173,8 +178,8 @@ impl Engine {
             Err(e) if key.life == 0 && e.code() == ErrorCode::BatchNotFound => return Err(e),
             Err(_) => {}
         }
-        let Some(tombstone) = self.tombstones.find(key) else { return Ok(()) };
-        for kept in &tombstone.kept {
+        let Some(record) = self.tombstones.find(key) else { return Ok(()) };
+        for kept in record.kept() {
             if let Some(keeper) = self.live(kept.to).filter(|keeper| keeper.owns(&kept.id)) {
                 keeper.forget(&kept.id);
                 self.store.table().remove(&kept.id);
@@ -190,7 +195,7 @@ impl Engine {
     pub(super) fn gc(&self, key: BatchKey) -> Result<Collected> {
         match self.find_inner(key) {
             Ok(batch) => {
-                let Some(end) = batch.end.get() else { return Err(errors::active(&batch.facts)) };
+                let Some(end) = batch.end() else { return Err(errors::active(&batch.record)) };
                 self.end(&batch, end.reason, &end.by);
                 Ok(self.collect(&batch))
             }

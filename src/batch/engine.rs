@@ -95,7 +95,7 @@ impl Engine {
     /// The batch, if it is not collected yet.
     pub(super) fn live(&self, key: BatchKey) -> Option<Arc<Batch>> {
         let batch = self.live.get(&key.id)?;
-        key.means(batch.facts.key.life).then(|| Arc::clone(&batch))
+        key.means(batch.record.key.life).then(|| Arc::clone(&batch))
     }
 
     /// The batch, for an operation that only one which is not collected can do.
@@ -117,7 +117,7 @@ impl Engine {
 
     pub(super) fn gone(&self, key: BatchKey) -> Error {
         match self.tombstones.find(key) {
-            Some(t) => errors::ended(&t.facts, Some(&t.end), Some(t.collected_ms)),
+            Some(record) => errors::ended(&record),
             None => errors::not_found(key.id),
         }
     }
@@ -128,7 +128,7 @@ impl Engine {
     /// `BatchEnded`.
     #[inline]
     pub(super) fn work(&self, batch: &Batch) -> Result<()> {
-        batch.work().map_err(|_| errors::ended(&batch.facts, batch.end.get(), None))
+        batch.work().map_err(|_| errors::ended(&batch.record))
     }
 
     /// A client's root: live and at work from the start.

@@ -3,15 +3,16 @@
 use std::fmt::Write as _;
 
 use super::Reason;
-use super::tree::{End, Facts};
+use super::record::{End, Record};
 use crate::error::{Error, ErrorCode};
 use crate::id::{BatchId, ObjectId};
+use crate::store::now_ms;
 
 /// `7 'name'`
-pub(crate) fn label(facts: &Facts) -> String {
-    match &facts.name {
-        Some(name) => format!("{} '{name}'", facts.key.id),
-        None => facts.key.id.to_string(),
+pub(crate) fn label(record: &Record) -> String {
+    match &record.name {
+        Some(name) => format!("{} '{name}'", record.key.id),
+        None => record.key.id.to_string(),
     }
 }
 
@@ -32,12 +33,12 @@ pub(crate) fn time(ms: u64) -> String {
 }
 
 /// `timed out after 100 ms, at …`
-fn how(facts: &Facts, end: &End) -> String {
+fn how(record: &Record, end: &End) -> String {
     let mut text = match end.reason {
         Reason::Closed => format!("was ended by {}", end.by),
         Reason::Cancelled => format!("was cancelled by {}", end.by),
         Reason::Leaked => format!("leaked: nobody could reach it any more, and {} ended it", end.by),
-        Reason::TimedOut => match facts.timeout {
+        Reason::TimedOut => match record.timeout {
             Some(timeout) => format!("timed out after {} ms", timeout.as_millis()),
             // an inner batch, taken along
             None => format!("timed out with the batch it was in, and was ended by {}", end.by),
@@ -48,16 +49,16 @@ fn how(facts: &Facts, end: &End) -> String {
 }
 
 /// New work for a batch that takes none.
-pub(crate) fn ended(facts: &Facts, end: Option<&End>, collected_ms: Option<u64>) -> Error {
-    let mut text = format!("batch {} is over", label(facts));
-    if let Some(end) = end {
-        text = format!("batch {} {}", label(facts), how(facts, end));
+pub(crate) fn ended(record: &Record) -> Error {
+    let mut text = format!("batch {} is over", label(record));
+    if let Some(end) = record.end.get() {
+        text = format!("batch {} {}", label(record), how(record, end));
     }
-    if let Some(at) = collected_ms {
-        let _ = write!(text, ", and was collected at {}", time(at));
+    if let Some(remains) = record.remains.get() {
+        let _ = write!(text, ", and was collected at {}", time(remains.collected_ms));
     }
     text.push_str("; start a new batch for new work");
-    Error::new(ErrorCode::BatchEnded, text).batch(facts.key.id)
+    Error::new(ErrorCode::BatchEnded, text).batch(record.key.id)
 }
 
 /// A batch nobody knows.
@@ -70,28 +71,28 @@ pub(crate) fn not_found(id: BatchId) -> Error {
 }
 
 /// The id of a live batch.
-pub(crate) fn exists(facts: &Facts, end: Option<&End>) -> Error {
-    let text = match end {
+pub(crate) fn exists(record: &Record) -> Error {
+    let text = match record.end.get() {
         None => format!(
             "batch {} is live (started by {} at {}); end it before its id is used again",
-            label(facts),
-            facts.started_by,
-            time(facts.started_ms)
+            label(record),
+            record.started_by,
+            time(record.started_ms)
         ),
         Some(end) => format!(
             "batch {} {} but is not collected yet; collect it (gc) before its id is used again",
-            label(facts),
-            how(facts, end)
+            label(record),
+            how(record, end)
         ),
     };
-    Error::new(ErrorCode::BatchExists, text).batch(facts.key.id)
+    Error::new(ErrorCode::BatchExists, text).batch(record.key.id)
 }
 
 /// `gc` before the end.
-pub(crate) fn active(facts: &Facts) -> Error {
+pub(crate) fn active(record: &Record) -> Error {
     let text =
-        format!("batch {} is still open, and can be collected only when it has ended; end it first", label(facts));
-    Error::new(ErrorCode::BatchActive, text).batch(facts.key.id)
+        format!("batch {} is still open, and can be collected only when it has ended; end it first", label(record));
+    Error::new(ErrorCode::BatchActive, text).batch(record.key.id)
 }
 
 /// What may not be done to a root.
@@ -101,12 +102,13 @@ pub(crate) fn root(id: BatchId) -> Error {
 }
 
 /// An object that went with a batch.
-pub(crate) fn collected(id: &ObjectId, facts: &Facts, end: Option<&End>, collected_ms: u64) -> Error {
-    let how = end.map_or_else(String::new, |end| format!(" {} and", how(facts, end)));
+pub(crate) fn collected(id: &ObjectId, record: &Record) -> Error {
+    let how = record.end.get().map_or_else(String::new, |end| format!(" {} and", how(record, end)));
+    let at = record.remains.get().map_or_else(now_ms, |r| r.collected_ms);
     let text = format!(
         "object {id} went with batch {}, which{how} was collected at {}; keep what is to outlive its batch",
-        label(facts),
-        time(collected_ms)
+        label(record),
+        time(at)
     );
     Error::new(ErrorCode::ObjectCollected, text).object(*id)
 }

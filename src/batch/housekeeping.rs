@@ -164,7 +164,7 @@ impl Engine {
         if let Some(batch) = self.live(key)
             && self.end(&batch, Reason::TimedOut, "its timeout")
         {
-            log::info!("store '{}': batch {} timed out", self.name, super::errors::label(&batch.facts));
+            log::info!("store '{}': batch {} timed out", self.name, super::errors::label(&batch.record));
             self.collect(&batch);
         }
     }

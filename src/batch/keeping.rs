@@ -10,7 +10,8 @@
 use std::sync::Arc;
 
 use super::engine::Engine;
-use super::tree::{Batch, Kept};
+use super::record::Kept;
+use super::tree::Batch;
 use super::{BatchKey, errors};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
@@ -57,7 +58,7 @@ impl Engine {
         let from = from.map(|key| self.find(key)).transpose()?;
         let to = to.map(|key| self.find(key)).transpose()?;
         if let Some(target) = to.as_ref().filter(|t| !t.state().is_open()) {
-            return Err(errors::ended(&target.facts, target.end.get(), None));
+            return Err(errors::ended(&target.record));
         }
         if self.is_lru() {
             return Ok(());
@@ -114,7 +115,7 @@ impl Engine {
     fn give(&self, m: Move) -> Result<()> {
         let Move { id, owner, target, bytes } = m;
         if !target.adopt(id, None) {
-            return Err(errors::ended(&target.facts, target.end.get(), None));
+            return Err(errors::ended(&target.record));
         }
         let record = Kept { id, to: target.key() };
         if let Some(batch) = owner.batch() {
@@ -220,8 +221,8 @@ fn target(
 }
 
 fn not_owner(id: &ObjectId, owner: &Owner, from: &Batch) -> Error {
-    let has = owner.batch().map_or_else(|| "normal mode".to_owned(), |b| format!("batch {}", errors::label(&b.facts)));
-    let from = errors::label(&from.facts);
+    let has = owner.batch().map_or_else(|| "normal mode".to_owned(), |b| format!("batch {}", errors::label(&b.record)));
+    let from = errors::label(&from.record);
     let text = format!("object {id} belongs to {has}, not to batch {from}, which can give away only what it owns");
     Error::new(ErrorCode::NotOwner, text).object(*id)
 }
@@ -246,8 +247,8 @@ fn check_limits(moves: &[Move]) -> Result<()> {
             {
                 let (used_bytes, used_objects) = budget.used();
                 let over = |max: Option<u64>, used: u64, more: u64| max.is_some_and(|max| used + more > max);
-                if over(batch.facts.max_bytes, used_bytes, bytes)
-                    || over(batch.facts.max_objects, used_objects, objects)
+                if over(batch.record.max_bytes, used_bytes, bytes)
+                    || over(batch.record.max_objects, used_objects, objects)
                 {
                     // the budget says it best
                     budget.reserve(bytes, objects)?;

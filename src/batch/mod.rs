@@ -3,7 +3,7 @@
 //!
 //! An [`Engine`](engine::Engine) belongs to one open store and is shared by its clients. From the outside in:
 //! [`client`] and [`objects`] are what callers use; [`start`], [`ending`] and [`keeping`] change the tree;
-//! [`tree`], [`lifecycle`] and [`tombstones`] hold it; [`housekeeping`] is the thread behind.
+//! [`tree`], [`record`], [`lifecycle`] and [`tombstones`] hold it; [`housekeeping`] is the thread behind.
 //!
 //! # Locks
 //!
@@ -33,6 +33,7 @@ mod housekeeping;
 mod keeping;
 mod lifecycle;
 mod objects;
+mod record;
 mod registry;
 mod start;
 mod status;

@@ -65,13 +65,13 @@ impl Engine {
                 return self.heir_lost(id, kept.to);
             }
             if batch.region().is_some_and(|region| region.is_dropped()) {
-                return errors::collected(id, &batch.facts, batch.end.get(), crate::store::now_ms());
+                return errors::collected(id, &batch.record);
             }
         }
         if let Some(maker) = self.tombstones.maker(id) {
-            return match maker.kept.iter().rev().find(|k| k.id == *id) {
+            return match maker.kept().iter().rev().find(|k| k.id == *id) {
                 Some(kept) => self.heir_lost(id, kept.to),
-                None => errors::collected(id, &maker.facts, Some(&maker.end), maker.collected_ms),
+                None => errors::collected(id, &maker),
             };
         }
         if live.is_some() || self.tombstones.knows(id.batch) {
@@ -84,7 +84,7 @@ impl Engine {
     /// Why a kept object is gone.
     fn heir_lost(&self, id: &ObjectId, keeper: BatchKey) -> Error {
         match self.tombstones.find(keeper) {
-            Some(t) => errors::collected(id, &t.facts, Some(&t.end), t.collected_ms),
+            Some(record) => errors::collected(id, &record),
             None => errors::no_object(id, &format!("batch {} had been given it, and it was deleted", keeper.id)),
         }
     }
@@ -189,7 +189,7 @@ impl Engine {
     fn refused(&self, batch: &Batch, e: Error) -> Error {
         match e.code() {
             // it ended between the check and the put
-            ErrorCode::ObjectCollected => errors::ended(&batch.facts, batch.end.get(), None),
+            ErrorCode::ObjectCollected => errors::ended(&batch.record),
             ErrorCode::StoreFull => self.with_holders(e.batch(batch.id())),
             _ => e,
         }
@@ -210,7 +210,7 @@ impl Engine {
         let mut text = String::from("; most is held by ");
         for (n, (held, batch)) in holders.iter().take(SHOWN).enumerate() {
             let comma = if n == 0 { "" } else { ", " };
-            let _ = write!(text, "{comma}batch {} ({held} bytes)", errors::label(&batch.facts));
+            let _ = write!(text, "{comma}batch {} ({held} bytes)", errors::label(&batch.record));
         }
         e.context(&text)
     }

@@ -1,13 +1,14 @@
 //! How a batch begins.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use dashmap::mapref::entry::Entry;
 
 use super::engine::Engine;
-use super::tree::{Batch, Facts};
+use super::record::Record;
+use super::tree::Batch;
 use super::{BatchKey, BatchSpec, errors};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::BatchId;
@@ -41,7 +42,7 @@ impl Engine {
         let deadline = spec.timeout.map(|timeout| self.deadline(timeout)).transpose()?;
         let budget = budget(id, &spec, &parent);
         let region = self.region(id, budget.clone())?;
-        let facts = Facts {
+        let record = Record {
             key: BatchKey { id, life: region.life },
             parent: parent.key(),
             name: spec.name.map(String::into_boxed_str),
@@ -52,13 +53,15 @@ impl Engine {
             max_objects: spec.max_objects,
             priority: spec.priority,
             no_cleanup: spec.no_cleanup,
+            end: OnceLock::new(),
+            remains: OnceLock::new(),
         };
         let seq = self.next_seq.fetch_add(1, Ordering::Relaxed);
-        let batch = Batch::new(facts, seq, deadline, Some(Arc::clone(&parent)), region.region, budget);
+        let batch = Batch::new(record, seq, deadline, Some(Arc::clone(&parent)), region.region, budget);
         self.enter(&batch, &parent)?;
         self.reserved.remove(&id);
         self.schedule(&batch);
-        if batch.end.get().is_some() {
+        if batch.end().is_some() {
             // it ended before its deadline was on the agenda
             self.unschedule(&batch);
         }
@@ -70,7 +73,7 @@ impl Engine {
         let id = self.choose_id();
         let region = self.region(id, None)?;
         let key = BatchKey { id, life: region.life };
-        let facts = Facts {
+        let record = Record {
             key,
             parent: key,
             name: Some("root".into()),
@@ -81,9 +84,11 @@ impl Engine {
             max_objects: None,
             priority: 0,
             no_cleanup: false,
+            end: OnceLock::new(),
+            remains: OnceLock::new(),
         };
         let seq = self.next_seq.fetch_add(1, Ordering::Relaxed);
-        let root = Batch::new(facts, seq, None, None, region.region, None);
+        let root = Batch::new(record, seq, None, None, region.region, None);
         self.gcs.create_table(id);
         if let Some(region) = root.region() {
             self.node.attach(region);
@@ -100,7 +105,7 @@ impl Engine {
         let slot = match self.live.entry(id) {
             Entry::Vacant(slot) => slot,
             Entry::Occupied(other) => {
-                let e = errors::exists(&other.get().facts, other.get().end.get());
+                let e = errors::exists(&other.get().record);
                 drop(other);
                 if let Some(region) = batch.region() {
                     self.store.drop_region(region);
@@ -118,7 +123,7 @@ impl Engine {
         }
         drop(slot);
         self.gcs.delete_table(id);
-        Err(errors::ended(&parent.facts, parent.end.get(), None))
+        Err(errors::ended(&parent.record))
     }
 
     fn check(&self, spec: &BatchSpec) -> Result<BatchId> {
@@ -128,7 +133,7 @@ impl Engine {
         }
         let Some(id) = spec.id else { return Ok(self.choose_id()) };
         if let Some(batch) = self.live.get(&id) {
-            return Err(errors::exists(&batch.facts, batch.end.get()));
+            return Err(errors::exists(&batch.record));
         }
         if id.0 > 0 || self.reserved.contains(&id) {
             return Ok(id);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::engine::Engine;
 use super::lifecycle::State;
-use super::tombstones::Tombstone;
-use super::tree::{Batch, Facts};
+use super::record::Record;
+use super::tree::Batch;
 use super::{BatchKey, Reason};
 use crate::error::Result;
 use crate::id::BatchId;
@@ -62,10 +62,10 @@ pub struct BatchStatus {
 }
 
 impl BatchStatus {
-    fn of(facts: &Facts) -> BatchStatus {
+    fn of(record: &Record) -> BatchStatus {
         BatchStatus {
-            key: facts.key,
-            name: facts.name.as_deref().map(str::to_owned),
+            key: record.key,
+            name: record.name.as_deref().map(str::to_owned),
             state: State::Waiting,
             reason: None,
             objects: 0,
@@ -73,18 +73,18 @@ impl BatchStatus {
             held: 0,
             peak_bytes: 0,
             pins: 0,
-            started_ms: facts.started_ms,
+            started_ms: record.started_ms,
             ended_ms: 0,
             collected_ms: 0,
-            parent: facts.parent.id,
-            priority: facts.priority,
-            timeout: facts.timeout,
-            max_bytes: facts.max_bytes,
-            max_objects: facts.max_objects,
+            parent: record.parent.id,
+            priority: record.priority,
+            timeout: record.timeout,
+            max_bytes: record.max_bytes,
+            max_objects: record.max_objects,
             kept: 0,
             adopted: 0,
-            no_cleanup: facts.no_cleanup,
-            started_by: facts.started_by.to_string(),
+            no_cleanup: record.no_cleanup,
+            started_by: record.started_by.to_string(),
             ended_by: None,
             children: Vec::new(),
         }
@@ -101,7 +101,7 @@ impl Engine {
             return Ok(self.status_of_live(&batch));
         }
         match self.tombstones.find(key) {
-            Some(tombstone) => Ok(status_of_collected(&tombstone)),
+            Some(record) => Ok(status_of_collected(&record)),
             None => Err(super::errors::not_found(key.id)),
         }
     }
@@ -109,7 +109,7 @@ impl Engine {
     fn status_of_live(&self, batch: &Batch) -> BatchStatus {
         let usage = batch.usage();
         let (adopted, adopted_bytes) = self.adopted_usage(batch);
-        let end = batch.end.get();
+        let end = batch.end();
         BatchStatus {
             state: batch.state(),
             reason: end.map(|end| end.reason),
@@ -123,7 +123,7 @@ impl Engine {
             adopted,
             ended_by: end.map(|end| end.by.to_string()),
             children: batch.children.all().iter().map(|child| child.id()).collect(),
-            ..BatchStatus::of(&batch.facts)
+            ..BatchStatus::of(&batch.record)
         }
     }
 
@@ -133,9 +133,9 @@ impl Engine {
         loop {
             match self.live(key) {
                 Some(batch) if batch.is_root() => return None,
-                Some(batch) if batch.state().is_open() && batch.end.get().is_none() => return Some(batch.key()),
-                Some(batch) => key = batch.facts.parent,
-                None => key = self.tombstones.find(key)?.facts.parent,
+                Some(batch) if batch.state().is_open() && batch.end().is_none() => return Some(batch.key()),
+                Some(batch) => key = batch.record.parent,
+                None => key = self.tombstones.find(key)?.parent,
             }
         }
     }
@@ -148,20 +148,22 @@ impl Engine {
     }
 }
 
-fn status_of_collected(tombstone: &Tombstone) -> BatchStatus {
-    let usage = tombstone.draining.as_ref().map(|region| region.usage()).unwrap_or_default();
-    BatchStatus {
-        state: tombstone.state(),
-        reason: Some(tombstone.end.reason),
-        objects: tombstone.released.objects,
-        bytes: tombstone.released.bytes,
-        held: usage.held,
-        peak_bytes: tombstone.peak_bytes,
-        pins: usage.pins,
-        ended_ms: tombstone.end.at_ms,
-        collected_ms: tombstone.collected_ms,
-        kept: tombstone.kept.len() as u64,
-        ended_by: Some(tombstone.end.by.to_string()),
-        ..BatchStatus::of(&tombstone.facts)
+fn status_of_collected(record: &Record) -> BatchStatus {
+    let mut status = BatchStatus { state: record.settled(), ..BatchStatus::of(record) };
+    if let Some(end) = record.end.get() {
+        status.reason = Some(end.reason);
+        status.ended_ms = end.at_ms;
+        status.ended_by = Some(end.by.to_string());
     }
+    if let Some(remains) = record.remains.get() {
+        let usage = remains.draining.lock().as_ref().map(|region| region.usage()).unwrap_or_default();
+        status.objects = remains.released.objects;
+        status.bytes = remains.released.bytes;
+        status.held = usage.held;
+        status.peak_bytes = remains.peak_bytes;
+        status.pins = usage.pins;
+        status.collected_ms = remains.collected_ms;
+        status.kept = remains.kept.len() as u64;
+    }
+    status
 }

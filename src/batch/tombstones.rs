@@ -5,45 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use parking_lot::Mutex;
 
+use super::BatchKey;
 use super::lifecycle::State;
-use super::tree::{End, Facts, Kept};
-use super::{BatchKey, Collected};
+use super::record::{Kept, Record};
 use crate::id::{BatchId, ObjectId};
-use crate::store::Region;
-
-/// The record that is left of a batch.
-#[derive(Clone)]
-pub(crate) struct Tombstone {
-    pub(crate) facts: Arc<Facts>,
-    pub(crate) end: End,
-    pub(crate) collected_ms: u64,
-    /// Slots that were lent: ids below are of this life.
-    pub(crate) slots: u64,
-    pub(crate) peak_bytes: u64,
-    /// What its own collection released, without inner batches.
-    pub(crate) released: Collected,
-    /// What it gave away while it lived.
-    pub(crate) kept: Box<[Kept]>,
-    /// Its region, while somebody holds memory of it.
-    pub(crate) draining: Option<Arc<Region>>,
-}
-
-impl Tombstone {
-    /// True for an object that this life made, or had lent a slot for.
-    pub(crate) fn made(&self, id: &ObjectId) -> bool {
-        id.batch == self.facts.key.id && id.slot(self.facts.key.life) < self.slots
-    }
-
-    pub(crate) fn state(&self) -> State {
-        if self.draining.as_ref().is_some_and(|region| !region.is_drained()) {
-            State::Draining
-        } else {
-            State::Collected
-        }
-    }
-}
 
 /// The last so many collected batches; those of which an object lives on stay longer.
 ///
@@ -57,36 +25,61 @@ pub(crate) struct Tombstones {
 
 #[derive(Default)]
 struct Inner {
-    /// id → its lives, the oldest first; nearly always one
-    lives: HashMap<BatchId, Vec<Tombstone>>,
+    /// id → its lives
+    lives: HashMap<BatchId, Lives>,
     /// the last collected ones, in that order
-    order: VecDeque<BatchKey>,
+    order: VecDeque<Arc<Record>>,
     /// older ones, which had an heir when they were last looked at
-    heirs: VecDeque<BatchKey>,
+    heirs: VecDeque<Arc<Record>>,
     /// those whose memory somebody held
-    draining: Vec<BatchKey>,
+    draining: Vec<Arc<Record>>,
+}
+
+/// The collected lives of one id.
+struct Lives {
+    latest: Arc<Record>,
+    /// the oldest first; mostly none
+    earlier: Vec<Arc<Record>>,
+}
+
+impl Lives {
+    /// The latest first.
+    fn all(&self) -> impl Iterator<Item = &Arc<Record>> {
+        std::iter::once(&self.latest).chain(self.earlier.iter().rev())
+    }
 }
 
 impl Inner {
-    fn get_mut(&mut self, key: BatchKey) -> Option<&mut Tombstone> {
-        self.lives.get_mut(&key.id)?.iter_mut().rev().find(|t| key.means(t.facts.key.life))
-    }
-
-    fn forget(&mut self, key: BatchKey) {
-        if let Some(lives) = self.lives.get_mut(&key.id) {
-            lives.retain(|t| t.facts.key != key);
-            if lives.is_empty() {
-                self.lives.remove(&key.id);
+    fn insert(&mut self, record: &Arc<Record>) {
+        match self.lives.entry(record.key.id) {
+            Entry::Vacant(slot) => {
+                slot.insert(Lives { latest: Arc::clone(record), earlier: Vec::new() });
+            }
+            Entry::Occupied(mut lives) => {
+                let lives = lives.get_mut();
+                lives.earlier.push(std::mem::replace(&mut lives.latest, Arc::clone(record)));
             }
         }
     }
 
-    /// Forgets it, unless it has an heir.
-    fn age(&mut self, key: BatchKey, lives_on: &impl Fn(&Kept) -> bool) {
-        if self.get_mut(key).is_some_and(|t| t.kept.iter().any(lives_on)) {
-            self.heirs.push_back(key);
+    fn forget(&mut self, record: &Arc<Record>) {
+        let Entry::Occupied(mut entry) = self.lives.entry(record.key.id) else { return };
+        let lives = entry.get_mut();
+        if !Arc::ptr_eq(&lives.latest, record) {
+            lives.earlier.retain(|r| !Arc::ptr_eq(r, record));
+        } else if let Some(before) = lives.earlier.pop() {
+            lives.latest = before;
         } else {
-            self.forget(key);
+            entry.remove();
+        }
+    }
+
+    /// Forgets it, unless it has an heir.
+    fn age(&mut self, record: Arc<Record>, lives_on: &impl Fn(&Kept) -> bool) {
+        if record.kept().iter().any(lives_on) {
+            self.heirs.push_back(record);
+        } else {
+            self.forget(&record);
         }
     }
 }
@@ -96,39 +89,34 @@ impl Tombstones {
         Tombstones { capacity, inner: Mutex::default(), draining: AtomicUsize::new(0) }
     }
 
-    /// Remembers a batch. `lives_on` tells whether a kept object is still there: such a one keeps its batch remembered.
-    pub(crate) fn add(&self, tombstone: Tombstone, lives_on: impl Fn(&Kept) -> bool) {
-        let key = tombstone.facts.key;
+    /// Remembers a collected batch. `lives_on` tells whether a kept object is still there: such a one keeps its batch
+    /// remembered.
+    pub(crate) fn add(&self, record: &Arc<Record>, drains: bool, lives_on: impl Fn(&Kept) -> bool) {
         let mut inner = self.inner.lock();
-        if tombstone.draining.is_some() {
-            inner.draining.push(key);
+        if drains {
+            inner.draining.push(Arc::clone(record));
             self.draining.store(inner.draining.len(), Ordering::Relaxed);
         }
-        inner.lives.entry(key.id).or_default().push(tombstone);
-        inner.order.push_back(key);
+        inner.insert(record);
+        inner.order.push_back(Arc::clone(record));
         while inner.order.len() > self.capacity {
             let Some(oldest) = inner.order.pop_front() else { break };
             inner.age(oldest, &lives_on);
         }
         // one of the older ones is looked at again each time, so that they go in turn when their heirs have
-        if let Some(key) = inner.heirs.pop_front() {
-            inner.age(key, &lives_on);
+        if let Some(record) = inner.heirs.pop_front() {
+            inner.age(record, &lives_on);
         }
     }
 
     /// The record of a life; the latest for life 0.
-    pub(crate) fn find(&self, key: BatchKey) -> Option<Tombstone> {
-        let mut inner = self.inner.lock();
-        let tombstone = inner.get_mut(key)?;
-        if tombstone.draining.as_ref().is_some_and(|region| region.is_drained()) {
-            tombstone.draining = None;
-        }
-        Some(tombstone.clone())
+    pub(crate) fn find(&self, key: BatchKey) -> Option<Arc<Record>> {
+        self.inner.lock().lives.get(&key.id)?.all().find(|r| key.means(r.key.life)).cloned()
     }
 
     /// The life that made an object.
-    pub(crate) fn maker(&self, id: &ObjectId) -> Option<Tombstone> {
-        self.inner.lock().lives.get(&id.batch)?.iter().rev().find(|t| t.made(id)).cloned()
+    pub(crate) fn maker(&self, id: &ObjectId) -> Option<Arc<Record>> {
+        self.inner.lock().lives.get(&id.batch)?.all().find(|r| r.made(id)).cloned()
     }
 
     /// True when any life of the id is remembered.
@@ -144,34 +132,36 @@ impl Tombstones {
     /// Lets go of the regions that nobody holds memory of any more.
     pub(crate) fn notice_drained(&self) {
         let mut inner = self.inner.lock();
-        let mut draining = std::mem::take(&mut inner.draining);
-        draining.retain(|&key| {
-            let Some(tombstone) = inner.get_mut(key) else { return false };
-            if tombstone.state() == State::Collected {
-                tombstone.draining = None;
-            }
-            tombstone.draining.is_some()
-        });
-        self.draining.store(draining.len(), Ordering::Relaxed);
-        inner.draining = draining;
+        inner.draining.retain(|record| record.settled() == State::Draining);
+        self.draining.store(inner.draining.len(), Ordering::Relaxed);
     }
 
     /// How many are remembered.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.inner.lock().lives.values().map(Vec::len).sum()
+        self.inner.lock().lives.values().map(|lives| lives.all().count()).sum()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Reason;
+    use std::sync::OnceLock;
+
+    use super::super::Collected;
+    use super::super::record::Remains;
     use super::*;
 
-    fn tombstone(id: i64, life: u64, kept: &[Kept]) -> Tombstone {
-        let key = BatchKey { id: BatchId(id), life };
-        let facts = Facts {
-            key,
+    fn record(id: i64, life: u64, kept: &[Kept]) -> Arc<Record> {
+        let remains = Remains {
+            collected_ms: 3,
+            slots: 10,
+            peak_bytes: 0,
+            released: Collected::default(),
+            kept: kept.into(),
+            draining: Mutex::new(None),
+        };
+        Arc::new(Record {
+            key: BatchKey { id: BatchId(id), life },
             parent: BatchKey::any(BatchId(-1)),
             name: None,
             started_by: "t".into(),
@@ -181,17 +171,9 @@ mod tests {
             max_objects: None,
             priority: 0,
             no_cleanup: false,
-        };
-        Tombstone {
-            facts: Arc::new(facts),
-            end: End { reason: Reason::Closed, by: "t".into(), at_ms: 2 },
-            collected_ms: 3,
-            slots: 10,
-            peak_bytes: 0,
-            released: Collected::default(),
-            kept: kept.into(),
-            draining: None,
-        }
+            end: OnceLock::new(),
+            remains: OnceLock::from(remains),
+        })
     }
 
     fn key(id: i64, life: u64) -> BatchKey {
@@ -202,35 +184,35 @@ mod tests {
     fn the_last_ones_are_remembered() {
         let all = Tombstones::new(2);
         for id in 1..=3 {
-            all.add(tombstone(id, 7, &[]), |_| false);
+            all.add(&record(id, 7, &[]), false, |_| false);
         }
         assert!(all.find(key(1, 0)).is_none() && all.find(key(2, 7)).is_some() && all.find(key(3, 0)).is_some());
         assert!(all.find(key(3, 8)).is_none(), "another life");
         assert_eq!(all.len(), 2);
-        Tombstones::new(0).add(tombstone(1, 1, &[]), |_| false);
+        Tombstones::new(0).add(&record(1, 1, &[]), false, |_| false);
     }
 
     #[test]
     fn lives_of_one_id_are_told_apart_by_their_slots() {
         let all = Tombstones::new(9);
-        all.add(tombstone(1, 1000, &[]), |_| false);
-        all.add(tombstone(1, 2000, &[]), |_| false);
-        let maker = |task| all.maker(&ObjectId::new(BatchId(1), task, 0)).map(|t| t.facts.key.life);
+        all.add(&record(1, 1000, &[]), false, |_| false);
+        all.add(&record(1, 2000, &[]), false, |_| false);
+        let maker = |task| all.maker(&ObjectId::new(BatchId(1), task, 0)).map(|t| t.key.life);
         assert_eq!([maker(1009), maker(1010), maker(2000), maker(999)], [Some(1000), None, Some(2000), None]);
-        assert_eq!(all.find(key(1, 0)).unwrap().facts.key.life, 2000, "the latest");
-        assert_eq!(all.find(key(1, 1000)).unwrap().facts.key.life, 1000);
+        assert_eq!(all.find(key(1, 0)).unwrap().key.life, 2000, "the latest");
+        assert_eq!(all.find(key(1, 1000)).unwrap().key.life, 1000);
     }
 
     #[test]
     fn one_with_an_heir_stays_until_the_heir_is_gone() {
         let all = Tombstones::new(1);
         let kept = Kept { id: ObjectId::new(BatchId(1), 5, 0), to: key(9, 9) };
-        all.add(tombstone(1, 1, &[kept]), |_| true);
+        all.add(&record(1, 1, &[kept]), false, |_| true);
         for id in 2..6 {
-            all.add(tombstone(id, 1, &[]), |k| *k == kept);
+            all.add(&record(id, 1, &[]), false, |k| *k == kept);
             assert!(all.find(key(1, 1)).is_some());
         }
-        all.add(tombstone(6, 1, &[]), |_| false);
+        all.add(&record(6, 1, &[]), false, |_| false);
         assert!(all.find(key(1, 1)).is_none());
         assert_eq!(all.len(), 1);
     }

@@ -1,48 +1,17 @@
 //! A live batch, and its place in the tree.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 
+use super::BatchKey;
 use super::lifecycle::{Illegal, Life, State, Step};
-use super::{BatchKey, Reason};
+use super::record::{End, Kept, Record};
 use crate::id::{BatchId, ObjectId};
 use crate::store::{Budget, Region, Usage};
-
-/// What is known of a batch from its start on; shared with the record that is left of it.
-#[derive(Debug)]
-pub(crate) struct Facts {
-    pub(crate) key: BatchKey,
-    /// The batch it is in; for a root its own key.
-    pub(crate) parent: BatchKey,
-    pub(crate) name: Option<Box<str>>,
-    pub(crate) started_by: Box<str>,
-    pub(crate) started_ms: u64,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) max_bytes: Option<u64>,
-    pub(crate) max_objects: Option<u64>,
-    pub(crate) priority: i32,
-    pub(crate) no_cleanup: bool,
-}
-
-/// Who ended a batch, when and why.
-#[derive(Clone, Debug)]
-pub(crate) struct End {
-    pub(crate) reason: Reason,
-    pub(crate) by: Arc<str>,
-    pub(crate) at_ms: u64,
-}
-
-/// An object that was kept, and by whom.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Kept {
-    pub(crate) id: ObjectId,
-    pub(crate) to: BatchKey,
-}
 
 /// What an adopted object was charged to its owner's budget, so that whoever takes it out of the owner's hands gives
 /// back just that. `None`: nothing.
@@ -50,11 +19,10 @@ pub(crate) type Charge = Option<u64>;
 
 /// See the module.
 pub(crate) struct Batch {
-    pub(crate) facts: Arc<Facts>,
+    pub(crate) record: Arc<Record>,
     /// Position in the order of starts.
     pub(crate) seq: u64,
     pub(crate) life: Life,
-    pub(crate) end: OnceLock<End>,
     /// When its time is over.
     pub(crate) deadline: Option<Instant>,
     /// `None` for a root.
@@ -75,7 +43,7 @@ pub(crate) struct Batch {
 
 impl Batch {
     pub(crate) fn new(
-        facts: Facts,
+        record: Record,
         seq: u64,
         deadline: Option<Instant>,
         parent: Option<Arc<Batch>>,
@@ -84,10 +52,9 @@ impl Batch {
     ) -> Arc<Batch> {
         let children = if parent.is_some() { Children::few() } else { Children::many() };
         Arc::new(Batch {
-            facts: Arc::new(facts),
+            record: Arc::new(record),
             seq,
             life: Life::new(),
-            end: OnceLock::new(),
             deadline,
             parent,
             children,
@@ -100,11 +67,11 @@ impl Batch {
     }
 
     pub(crate) fn id(&self) -> BatchId {
-        self.facts.key.id
+        self.record.key.id
     }
 
     pub(crate) fn key(&self) -> BatchKey {
-        self.facts.key
+        self.record.key
     }
 
     pub(crate) fn state(&self) -> State {
@@ -149,9 +116,9 @@ impl Batch {
         false
     }
 
-    /// Who ended it, the first time; `true` if this call was it.
-    pub(crate) fn record_end(&self, end: &End) -> bool {
-        self.end.set(end.clone()).is_ok()
+    /// Who ended it, if somebody did.
+    pub(crate) fn end(&self) -> Option<&End> {
+        self.record.end.get()
     }
 
     /// It has work now. One load when it had before.
@@ -231,7 +198,7 @@ struct Shard {
     /// Set by an end: no more children.
     closed: bool,
     /// order of start → batch
-    batches: BTreeMap<u64, Arc<Batch>>,
+    batches: HashMap<u64, Arc<Batch>>,
 }
 
 impl Children {
@@ -269,31 +236,43 @@ impl Children {
         self.shard(child.seq).lock().batches.remove(&child.seq);
     }
 
-    /// Takes no more.
-    pub(crate) fn close(&self) {
-        for shard in self.shards() {
-            shard.lock().closed = true;
-        }
-    }
-
     /// All, the oldest first.
     pub(crate) fn all(&self) -> Vec<Arc<Batch>> {
-        let mut all: Vec<_> =
-            self.shards().flat_map(|s| s.lock().batches.values().cloned().collect::<Vec<_>>()).collect();
+        self.collect(|_| {})
+    }
+
+    /// Takes no more, and tells those there are, the oldest first.
+    pub(crate) fn close(&self) -> Vec<Arc<Batch>> {
+        self.collect(|shard| shard.closed = true)
+    }
+
+    fn collect(&self, each: impl Fn(&mut Shard)) -> Vec<Arc<Batch>> {
+        let mut all = Vec::new();
+        for shard in self.shards() {
+            let mut shard = shard.lock();
+            each(&mut shard);
+            if !shard.batches.is_empty() {
+                all.extend(shard.batches.values().cloned());
+            }
+        }
         all.sort_unstable_by_key(|b| b.seq);
         all
     }
 }
 
-/// The batch and all within it, the outer before the inner and the older before the newer: backwards, the order of ends.
-/// Each is visited by `enter` before its children are looked at.
-pub(crate) fn downwards(top: &Arc<Batch>, enter: impl Fn(&Batch)) -> Vec<Arc<Batch>> {
-    let mut order = Vec::new();
-    let mut stack = vec![Arc::clone(top)];
-    while let Some(batch) = stack.pop() {
-        enter(&batch);
-        stack.extend(batch.children.all().into_iter().rev());
-        order.push(batch);
+/// Calls `up` for all within a batch and then for itself: the inner before the outer, the newer before the older. Before,
+/// on the way down, `down` is called for each and tells its children, oldest first.
+pub(crate) fn upwards(top: &Arc<Batch>, down: impl Fn(&Batch) -> Vec<Arc<Batch>>, mut up: impl FnMut(&Arc<Batch>)) {
+    let mut stack = down(top);
+    // most batches have no inner ones
+    if !stack.is_empty() {
+        let mut order = Vec::new();
+        stack.reverse();
+        while let Some(batch) = stack.pop() {
+            stack.extend(down(&batch).into_iter().rev());
+            order.push(batch);
+        }
+        order.iter().rev().for_each(&mut up);
     }
-    order
+    up(top);
 }

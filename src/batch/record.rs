@@ -1,0 +1,93 @@
+//! The record of one life of a batch: what is known from its start on, and what is added when it ends and when it is
+//! collected. While the batch lives it is a part of it; afterwards it is what is left.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::lifecycle::State;
+use super::{BatchKey, Collected, Reason};
+use crate::id::ObjectId;
+use crate::store::Region;
+
+/// See the module.
+pub(crate) struct Record {
+    pub(crate) key: BatchKey,
+    /// The batch it is in; for a root its own key.
+    pub(crate) parent: BatchKey,
+    pub(crate) name: Option<Box<str>>,
+    pub(crate) started_by: Arc<str>,
+    pub(crate) started_ms: u64,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) max_bytes: Option<u64>,
+    pub(crate) max_objects: Option<u64>,
+    pub(crate) priority: i32,
+    pub(crate) no_cleanup: bool,
+    /// By whoever ended it first.
+    pub(crate) end: OnceLock<End>,
+    /// By whoever collected it.
+    pub(crate) remains: OnceLock<Remains>,
+}
+
+/// Who ended a batch, when and why.
+#[derive(Clone)]
+pub(crate) struct End {
+    pub(crate) reason: Reason,
+    pub(crate) by: Arc<str>,
+    pub(crate) at_ms: u64,
+}
+
+/// What is left of a collected batch.
+pub(crate) struct Remains {
+    pub(crate) collected_ms: u64,
+    /// Slots that were lent: ids below are of this life.
+    pub(crate) slots: u64,
+    pub(crate) peak_bytes: u64,
+    /// What its own collection released, without inner batches.
+    pub(crate) released: Collected,
+    /// What it gave away while it lived.
+    pub(crate) kept: Box<[Kept]>,
+    /// Its region, while somebody holds memory of it.
+    pub(crate) draining: Mutex<Option<Arc<Region>>>,
+}
+
+/// An object that was kept, and by whom.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Kept {
+    pub(crate) id: ObjectId,
+    pub(crate) to: BatchKey,
+}
+
+impl Record {
+    /// Notes who ended it. False when somebody had before.
+    pub(crate) fn note_end(&self, reason: Reason, by: &Arc<str>, at_ms: u64) -> bool {
+        self.end.set(End { reason, by: Arc::clone(by), at_ms }).is_ok()
+    }
+
+    /// `by`, which is mostly who started it, without a copy then.
+    pub(crate) fn who(&self, by: &str) -> Arc<str> {
+        if *self.started_by == *by { Arc::clone(&self.started_by) } else { by.into() }
+    }
+
+    /// What it gave away, once it is collected.
+    pub(crate) fn kept(&self) -> &[Kept] {
+        self.remains.get().map_or(&[], |r| &r.kept)
+    }
+
+    /// True for an object that this life, now over, made or had lent a slot for.
+    pub(crate) fn made(&self, id: &ObjectId) -> bool {
+        let slots = self.remains.get().map_or(0, |r| r.slots);
+        id.batch == self.key.id && id.slot(self.key.life) < slots
+    }
+
+    /// The state after the collection. Lets go of the region when nobody holds any of its memory.
+    pub(crate) fn settled(&self) -> State {
+        let Some(remains) = self.remains.get() else { return State::Completed };
+        let mut draining = remains.draining.lock();
+        if draining.as_ref().is_some_and(|region| region.is_drained()) {
+            *draining = None;
+        }
+        if draining.is_some() { State::Draining } else { State::Collected }
+    }
+}
