@@ -4,7 +4,8 @@
 module io.raybatch {
     requires org.apache.fory.core;
     requires static org.slf4j;
-    requires static transitive org.junit.jupiter.api;
+    // not transitive: that would have every module that uses this one need JUnit to compile
+    requires static org.junit.jupiter.api;
 
     exports io.raybatch;
     exports io.raybatch.junit;

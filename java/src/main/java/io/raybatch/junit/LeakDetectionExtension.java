@@ -22,6 +22,7 @@ import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
  * that leaves batches open costs a collection of Java's heap. With tests in parallel a leak is put down to each that was
  * running when the batch was started.
  */
+@SuppressWarnings("exports") // of JUnit's types: who uses this class has JUnit
 public final class LeakDetectionExtension implements BeforeEachCallback, AfterEachCallback {
 
     private static final Namespace NAMESPACE = Namespace.create(LeakDetectionExtension.class);
