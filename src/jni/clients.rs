@@ -10,7 +10,6 @@ use super::{inject, threads};
 use crate::batch::Client;
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
-use crate::store::Eviction;
 
 pub(super) fn version<'local>(env: &mut Env<'local>) -> Result<JString<'local>> {
     Ok(JString::new(env, env!("CARGO_PKG_VERSION"))?)
@@ -54,8 +53,6 @@ pub(super) fn info<'local>(env: &mut Env<'local>, client: jlong) -> Result<JLong
             root.id.0,
             root.life as jlong,
             jlong::from(client.owns_store()),
-            std::sync::Arc::as_ptr(client.store()) as usize as jlong,
-            jlong::from(client.store().config().eviction == Eviction::Lru),
             client.normal_base() as jlong,
         ])
     })?;

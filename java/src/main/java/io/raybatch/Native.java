@@ -48,7 +48,7 @@ final class Native {
      */
     static native void close(long client, String by);
 
-    /** {@code {rootBatchId, rootLife, ownsStore ? 1 : 0, storeId, evictionIsLru ? 1 : 0, normalModeBase}}. */
+    /** {@code {rootBatchId, rootLife, ownsStore ? 1 : 0, normalModeBase}}. */
     static native long[] clientInfo(long client);
 
     /** The store's name, given or chosen. */

@@ -61,7 +61,7 @@ public final class RayApi implements AutoCloseable {
         this.root = info[0];
         this.rootLife = info[1];
         this.ownsStore = info[2] != 0;
-        this.normalBase = info[5];
+        this.normalBase = info[3];
     }
 
     // ---- opening and closing --------------------------------------------------------------------------------------
