@@ -40,6 +40,7 @@ public final class RayApi implements AutoCloseable {
 
     private final long client;
     private final RayConfig config;
+    private final String storeName;
     private final long root;
     private final long rootLife;
     private final long normalBase;
@@ -58,6 +59,7 @@ public final class RayApi implements AutoCloseable {
         long[] info = Native.clientInfo(client);
         this.client = client;
         this.config = config;
+        this.storeName = Native.storeName(client);
         this.root = info[0];
         this.rootLife = info[1];
         this.ownsStore = info[2] != 0;
@@ -85,7 +87,12 @@ public final class RayApi implements AutoCloseable {
         long client = config.connectTo().isPresent()
                 ? Native.connect(config.connectTo().get())
                 : Native.open(config.nativeOptions());
-        return new RayApi(client, config);
+        try {
+            return new RayApi(client, config);
+        } catch (RayException e) {
+            Native.close(client, Actor.name());
+            throw e;
+        }
     }
 
     /**
@@ -106,7 +113,7 @@ public final class RayApi implements AutoCloseable {
 
     /** {@return the store's name, given or chosen} */
     public String storeName() {
-        return Native.storeName(client);
+        return storeName;
     }
 
     /** {@return true if closing this closes the store} */
@@ -857,6 +864,6 @@ public final class RayApi implements AutoCloseable {
     /** {@return the store's name and whether it is open} */
     @Override
     public String toString() {
-        return isClosed() ? "RayApi (closed)" : "RayApi of store " + storeName();
+        return "RayApi of store " + storeName + (isClosed() ? " (closed)" : "");
     }
 }

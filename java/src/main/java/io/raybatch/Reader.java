@@ -5,9 +5,13 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 
 /** Gets objects, and waits for those that are not there yet. */
 final class Reader {
+
+    private static final int MANY = 100;
+    private static final long GATHERING_NANOS = 200_000;
 
     private final RayApi ray;
 
@@ -118,17 +122,28 @@ final class Reader {
         Waiter waiter = new Waiter();
         long token = Wakeups.register(waiter);
         try {
+            List<? extends ObjectRef<?>> watched;
             do {
-                Native.watch(client, ObjectIds.of(missing.refs()), token);
+                watched = missing.refs();
+                Native.watch(client, ObjectIds.of(watched), token);
                 if (attempt.done()) {
                     return true;
                 }
-            } while (waiter.await(deadline));
+            } while (awaitSome(waiter, watched.size(), deadline));
             return attempt.done();
         } finally {
             Wakeups.forget(token);
             unwatch(client, token);
         }
+    }
+
+    /** Waits for one; where many are missing it gives more of them the time to come, since each round looks at all. */
+    private static boolean awaitSome(Waiter waiter, int missing, Deadline deadline) {
+        boolean woken = waiter.await(deadline);
+        if (woken && missing > MANY) {
+            LockSupport.parkNanos(GATHERING_NANOS);
+        }
+        return woken;
     }
 
     private static void unwatch(long client, long token) {
