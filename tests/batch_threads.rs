@@ -157,7 +157,9 @@ fn a_batch_is_started_before_its_parents_end_or_refused_never_left_behind() {
         let go = AtomicBool::new(false);
         let started = std::thread::scope(|s| {
             let starter = s.spawn(|| {
-                while !go.load(Ordering::Acquire) {}
+                while !go.load(Ordering::Acquire) {
+                    std::hint::spin_loop();
+                }
                 let mut started = Vec::new();
                 loop {
                     match c.start_batch(BatchSpec { parent: Some(outer), ..BatchSpec::default() }, "starter") {

@@ -352,7 +352,7 @@ impl Client {
     /// # Errors
     /// `Closed`.
     pub fn evict(&self, bytes: u64) -> Result<u64> {
-        Ok(self.engine()?.store.table().evict(bytes))
+        Ok(self.engine()?.evict(bytes))
     }
 
     /// A 64-bit hash (XXH3) of data and metadata.

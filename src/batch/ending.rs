@@ -1,7 +1,7 @@
 //! How a batch ends, and how it is collected.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -12,7 +12,7 @@ use super::record::{Kept, Remains};
 use super::tree::{Batch, Charge, upwards};
 use super::{BatchKey, Collected, Reason, errors};
 use crate::error::{ErrorCode, Result};
-use crate::id::ObjectId;
+use crate::id::{BatchId, ObjectId};
 use crate::store::{Event, EventKind, Found, Removal, now_ms};
 
 impl Engine {
@@ -29,7 +29,7 @@ impl Engine {
         };
         upwards(batch, close, |inner| {
             if inner.finish() && !inner.is_root() {
-                self.store.notifier().emit(Event::batch(EventKind::BatchEnded, inner.id()));
+                self.tell(EventKind::BatchEnded, inner.id());
             }
         });
         first
@@ -89,10 +89,21 @@ impl Engine {
         self.live.remove_if(&id, |_, live| Arc::ptr_eq(live, batch));
         if let Some(parent) = batch.parent() {
             parent.children.remove(batch);
-            self.store.notifier().emit(Event::batch(EventKind::BatchCollected, id));
+            self.tell(EventKind::BatchCollected, id);
         }
-        self.store.notifier().wake_batch(id);
+        // whoever waits for an object of it registered, fenced, and looked again before this, or is seen here
+        fence(Ordering::SeqCst);
+        if self.store.notifier().is_awaited() {
+            self.store.notifier().wake_batch(id);
+        }
         released
+    }
+
+    /// For those who subscribed before: no fence is needed to see them.
+    fn tell(&self, what: EventKind, batch: BatchId) {
+        if self.store.notifier().is_awaited() {
+            self.store.notifier().emit(Event::batch(what, batch));
+        }
     }
 
     /// Releases the objects of other batches that it owns: work for each, for they lie in the side table.

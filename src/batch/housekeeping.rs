@@ -128,6 +128,13 @@ impl Engine {
         }
     }
 
+    /// Told that single objects went, it tidies up when there is free memory to give back.
+    pub(super) fn memory_freed(&self) {
+        if self.store.wants_trim() {
+            self.tidy_soon();
+        }
+    }
+
     /// Has the thread look at memory and at draining batches.
     pub(super) fn tidy_soon(&self) {
         self.agenda.collected.store(0, Ordering::Relaxed);

@@ -1,9 +1,9 @@
 //! Batches: life cycle, tree, ownership, limits, deadlines, memory of what is over; and the clients through which all of
 //! it is used.
 //!
-//! An [`Engine`](engine::Engine) belongs to one open store and is shared by its clients. From the outside in:
-//! [`client`] and [`objects`] are what callers use; [`start`], [`ending`] and [`keeping`] change the tree;
-//! [`tree`], [`record`], [`lifecycle`] and [`tombstones`] hold it; [`housekeeping`] is the thread behind.
+//! An `Engine` belongs to one open store and is shared by its clients. From the outside in:
+//! `client` and `objects` are what callers use; `start`, `ending` and `keeping` change the tree;
+//! `tree`, `record`, `lifecycle` and `tombstones` hold it; `housekeeping` is the thread behind.
 //!
 //! # Locks
 //!
@@ -13,7 +13,7 @@
 //! 2. a shard of the live batches (only `start` takes others while it holds one);
 //! 3. a shard of the `GC:` tables, and of the node's regions;
 //! 4. a shard of a batch's children;
-//! 5. what a batch owns ([`tree::Batch::adopted`]), then what it kept;
+//! 5. what a batch owns (`tree::Batch::adopted`), then what it kept;
 //! 6. the tombstones;
 //! 7. the housekeeping's agenda;
 //! 8. the store's locks.

@@ -254,7 +254,15 @@ impl Engine {
             };
             gone += u32::from(removal == Found::Here(Removal::Done));
         }
+        self.memory_freed();
         Ok(gone)
+    }
+
+    /// Evicts from the side table.
+    pub(super) fn evict(&self, bytes: u64) -> u64 {
+        let evicted = self.store.table().evict(bytes);
+        self.memory_freed();
+        evicted
     }
 
     /// Does what removes an object from the side table, and then takes it out of the hands of the batch that kept it.
