@@ -91,6 +91,7 @@ gradle=$(pinned || download || installed || { apt_install gradle && installed; }
 }
 version=$(version_of "$gradle")
 say "Gradle $version ($gradle)"
+[ -t 0 ] && [ -t 1 ] && RAYBATCH_TERMINAL=$(tty) && export RAYBATCH_TERMINAL
 
 case $version in
 4.*)
