@@ -1,5 +1,7 @@
 package io.raybatch.examples.demo;
 
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.util.Arrays;
 import java.util.Locale;
 
@@ -21,7 +23,7 @@ final class Charts {
         Plot plot = new Plot("footprint", "Bytes in use over time", description, Plot.across(seconds), Plot.upwards(most));
         ticks(plot, seconds, most);
         level(plot.axis("seconds since the first request"), lru, batch);
-        return plot.legend(0, "lru", "lru: the old store, evicts what is oldest")
+        return plot.legend(0, "lru", "lru: evicts what was used least recently")
                 .legend(1, "batch", "batch: a request's objects go with it")
                 .svg();
     }
@@ -41,7 +43,7 @@ final class Charts {
         for (RunResult run : new RunResult[] {batch, lru}) {
             double[] mib = Arrays.stream(run.used()).mapToDouble(bytes -> bytes / MIB).toArray();
             plot.line("line " + run.mode(), run.seconds(), mib);
-            plot.dot(run.mode(), last(run.seconds()), last(mib));
+            plot.end(run.mode(), last(run.seconds()), last(mib), String.format(Locale.ROOT, "all served in %.3g s", run.wallSeconds()));
         }
         plot.level(lru.capacity() / MIB, "limit", "the store's size, " + Comparison.bytes(lru.capacity()));
         plot.level(batch.aBytes() / MIB, "mark", "live all along: job A's " + Comparison.bytes(batch.aBytes()));
@@ -66,7 +68,7 @@ final class Charts {
             for (int factor : new int[] {1, 2, 5}) {
                 double tick = decade * factor;
                 if (tick >= least && tick <= most && (factor == 1 || most / least < 2000)) {
-                    plot.tickX(tick, tick < 1 ? String.format(Locale.ROOT, "%.3g", tick) : String.format(Locale.ROOT, "%.0f", tick));
+                    plot.tickX(tick, tick < 1 ? BigDecimal.valueOf(tick).round(new MathContext(1)).toPlainString() : String.format(Locale.ROOT, "%.0f", tick));
                 }
             }
         }

@@ -116,7 +116,10 @@ final class Comparison {
     }
 
     static String millis(double ms) {
-        return ms >= 10_000 ? decimal(ms / 1000) + " s" : decimal(ms) + " ms";
+        if (ms == 0) {
+            return "0 ms";
+        }
+        return ms >= 1_000 ? decimal(ms / 1000) + " s" : decimal(ms) + " ms";
     }
 
     static String bytes(long n) {

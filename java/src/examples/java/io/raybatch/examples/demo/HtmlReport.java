@@ -17,7 +17,7 @@ final class HtmlReport {
             .table{background:var(--card);border:1px solid var(--rule);border-radius:10px;overflow-x:auto}
             table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
             th,td{padding:.42rem 1rem;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}
-            tr:last-child>*{border-bottom:0}th:first-child{text-align:left}tbody th{font-weight:400}
+            tbody tr:last-child>*{border-bottom:0}th:first-child{text-align:left}tbody th{font-weight:400}
             .over{color:var(--over);font-weight:600}dt{font-weight:600;margin-top:.6rem}dd{margin:0;color:var(--soft)}
             .failed{border:2px solid var(--over);border-radius:10px;padding:.6rem 1rem}
             """;

@@ -7,10 +7,10 @@ import java.util.function.DoubleUnaryOperator;
 final class Plot {
 
     static final int WIDTH = 920;
-    static final int HEIGHT = 340;
+    static final int HEIGHT = 360;
     static final int LEFT = 72;
     static final int RIGHT = WIDTH - 24;
-    static final int TOP = 56;
+    static final int TOP = 76;
     static final int BOTTOM = HEIGHT - 48;
 
     private static final String STYLE = """
@@ -100,13 +100,13 @@ final class Plot {
         return this;
     }
 
-    /** A value over the whole height, its name beside it. */
+    /** A value over the whole height, its name at the top. */
     Plot upright(double value, String style, String label) {
         double at = x.applyAsDouble(value);
-        boolean left = at > (LEFT + RIGHT) / 2.0;
-        add("<line class=\"%s\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>", style, at, at, TOP - 8, BOTTOM);
-        add("<text class=\"halo\" x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">%s</text>%n", at + (left ? -6 : 6), TOP + 4,
-                left ? "end" : "start", text(label));
+        boolean right = at > RIGHT - 60;
+        add("<line class=\"%s\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>", style, at, at, TOP - 6, BOTTOM);
+        add("<text x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">%s</text>%n", right ? RIGHT : at, TOP - 12,
+                right ? "end" : "middle", text(label));
         return this;
     }
 
@@ -137,8 +137,14 @@ final class Plot {
         return this;
     }
 
-    Plot dot(String mode, double atX, double atY) {
-        add("<circle class=\"dot-%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>%n", mode, x.applyAsDouble(atX), y.applyAsDouble(atY));
+    /** The end of a line, and what to say there if there is room beside it. */
+    Plot end(String mode, double atX, double atY, String label) {
+        double cx = x.applyAsDouble(atX);
+        double cy = y.applyAsDouble(atY);
+        add("<circle class=\"dot-%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>%n", mode, cx, cy);
+        if (cx < LEFT + 0.6 * (RIGHT - LEFT)) {
+            add("<text class=\"halo\" x=\"%.1f\" y=\"%.1f\">%s</text>%n", cx + 8, cy - 8, text(label));
+        }
         return this;
     }
 

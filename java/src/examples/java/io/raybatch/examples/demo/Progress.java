@@ -3,7 +3,7 @@ package io.raybatch.examples.demo;
 import java.io.PrintStream;
 import java.util.Locale;
 
-/** How far a run is: a bar that is drawn over on a terminal, and a line at every tenth elsewhere. */
+/** How far a run is: a bar that is drawn over on a terminal, and a line of it at every tenth elsewhere. */
 final class Progress implements Run.Listener {
 
     private static final int WIDTH = 30;
@@ -31,18 +31,19 @@ final class Progress implements Run.Listener {
         int tenth = (int) (10L * requests / total);
         if (terminal && (last || now - drawn >= REDRAW_NANOS)) {
             drawn = now;
-            int done = (int) ((long) WIDTH * requests / total);
-            String bar = "#".repeat(done) + ".".repeat(WIDTH - done);
-            out.printf(Locale.ROOT, "\r%-6s[%s] %s%s", what, bar, line(requests, rebuilt, now), last ? "   \n" : "   ");
+            out.print("\r" + line(requests, rebuilt, now) + (last ? "   \n" : "   "));
             out.flush();
         } else if (!terminal && tenth > tenths) {
             tenths = tenth;
-            out.printf(Locale.ROOT, "%-6s%3d %%  %s%n", what, 10 * tenth, line(requests, rebuilt, now));
+            out.println(line(requests, rebuilt, now));
             out.flush();
         }
     }
 
     private String line(int requests, long rebuilt, long now) {
-        return String.format(Locale.ROOT, "%d/%d requests, %.1f s, A rebuilt %,d", requests, total, (now - began) / 1e9, rebuilt);
+        int done = (int) ((long) WIDTH * requests / total);
+        String bar = "#".repeat(done) + ".".repeat(WIDTH - done);
+        return String.format(Locale.ROOT, "%-5s [%s] %3d %%  %d/%d requests, %.1f s, A rebuilt %,d", what, bar,
+                100L * requests / total, requests, total, (now - began) / 1e9, rebuilt);
     }
 }

@@ -5,12 +5,13 @@ import java.util.Arrays;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Bytes in use over time. A thread of its own samples the store every 10 ms; others add samples where it matters. Memory is bounded:
- * when there are too many samples, every second one goes and sampling slows down.
+ * Bytes in use over time. A thread of its own samples the store every 5 ms; others add samples where it matters. Memory is bounded:
+ * when there are too many samples, every second one goes, and from then on fewer are kept.
  */
 final class Timeline implements AutoCloseable {
 
     private static final int MOST = 1 << 15;
+    private static final long PERIOD_NANOS = 5_000_000;
 
     private final long began = System.nanoTime();
     private final Thread sampler = new Thread(this::run, "demo-sampler");
@@ -20,7 +21,8 @@ final class Timeline implements AutoCloseable {
     private final long[] nanos = new long[MOST];
     private final long[] used = new long[MOST];
     private int size;
-    private long interval = 10_000_000;
+    /** Between samples that are kept, unless they show a rise or a fall. */
+    private long interval;
     private long lastKept = Long.MIN_VALUE / 2;
     private long peak;
 
@@ -35,7 +37,7 @@ final class Timeline implements AutoCloseable {
     private void run() {
         while (!over) {
             sample();
-            LockSupport.parkNanos(10_000_000);
+            LockSupport.parkNanos(PERIOD_NANOS);
         }
     }
 
@@ -44,7 +46,6 @@ final class Timeline implements AutoCloseable {
         long bytes = Ray.instance().stats().used();
         long now = System.nanoTime() - began;
         peak = Math.max(peak, bytes);
-        // A sample that follows another closely is only kept for what it shows: a rise or a fall.
         boolean turn = size > 0 && Math.abs(bytes - used[size - 1]) > peak / 64;
         if (now - lastKept >= interval || turn) {
             if (size == MOST) {
@@ -67,7 +68,7 @@ final class Timeline implements AutoCloseable {
             used[kept++] = used[at];
         }
         size = kept;
-        interval *= 2;
+        interval = Math.max(100_000, 2 * interval);
     }
 
     /** Since the start. */
