@@ -49,8 +49,8 @@ impl Config {
         let mut tombstones = TOMBSTONES;
         for (key, value) in pairs {
             match key.as_str() {
-                "name" if value.is_empty() => return Err(invalid(key, value, "a name of at least one character")),
-                "name" => name = Some(value.clone()),
+                "name" if is_name(value) => name = Some(value.clone()),
+                "name" => return Err(invalid(key, value, "a name of 1 to 200 bytes without control characters")),
                 "store.size" => size = number(key, value)?,
                 "store.path" if value.is_empty() => return Err(invalid(key, value, "a path")),
                 "store.path" => path = Some(PathBuf::from(value)),
@@ -89,9 +89,14 @@ impl Config {
         self.store_config(name, Memory::of_this_machine())
     }
 
+    /// True when the arena's pages can go nowhere but memory.
+    fn in_memory(&self) -> bool {
+        self.path.as_ref().is_none_or(|path| path.starts_with("/dev/shm"))
+    }
+
     fn store_config(&self, name: &str, memory: Memory) -> Result<StoreConfig> {
         let capacity = if self.size == 0 { memory.least() / 10 * 3 } else { self.size };
-        if self.path.is_none() && capacity > memory.least() {
+        if self.in_memory() && capacity > memory.least() {
             return Err(Error::new(
                 ErrorCode::StoreOpen,
                 format!(
@@ -108,6 +113,11 @@ impl Config {
             eviction: self.eviction,
         })
     }
+}
+
+/// It becomes a part of a file's name, of which the system shows no more.
+fn is_name(value: &str) -> bool {
+    (1..=200).contains(&value.len()) && !value.chars().any(char::is_control)
 }
 
 fn number(key: &str, value: &str) -> Result<u64> {
@@ -205,6 +215,7 @@ mod tests {
         assert_eq!(e.code(), ErrorCode::StoreOpen);
         assert!(e.message().contains("10737418240 bytes of memory") && e.message().contains("store.path"), "{e}");
         assert!(store(&[large, ("store.path", "/disk/arena")], MEMORY).is_ok());
+        assert!(store(&[large, ("store.path", "/dev/shm/arena")], MEMORY).is_err(), "which is memory");
         let e = store(&[("store.size", "2147483648")], Memory { cgroup: Some(GIB), ..MEMORY });
         assert!(e.expect_err("over the cgroup's").message().contains("cgroup's limit is 1073741824"));
     }
@@ -217,7 +228,8 @@ mod tests {
             ("store.size", "-1", "a whole number"),
             ("eviction", "fifo", "'batch' or 'lru'"),
             ("store.pth", "x", "there is no option 'store.pth'"),
-            ("name", "", "at least one character"),
+            ("name", "", "1 to 200 bytes"),
+            ("name", "a\0b", "without control characters"),
         ] {
             let e = config(&[(key, value)]).expect_err(key);
             assert!(e.code() == ErrorCode::InvalidArgument && e.message().contains(says), "{e}");
