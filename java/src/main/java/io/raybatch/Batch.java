@@ -8,10 +8,11 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 
 /**
- * A set of objects with one lifetime: what is put in it is released when it is closed, all at once, except what is kept.
+ * A set of objects with one lifetime: what is put in it is released when it is closed, all at once, except what is
+ * kept.
  *
- * <p>The handle of one life of one batch. A batch that was started without an id of the caller's is ended and collected as
- * a {@linkplain LeakReport leak} when nobody can reach it any more. Safe for many threads; any thread may end it.
+ * <p>The handle of one life of one batch. A batch that was started without an id of the caller's is ended and collected
+ * as a {@linkplain LeakReport leak} when nobody can reach it any more. Safe for many threads; any thread may end it.
  */
 public final class Batch implements AutoCloseable {
 
@@ -166,9 +167,9 @@ public final class Batch implements AutoCloseable {
     }
 
     /**
-     * Ends this batch if it is open, and collects it unless it was started with {@code noCleanup}. The batch that was current
-     * in this thread before it was started is current again, if this one still is. Idempotent. Throws nothing, lest it hide what
-     * the body threw: what goes wrong is logged.
+     * Ends this batch if it is open, and collects it unless it was started with {@code noCleanup}. The batch that was
+     * current in this thread before it was started is current again, if this one still is. Idempotent. Throws nothing,
+     * lest it hide what the body threw: what goes wrong is logged.
      */
     @Override
     public void close() {
@@ -176,8 +177,8 @@ public final class Batch implements AutoCloseable {
     }
 
     /**
-     * Ends this batch if it is open, collects it, and deletes what it kept, unless that was transferred further. Idempotent;
-     * also after {@link #close()}. Throws nothing: what goes wrong is logged.
+     * Ends this batch if it is open, collects it, and deletes what it kept, unless that was transferred further.
+     * Idempotent; also after {@link #close()}. Throws nothing: what goes wrong is logged.
      */
     public void delete() {
         finish(() -> Native.deleteBatch(ray().client(), scope.id(), scope.life(), Actor.name()));

@@ -114,8 +114,8 @@ public final class BatchOptions {
         }
 
         /**
-         * Chooses the id. Such a batch is held by it until it is ended: dropping the handle ends nothing. Unless a parent is
-         * given it is a child of the root, whatever batch is current.
+         * Chooses the id. Such a batch is held by it until it is ended: dropping the handle ends nothing. Unless a
+         * parent is given it is a child of the root, whatever batch is current.
          *
          * @param id 1 … 2^63 - 1, or one of {@link RayApi#newBatchId()}
          * @return this

@@ -16,8 +16,8 @@ final class Cleaners {
     }
 
     /**
-     * Gives back the hold of a buffer that the native side made once it is unreachable. Buffers derived from it refer to
-     * it, so it must be this one that is watched, and never one derived from it.
+     * Gives back the hold of a buffer that the native side made once it is unreachable. Buffers derived from it refer
+     * to it, so it must be this one that is watched, and never one derived from it.
      */
     static ByteBuffer releaseWithBuffer(ByteBuffer original, long hold) {
         SHARED.register(original, () -> Native.releaseHold(hold));

@@ -1,8 +1,8 @@
 package io.raybatch;
 
 /**
- * What went wrong, as a number that stays the same from release to release. Codes below 100 are the native side's, those
- * from 100 on arise in Java.
+ * What went wrong, as a number that stays the same from release to release. Codes below 100 are the native side's,
+ * those from 100 on arise in Java.
  */
 public enum ErrorCode {
     /** {@link RayInternalException}. */

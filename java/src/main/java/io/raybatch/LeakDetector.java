@@ -1,12 +1,12 @@
 package io.raybatch;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * Finds the batches that a piece of code leaks: the base of
@@ -76,7 +76,7 @@ public final class LeakDetector {
     public static final class Recording {
 
         private static final int ROUNDS = 3;
-        private static final long PATIENCE_SECONDS = 10;
+        private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(10);
 
         /** Started meanwhile, and neither collected nor reported yet. */
         private final Set<LeakTracker> open = ConcurrentHashMap.newKeySet();
@@ -99,14 +99,19 @@ public final class LeakDetector {
             CurrentBatch.forget(scope -> scope.isTracked() && all.contains(scope.tracker()));
             for (int round = 0; round < ROUNDS && !open.isEmpty(); round++) {
                 collectGarbage();
-                for (LeakTracker tracker : new ArrayList<>(all)) {
-                    if (tracker.isUnreachable()) {
-                        await(tracker.handled(), PATIENCE_SECONDS);
-                    }
-                }
+                awaitReports();
             }
             RECORDINGS.remove(this);
             return List.copyOf(leaks);
+        }
+
+        /** Returns when all that the Cleaner has heard of is collected and reported. */
+        private void awaitReports() {
+            long start = System.nanoTime();
+            while (all.stream().anyMatch(tracker -> tracker.isUnreachable() && !tracker.isHandled())
+                    && System.nanoTime() - start < PATIENCE_NANOS) {
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1));
+            }
         }
 
         /** Returns when the Cleaner has heard of all that is unreachable now. */
@@ -115,13 +120,13 @@ public final class LeakDetector {
             Cleaners.register(new Object(), found::countDown);
             for (int i = 0; i < ROUNDS && found.getCount() > 0; i++) {
                 System.gc();
-                await(found, 1);
+                await(found);
             }
         }
 
-        private static void await(CountDownLatch latch, long seconds) {
+        private static void await(CountDownLatch latch) {
             try {
-                latch.await(seconds, TimeUnit.SECONDS);
+                latch.await(1, TimeUnit.SECONDS);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
             }

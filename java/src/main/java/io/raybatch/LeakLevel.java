@@ -1,8 +1,8 @@
 package io.raybatch;
 
 /**
- * How much is said about batches that nobody can reach any more. They are ended and collected at every level; the levels
- * are about the report, and what it costs to be able to make it. The names are Netty's.
+ * How much is said about batches that nobody can reach any more. They are ended and collected at every level; the
+ * levels are about the report, and what it costs to be able to make it. The names are Netty's.
  */
 public enum LeakLevel {
     /** No report. */

@@ -6,7 +6,6 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.CountDownLatch;
 
 /**
  * What is known of a batch when nobody can reach it any more, and what is done then: the Cleaner's thread hands over to
@@ -28,9 +27,9 @@ final class LeakTracker implements Runnable {
     private final Throwable startedAt;
     /** The last uses, oldest first; null below {@link LeakLevel#PARANOID}. Guarded by itself. */
     private final Deque<Throwable> uses;
-    private final CountDownLatch handled = new CountDownLatch(1);
     private volatile boolean settled;
     private volatile boolean unreachable;
+    private volatile boolean handled;
     private Cleaner.Cleanable cleanable;
 
     LeakTracker(long client, RayConfig config, long id, long life, String name) {
@@ -83,19 +82,18 @@ final class LeakTracker implements Runnable {
         return unreachable;
     }
 
-    CountDownLatch handled() {
+    /** True once what the Cleaner found was collected and reported. */
+    boolean isHandled() {
         return handled;
     }
 
     /** On the Cleaner's thread, or the one that settled it. */
     @Override
     public void run() {
-        if (settled) {
-            handled.countDown();
-            return;
+        if (!settled) {
+            unreachable = true;
+            Background.run(this::collect);
         }
-        unreachable = true;
-        Background.run(this::collect);
     }
 
     private void collect() {
@@ -108,7 +106,7 @@ final class LeakTracker implements Runnable {
             // the client ended all its batches, or this one is so long gone that it is forgotten
         } finally {
             LeakDetector.settled(this);
-            handled.countDown();
+            handled = true;
         }
     }
 

@@ -3,8 +3,8 @@ package io.raybatch;
 import java.lang.ref.Reference;
 
 /**
- * One batch's objects by slot: a {@code long} for each instead of an {@link ObjectRef}, and nothing allocated on Java's heap,
- * for millions of small objects.
+ * One batch's objects by slot: a {@code long} for each instead of an {@link ObjectRef}, and nothing allocated on Java's
+ * heap, for millions of small objects.
  *
  * <p>A slot means something only here, in this batch. Safe for many threads.
  */

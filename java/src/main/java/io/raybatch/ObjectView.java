@@ -8,11 +8,12 @@ import java.nio.ByteOrder;
 import java.nio.channels.ReadableByteChannel;
 
 /**
- * A sealed object, read where it lies. As long as the view is open the object cannot be evicted, and its memory is nobody
- * else's, even when it is deleted or its batch collected meanwhile; so close it soon.
+ * A sealed object, read where it lies. As long as the view is open the object cannot be evicted, and its memory is
+ * nobody else's, even when it is deleted or its batch collected meanwhile; so close it soon.
  *
- * <p>Positions count bytes from 0; one outside of the object is an {@link ObjectBoundsException}. After {@link #close()} everything
- * but {@link #id()}, {@link #size()} and buffers is a {@link RayClosedException}. Safe for many threads.
+ * <p>Positions count bytes from 0; one outside of the object is an {@link ObjectBoundsException}. After
+ * {@link #close()} everything but {@link #id()}, {@link #size()} and buffers is a {@link RayClosedException}. Safe for
+ * many threads.
  */
 public final class ObjectView implements AutoCloseable {
 
@@ -188,9 +189,9 @@ public final class ObjectView implements AutoCloseable {
     }
 
     /**
-     * The data where it lies, without a copy. The memory is not reused until the buffer and all that was made from it are
-     * unreachable, whatever happens to the view, the object, the batch or the client meanwhile: a buffer that is held holds
-     * memory. Once the store is closed it reads as zero.
+     * The data where it lies, without a copy. The memory is not reused until the buffer and all that was made from it
+     * are unreachable, whatever happens to the view, the object, the batch or the client meanwhile: a buffer that is
+     * held holds memory. Once the store is closed it reads as zero.
      *
      * @return a direct, read-only buffer, big-endian as buffers are at first
      */

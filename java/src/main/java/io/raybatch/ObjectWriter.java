@@ -9,8 +9,8 @@ import java.nio.channels.WritableByteChannel;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * An object being written. Others see it once it is sealed, and nobody can change it from then on. What was never written
- * reads as zero.
+ * An object being written. Others see it once it is sealed, and nobody can change it from then on. What was never
+ * written reads as zero.
  *
  * <pre>{@code
  * try (ObjectWriter w = batch.create(16)) {
@@ -20,9 +20,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * }                                // aborted, if it did not come to seal
  * }</pre>
  *
- * <p>Positions count bytes from 0; one outside of the object is an {@link ObjectBoundsException}. After {@link #seal()} writing is an
- * {@link ObjectSealedException}, after {@link #abort()}, {@link #release()} or {@link #close()} a {@link RayClosedException}. Safe for
- * many threads.
+ * <p>Positions count bytes from 0; one outside of the object is an {@link ObjectBoundsException}. After {@link #seal()}
+ * writing is an {@link ObjectSealedException}, after {@link #abort()}, {@link #release()} or {@link #close()} a
+ * {@link RayClosedException}. Safe for many threads.
  */
 public final class ObjectWriter implements AutoCloseable {
 

@@ -8,8 +8,8 @@ import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 
 /**
- * {@link RayApi} with one store for the whole process: the same methods, static. The store is opened by {@link #init()}, or by
- * the first call that needs it, as the system properties of {@link RayConfig} say.
+ * {@link RayApi} with one store for the whole process: the same methods, static. The store is opened by
+ * {@link #init()}, or by the first call that needs it, as the system properties of {@link RayConfig} say.
  *
  * <pre>{@code
  * Ray.init();
@@ -160,7 +160,8 @@ public final class Ray {
     }
 
     /**
-     * Ends a batch and collects all but what is kept, without waiting for its tasks. See {@link RayApi#endBatchAsync(long, ObjectRef...)}.
+     * Ends a batch and collects all but what is kept, without waiting for its tasks. See
+     * {@link RayApi#endBatchAsync(long, ObjectRef...)}.
      *
      * @param id of the batch
      * @param keep objects of that batch

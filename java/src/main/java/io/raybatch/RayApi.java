@@ -29,9 +29,9 @@ import java.util.function.Supplier;
  * }                            // everything else of b is gone
  * }</pre>
  *
- * <p>Methods that name no batch work in the batch that is <em>current</em> in the calling thread, or in normal mode where
- * there is none: objects of normal mode live until they are deleted, or evicted because space is short. A current batch
- * that has ended reads as the nearest open one around it.
+ * <p>Methods that name no batch work in the batch that is <em>current</em> in the calling thread, or in normal mode
+ * where there is none: objects of normal mode live until they are deleted, or evicted because space is short. A current
+ * batch that has ended reads as the nearest open one around it.
  *
  * <p>Safe for many threads. Every failure is a {@link RayException}; every method of a closed client throws
  * {@link RayClosedException}. Those methods that wait say so; they can be interrupted, and hold no lock meanwhile.
@@ -127,8 +127,8 @@ public final class RayApi implements AutoCloseable {
     }
 
     /**
-     * Ends and collects this client's batches, lets go of all it holds, aborts what it had not sealed; an owner then closes
-     * the store. Whoever waits gets a {@link RayClosedException}. Idempotent. Buffers of
+     * Ends and collects this client's batches, lets go of all it holds, aborts what it had not sealed; an owner then
+     * closes the store. Whoever waits gets a {@link RayClosedException}. Idempotent. Buffers of
      * {@link ObjectView#asByteBuffer()} outlive the client; once the store is closed they read as zero.
      */
     @Override
@@ -151,8 +151,8 @@ public final class RayApi implements AutoCloseable {
     }
 
     /**
-     * Starts a batch with an id of the caller's, such as a job's, as a child of the root whatever is current, and makes it
-     * current in the calling thread. It is held by its id until it is ended: dropping the handle ends nothing.
+     * Starts a batch with an id of the caller's, such as a job's, as a child of the root whatever is current, and makes
+     * it current in the calling thread. It is held by its id until it is ended: dropping the handle ends nothing.
      *
      * @param id 1 … 2^63 - 1, or one of {@link #newBatchId()}
      * @return the batch, which need not be closed
@@ -163,8 +163,8 @@ public final class RayApi implements AutoCloseable {
     }
 
     /**
-     * Starts a batch, and makes it current in the calling thread. Unless a parent is given it lies in the current batch, or,
-     * if an id is given, in the root.
+     * Starts a batch, and makes it current in the calling thread. Unless a parent is given it lies in the current
+     * batch, or, if an id is given, in the root.
      *
      * @param options name, id, parent, limits
      * @return the batch; to be closed, unless it has an id of the caller's
@@ -234,8 +234,8 @@ public final class RayApi implements AutoCloseable {
     }
 
     /**
-     * Ends a batch, inner ones first, and releases all it owns but the objects given, which the batch around it owns from then
-     * on. Waits for its tasks.
+     * Ends a batch, inner ones first, and releases all it owns but the objects given, which the batch around it owns
+     * from then on. Waits for its tasks.
      *
      * @param id of an open batch
      * @param keep objects of that batch
@@ -327,8 +327,8 @@ public final class RayApi implements AutoCloseable {
     }
 
     /**
-     * Makes a batch current in the calling thread. An id of {@link #newBatchId()} that was not started is started, in the
-     * batch that was current.
+     * Makes a batch current in the calling thread. An id of {@link #newBatchId()} that was not started is started, in
+     * the batch that was current.
      *
      * @param id 0 for normal mode
      * @throws BatchNotFoundException when there is none
@@ -422,8 +422,8 @@ public final class RayApi implements AutoCloseable {
      * Puts a value into the current batch, or into normal mode. The value is copied; later changes to it are not seen.
      *
      * <p>{@code byte[]} and other primitive arrays, {@code String} (as UTF-8: one with a lone surrogate is refused) and
-     * {@code ByteBuffer} (what remains in it; {@code get} returns a buffer of its own on the heap) are kept as they are, everything
-     * else goes through the {@link Serializer}. Null is refused.
+     * {@code ByteBuffer} (what remains in it; {@code get} returns a buffer of its own on the heap) are kept as they
+     * are, everything else goes through the {@link Serializer}. Null is refused.
      *
      * @param value not null
      * @param <T> its type
@@ -543,8 +543,8 @@ public final class RayApi implements AutoCloseable {
     // ---- objects --------------------------------------------------------------------------------------------------
 
     /**
-     * Deletes sealed objects. One that is in use stays readable to its holders and goes with the last of them; a missing one
-     * is passed over.
+     * Deletes sealed objects. One that is in use stays readable to its holders and goes with the last of them; a
+     * missing one is passed over.
      *
      * @param refs of them
      * @return how many went at once
@@ -667,7 +667,8 @@ public final class RayApi implements AutoCloseable {
     }
 
     /**
-     * Gives up an unsealed object whose writer was {@linkplain ObjectWriter#release() released}. Its id can be used again.
+     * Gives up an unsealed object whose writer was {@linkplain ObjectWriter#release() released}. Its id can be used
+     * again.
      *
      * @param id of it
      * @throws ObjectSealedException when it is sealed
@@ -810,8 +811,8 @@ public final class RayApi implements AutoCloseable {
     }
 
     /**
-     * Does something in the current batch, null being normal mode. Whether that is open is only looked at when it fails:
-     * nothing is done twice, since a batch that has ended does nothing.
+     * Does something in the current batch, null being normal mode. Whether that is open is only looked at when it
+     * fails: nothing is done twice, since a batch that has ended does nothing.
      */
     private <R> R inCurrent(Function<BatchScope, R> work) {
         BatchScope scope = CurrentBatch.get(this);

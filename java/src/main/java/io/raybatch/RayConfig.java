@@ -210,7 +210,8 @@ public final class RayConfig {
         }
 
         /**
-         * Sets how much free memory stays mapped for the next batch; the rest goes back to the system in the background.
+         * Sets how much free memory stays mapped for the next batch; the rest goes back to the system in the
+         * background.
          *
          * @param bytes 0 for none
          * @return this

@@ -4,8 +4,8 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
- * Every failure that raybatch reports. Unchecked, one final class per {@link ErrorCode}, so that callers catch what they
- * can act on. The message names the batch, the object and the limit concerned, and what to do.
+ * Every failure that raybatch reports. Unchecked, one final class per {@link ErrorCode}, so that callers catch what
+ * they can act on. The message names the batch, the object and the limit concerned, and what to do.
  */
 public abstract sealed class RayException extends RuntimeException
         permits RayInternalException, InvalidArgumentException, RayClosedException, StoreOpenException,

@@ -12,9 +12,9 @@ public final class RayInternals {
     }
 
     /**
-     * Writes an object in place. What was not written yet is zeroed first. The memory is the buffer's as long as the buffer, or
-     * one made from it, is reachable, so that it is never another's; but whoever writes through it after the object was
-     * sealed changes what is meant to be immutable, and nothing stops them.
+     * Writes an object in place. What was not written yet is zeroed first. The memory is the buffer's as long as the
+     * buffer, or one made from it, is reachable, so that it is never another's; but whoever writes through it after the
+     * object was sealed changes what is meant to be immutable, and nothing stops them.
      *
      * @param writer of an unsealed object
      * @return a direct, writable buffer over the whole object, big-endian as buffers are at first

@@ -33,7 +33,8 @@ public interface Serializer {
      * arena is to be shared with somebody trusted less, use {@link #fory(Class, Class...)}.
      *
      * <p>From JDK 24 on Fory's first use makes the JVM warn of {@code sun.misc.Unsafe}, unless it is started with
-     * {@code --add-opens=java.base/java.lang.invoke=ALL-UNNAMED} (or {@code =org.apache.fory.core} where modules are used).
+     * {@code --add-opens=java.base/java.lang.invoke=ALL-UNNAMED} (or {@code =org.apache.fory.core} where modules are
+     * used).
      *
      * @return a serializer
      */

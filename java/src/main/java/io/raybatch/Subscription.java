@@ -12,8 +12,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
 /**
- * Events of a store, in the order in which they happened. They wait in the store until they are taken, so take them. Safe for
- * many threads, each event going to one of them.
+ * Events of a store, in the order in which they happened. They wait in the store until they are taken, so take them.
+ * Safe for many threads, each event going to one of them.
  */
 public final class Subscription implements AutoCloseable {
 

@@ -3,8 +3,8 @@ package io.raybatch;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * One thread that waits until it is woken. Waking comes before or after the wait, once or often. Nothing is locked, so a
- * virtual thread that waits does not hold on to its carrier.
+ * One thread that waits until it is woken. Waking comes before or after the wait, once or often. Nothing is locked, so
+ * a virtual thread that waits does not hold on to its carrier.
  */
 final class Waiter implements Runnable {
 

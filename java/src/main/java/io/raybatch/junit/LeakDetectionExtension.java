@@ -10,17 +10,17 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
 
 /**
- * Fails a JUnit 5 test that leaks a batch: starts one, during the test, that is not closed and that nobody can reach when the
- * test is over.
+ * Fails a JUnit 5 test that leaks a batch: starts one, during the test, that is not closed and that nobody can reach
+ * when the test is over.
  *
  * <pre>
  * &#64;ExtendWith(LeakDetectionExtension.class)
  * class MyTest { ... }
  * </pre>
  *
- * <p>The failure shows where the batch was started, whatever the leak level. Tests that leak nothing cost nothing more; one
- * that leaves batches open costs a collection of Java's heap. With tests in parallel a leak is put down to each that was
- * running when the batch was started.
+ * <p>The failure shows where the batch was started, whatever the leak level. Tests that leak nothing cost nothing more;
+ * one that leaves batches open costs a collection of Java's heap. With tests in parallel a leak is put down to each
+ * that was running when the batch was started.
  */
 @SuppressWarnings("exports") // of JUnit's types: who uses this class has JUnit
 public final class LeakDetectionExtension implements BeforeEachCallback, AfterEachCallback {
