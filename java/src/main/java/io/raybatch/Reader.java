@@ -44,10 +44,12 @@ final class Reader {
 
     /** Null when it is not sealed yet. */
     private Object tryGet(ObjectRef<?> ref) {
+        // asked first: it may be sealed right after it was looked for
+        boolean wasSealed = ref.isSealed();
         try {
             Object value =
                     Values.get(ray.client(), ref.batchId(), ref.task(), ref.index(), ray.config().serializer());
-            if (value == null && ref.isSealed()) {
+            if (value == null && wasSealed) {
                 throw lost(ref);
             }
             return value;
@@ -205,12 +207,13 @@ final class Reader {
     }
 
     ObjectView view(ObjectRef<?> ref) {
+        boolean wasSealed = ref.isSealed();
         long[] opened = Native.read(ray.client(), ref.batchId(), ref.task(), ref.index());
         Reference.reachabilityFence(ref);
         if (opened != null) {
             return new ObjectView(ray.client(), ref.id(), opened);
         }
-        throw ref.isSealed() ? lost(ref) : notThere(ref.id());
+        throw wasSealed ? lost(ref) : notThere(ref.id());
     }
 
     ObjectView view(ObjectId id) {

@@ -143,6 +143,7 @@ class ConcurrencyTest extends StoreTest {
         }
     }
 
+    /** A get that looks just before the object is sealed must not take it for lost. */
     @Test
     void waiting_readers_are_all_woken() {
         List<CompletableFuture<byte[]>> readers = new ArrayList<>();
