@@ -1,0 +1,252 @@
+//! A region: all that one batch put into the store, released at once.
+//!
+//! Locks: `body`, then the side table's, then the arena's. A lease (see `lease.rs`) is entered before `body` is locked.
+//! Nothing foreign is called with one of them held, except the source of a small put, by whoever is in a lease.
+
+mod change;
+mod read;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
+
+use super::budget::Budget;
+use super::chunks::Chunks;
+use super::core::{Core, begin_life, end_life, generation_word};
+use super::index::{EntryWords, Index, find};
+use super::layout::{Entry, EntryState, HEADER_BASE, HEADER_BATCH, HEADER_INLINE, HEADER_OVERFLOW, INLINE_PAGES};
+use super::lease::Stripes;
+use super::pin::Place;
+use super::run::{Held, Run};
+use super::seqlock::still;
+use super::types::{Dropped, Found, Usage};
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::{BatchId, ObjectId};
+
+/// See the module.
+pub struct Region {
+    pub(super) batch: BatchId,
+    pub(super) base: u64,
+    /// where its header lies
+    pub(super) header: u64,
+    /// odd; the header's generation differs once the region is dropped
+    generation: u64,
+    pub(super) core: Arc<Core>,
+    pub(super) budget: Option<Arc<Budget>>,
+    pub(super) held: Arc<Held>,
+    pub(super) stripes: Stripes,
+    pub(super) body: Mutex<Body>,
+    /// objects and bytes that left before the drop; both written under `body`
+    gone_objects: AtomicU64,
+    gone_bytes: AtomicU64,
+    peak: AtomicU64,
+    dropped: OnceLock<Dropped>,
+}
+
+/// What changes under the region's lock.
+#[derive(Default)]
+pub(super) struct Body {
+    pub(super) closed: bool,
+    pub(super) chunks: Chunks,
+    pub(super) index: Index,
+    /// slot → who holds the object
+    holds: HashMap<u64, Holds>,
+    /// slots whose unsealed object moved to the side table; its writer finishes it there
+    moved_unsealed: HashSet<u64>,
+}
+
+#[derive(Default)]
+struct Holds {
+    count: u32,
+    /// what becomes of the object with the last hold
+    then: Option<EntryState>,
+}
+
+/// An entry as it was found in a live region.
+struct Seen<'a> {
+    words: EntryWords<'a>,
+    word0: u64,
+    entry: Entry,
+}
+
+impl Region {
+    pub(super) fn new(core: &Arc<Core>, batch: BatchId, base: u64, budget: Option<Arc<Budget>>) -> Result<Arc<Self>> {
+        let header = core.headers.take(core)?;
+        let arena = &core.arena;
+        arena.word(header + HEADER_BASE).store(base, Ordering::Relaxed);
+        arena.word(header + HEADER_BATCH).store(batch.0 as u64, Ordering::Relaxed);
+        arena.word(header + HEADER_OVERFLOW).store(0, Ordering::Relaxed);
+        for n in 0..INLINE_PAGES / 2 {
+            arena.word(header + HEADER_INLINE + n * 8).store(0, Ordering::Relaxed);
+        }
+        let generation = begin_life(arena, header);
+        Ok(Arc::new(Region {
+            batch,
+            base,
+            header,
+            generation,
+            core: Arc::clone(core),
+            budget,
+            held: Arc::new(Held::default()),
+            stripes: Stripes::new(),
+            body: Mutex::new(Body::default()),
+            gone_objects: AtomicU64::new(0),
+            gone_bytes: AtomicU64::new(0),
+            peak: AtomicU64::new(0),
+            dropped: OnceLock::new(),
+        }))
+    }
+
+    /// The batch whose objects these are.
+    #[must_use]
+    pub fn batch(&self) -> BatchId {
+        self.batch
+    }
+
+    /// The random base of this life's slots.
+    #[must_use]
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// The limits it is under, if any.
+    #[must_use]
+    pub fn budget(&self) -> Option<&Arc<Budget>> {
+        self.budget.as_ref()
+    }
+
+    /// True once it was dropped.
+    #[must_use]
+    pub fn is_dropped(&self) -> bool {
+        !self.lives()
+    }
+
+    /// True once it was dropped and nobody holds any of its memory.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.is_dropped() && self.held.bytes() == 0 && self.body.lock().holds.is_empty()
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let (pins, slots) = {
+            let body = self.body.lock();
+            (body.holds.values().map(|h| u64::from(h.count)).sum(), body.index.slots())
+        };
+        let (objects, bytes) = if self.is_dropped() { (0, 0) } else { self.live() };
+        let peak_bytes = self.peak.fetch_max(bytes, Ordering::Relaxed).max(bytes);
+        Usage { objects, bytes, held: self.held.bytes(), peak_bytes, pins, slots }
+    }
+
+    fn live(&self) -> (u64, u64) {
+        let (objects, bytes) = self.stripes.made();
+        (
+            objects.saturating_sub(self.gone_objects.load(Ordering::Relaxed)),
+            bytes.saturating_sub(self.gone_bytes.load(Ordering::Relaxed)),
+        )
+    }
+
+    fn lives(&self) -> bool {
+        generation_word(&self.core.arena, self.header).load(Ordering::Acquire) == self.generation
+    }
+
+    /// True when nothing changed since the entry was seen.
+    fn still(&self, seen: &Seen<'_>) -> bool {
+        still(generation_word(&self.core.arena, self.header), self.generation, seen.words.word0, seen.word0)
+    }
+
+    /// The entry of a slot; `index` tells the slot's one id from its aliases.
+    fn see(&self, slot: u64, index: Option<u32>) -> Found<Seen<'_>> {
+        let arena = &self.core.arena;
+        loop {
+            if !self.lives() {
+                return Found::Dropped;
+            }
+            let Some(words) = find(arena, self.header, slot) else {
+                if !self.lives() {
+                    return Found::Dropped;
+                }
+                return Found::Unknown;
+            };
+            let (word0, entry) = words.load();
+            if !still(generation_word(arena, self.header), self.generation, words.word0, word0) {
+                continue;
+            }
+            // bytes that are no entry cannot be in a live region; if they are, no object is there
+            let Some(entry) = entry else { return Found::Unknown };
+            return match entry.state {
+                EntryState::Empty => Found::Absent,
+                _ if index.is_some_and(|index| index != entry.index) => Found::Unknown,
+                EntryState::Created | EntryState::Sealed => Found::Here(Seen { words, word0, entry }),
+                EntryState::Freed => Found::Freed,
+                EntryState::Deleted | EntryState::Aborted => Found::Deleted,
+                EntryState::Moved => Found::Moved,
+            };
+        }
+    }
+
+    fn see_id(&self, id: &ObjectId) -> Found<Seen<'_>> {
+        self.see(id.slot(self.base), Some(id.index))
+    }
+
+    fn id(&self, slot: u64, entry: &Entry) -> ObjectId {
+        ObjectId::from_slot(self.batch, self.base, slot, entry.index)
+    }
+
+    /// Where the object's bytes lie. To be validated.
+    fn place(&self, entry: &Entry) -> Place {
+        let arena = &self.core.arena;
+        let metadata = if entry.has_metadata && arena.contains(entry.offset, 8) {
+            arena.word(entry.offset).load(Ordering::Relaxed)
+        } else {
+            0
+        };
+        Place { offset: entry.offset, len: u64::from(entry.len), metadata }
+    }
+
+    /// Releases everything: work in the number of runs. The second time, and every time but one, there is nothing left.
+    pub(super) fn drop_all(&self) -> Dropped {
+        let core = &self.core;
+        if !end_life(&core.arena, self.header, self.generation) {
+            return Dropped::default();
+        }
+        self.stripes.close();
+        let (chunks, index, deferred) = {
+            let mut body = self.body.lock();
+            body.closed = true;
+            let deferred = body.holds.len() as u64;
+            (std::mem::take(&mut body.chunks), std::mem::take(&mut body.index), deferred)
+        };
+        let (objects, bytes) = self.live();
+        self.peak.fetch_max(bytes, Ordering::Relaxed);
+        if let Some(budget) = &self.budget {
+            budget.release(bytes, objects);
+        }
+        let mut runs = index.into_runs();
+        runs.extend(chunks.into_all().filter_map(Arc::into_inner));
+        Run::give_back_all(runs);
+        core.headers.give(self.header);
+        let dropped = Dropped { objects, bytes, deferred };
+        let _ = self.dropped.set(dropped);
+        dropped
+    }
+
+    /// What went with the drop.
+    #[must_use]
+    pub fn dropped(&self) -> Option<Dropped> {
+        self.dropped.get().copied()
+    }
+
+    /// Slots leased so far: every id of this life has its slot below.
+    #[must_use]
+    pub fn slots(&self) -> u64 {
+        self.body.lock().index.slots()
+    }
+}
+
+pub(super) fn collected(id: &ObjectId, batch: BatchId) -> Error {
+    Error::new(ErrorCode::ObjectCollected, format!("object {id} went when batch {batch} was collected")).object(*id)
+}

@@ -1,0 +1,111 @@
+//! Reading: validated copies, pins, lists.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Region;
+use crate::error::Result;
+use crate::id::ObjectId;
+use crate::store::layout::{EntryState, footprint};
+use crate::store::pin::Pin;
+use crate::store::types::{Found, Kind, ObjectInfo, ObjectState, Sink};
+
+impl Region {
+    /// What the object's state is.
+    #[must_use]
+    pub fn state(&self, id: &ObjectId) -> Found<ObjectState> {
+        self.see_id(id).map(|seen| match seen.entry.state {
+            EntryState::Sealed => ObjectState::Sealed,
+            _ => ObjectState::Created,
+        })
+    }
+
+    /// Copies an object out, without a lock: what was copied is validated before it is called read.
+    ///
+    /// # Errors
+    /// What the sink says.
+    pub fn get(&self, id: &ObjectId, sink: &mut dyn Sink) -> Result<Found<Kind>> {
+        self.copy_out(id.slot(self.base), Some(id.index), sink)
+    }
+
+    /// As `get`, for a slot that `put` returned.
+    ///
+    /// # Errors
+    /// What the sink says.
+    pub fn get_slot(&self, slot: u64, sink: &mut dyn Sink) -> Result<Found<Kind>> {
+        self.copy_out(slot, None, sink)
+    }
+
+    fn copy_out(&self, slot: u64, index: Option<u32>, sink: &mut dyn Sink) -> Result<Found<Kind>> {
+        loop {
+            let seen = match self.see(slot, index) {
+                Found::Here(seen) if seen.entry.state == EntryState::Sealed => seen,
+                Found::Here(_) => return Ok(Found::Absent),
+                other => return Ok(other.map(|_| Kind::Bytes)),
+            };
+            let place = self.place(&seen.entry);
+            if !place.is_inside(&self.core.arena) || (seen.entry.has_metadata && !self.still(&seen)) {
+                continue;
+            }
+            let kind = Kind::try_from(seen.entry.kind)?;
+            sink.prepare(kind, place.len as usize)?;
+            sink.copy_from(&place.data(&self.core.arena))?;
+            if self.still(&seen) {
+                return Ok(Found::Here(kind));
+            }
+        }
+    }
+
+    /// Pins a sealed object.
+    #[must_use]
+    pub fn pin(self: &Arc<Self>, id: &ObjectId) -> Found<Pin> {
+        let slot = id.slot(self.base);
+        let mut body = self.body.lock();
+        if body.closed {
+            return Found::Dropped;
+        }
+        let seen = match self.see_id(id) {
+            Found::Here(seen) if seen.entry.state == EntryState::Sealed => seen,
+            Found::Here(_) => return Found::Absent,
+            other => return other.map(|_| unreachable!("no other outcome carries an entry")),
+        };
+        let Ok(kind) = Kind::try_from(seen.entry.kind) else { return Found::Unknown };
+        let place = self.place(&seen.entry);
+        let chunk = body.chunks.holding(place.offset).filter(|_| footprint(place.len, place.metadata) > 0).cloned();
+        body.holds.entry(slot).or_default().count += 1;
+        drop(body);
+        Found::Here(Pin::in_region(*id, kind, place, &self.core.arena, Arc::clone(self), slot, chunk))
+    }
+
+    /// All objects, in slot order; a put that returned before the call is among them.
+    #[must_use]
+    pub fn list(&self) -> Vec<ObjectInfo> {
+        self.stripes.synchronize();
+        let (slots, holds) = {
+            let body = self.body.lock();
+            let holds: HashMap<u64, u32> = body.holds.iter().map(|(&slot, h)| (slot, h.count)).collect();
+            (body.index.slots(), holds)
+        };
+        let mut out = Vec::new();
+        for slot in 0..slots {
+            let Found::Here(seen) = self.see(slot, None) else { continue };
+            let place = self.place(&seen.entry);
+            let Ok(kind) = Kind::try_from(seen.entry.kind) else { continue };
+            if !self.still(&seen) {
+                continue;
+            }
+            out.push(ObjectInfo {
+                id: self.id(slot, &seen.entry),
+                size: place.len,
+                metadata: place.metadata,
+                state: if seen.entry.state == EntryState::Sealed { ObjectState::Sealed } else { ObjectState::Created },
+                references: holds.get(&slot).copied().unwrap_or(0),
+                created_ms: 0,
+                accessed_ms: 0,
+                kind,
+                owner: self.batch,
+            });
+        }
+        out
+    }
+}

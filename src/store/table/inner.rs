@@ -1,0 +1,241 @@
+//! What goes on under the side table's lock, and who holds an object of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{Mutex, MutexGuard};
+
+use super::objects::{Memory, Object, State};
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::{BatchId, ObjectId};
+use crate::store::arena::Arena;
+use crate::store::heap::LARGEST_CELL;
+use crate::store::layout::{MAX_OBJECT, PAGE, footprint};
+use crate::store::notify::{Event, EventKind, Notifier};
+use crate::store::pin::Place;
+use crate::store::run::{Held, Run};
+use crate::store::types::{Kind, Removal};
+
+/// What the table shares with the pins and writers in it.
+pub(crate) struct Inner {
+    pub(super) arena: Arc<Arena>,
+    pub(super) notifier: Arc<Notifier>,
+    pub(super) held: Arc<Held>,
+    pub(super) state: Mutex<State>,
+    pub(super) evicted_objects: AtomicU64,
+    pub(super) evicted_bytes: AtomicU64,
+}
+
+impl Inner {
+    pub(super) fn create(
+        &self,
+        id: ObjectId,
+        owner: BatchId,
+        len: u64,
+        metadata: u64,
+        kind: Kind,
+    ) -> Result<(u32, Place)> {
+        let mut state = self.state.lock();
+        if state.find(&id).is_some() {
+            return Err(Error::new(
+                ErrorCode::ObjectExists,
+                format!("object {id} exists; delete it first, or use another id"),
+            )
+            .object(id));
+        }
+        let (memory, offset) = self.reserve(&mut state, footprint(len, metadata)).map_err(|e| e.object(id))?;
+        let place = Place { offset, len, metadata };
+        let object = Object::new(id, owner, kind, memory, place, false);
+        Ok((state.insert(object), place))
+    }
+
+    /// Memory for so many bytes, evicting what it takes.
+    pub(super) fn reserve(&self, state: &mut MutexGuard<'_, State>, bytes: u64) -> Result<(Memory, u64)> {
+        if bytes == 0 {
+            return Ok((Memory::Nowhere, 0));
+        }
+        let mut room = bytes;
+        loop {
+            let attempt = if bytes <= LARGEST_CELL {
+                state.heap.take(&self.arena, &self.held, bytes).map(|(cell, offset)| (Memory::Cell(cell), offset))
+            } else {
+                Run::lend(&self.arena, &self.held, bytes.div_ceil(PAGE)).map(|run| {
+                    let offset = run.offset();
+                    (Memory::Single(Arc::new(run)), offset)
+                })
+            };
+            match attempt {
+                Ok(memory) => return Ok(memory),
+                Err(e) if self.evict_locked(state, room, true) == 0 => return Err(self.arena.explain(&e)),
+                // what went may lie scattered: ask for more each time
+                Err(_) => room = room.saturating_mul(2),
+            }
+        }
+    }
+
+    pub(super) fn evict(&self, bytes: u64, at_least_one: bool) -> u64 {
+        let mut state = self.state.lock();
+        self.evict_locked(&mut state, bytes, at_least_one)
+    }
+
+    pub(super) fn evict_locked(&self, state: &mut MutexGuard<'_, State>, bytes: u64, at_least_one: bool) -> u64 {
+        let (mut count, mut freed) = (0, 0);
+        while freed < bytes || (at_least_one && count == 0) {
+            let oldest = state.oldest;
+            let Some((object, memory)) = state.remove(oldest) else { break };
+            count += 1;
+            freed += object.bytes();
+            drop(memory);
+            self.notifier.post(object.event(EventKind::Evicted));
+        }
+        self.evicted_objects.fetch_add(count, Ordering::Relaxed);
+        self.evicted_bytes.fetch_add(freed, Ordering::Relaxed);
+        if at_least_one { freed.max(count) } else { freed }
+    }
+
+    /// Removes now or with the last hold.
+    pub(super) fn doom(&self, mut state: MutexGuard<'_, State>, n: u32) -> Removal {
+        if let Some(object) = state.get_mut(n).filter(|o| o.holds > 0) {
+            object.doomed = true;
+            return Removal::Deferred;
+        }
+        let gone = state.remove(n);
+        drop(state);
+        self.tell(gone.map(|(object, _memory)| object.event(EventKind::Deleted)));
+        Removal::Done
+    }
+
+    pub(super) fn seal_locked(&self, state: &mut MutexGuard<'_, State>, n: u32) -> Option<Event> {
+        let object = state.get_mut(n)?;
+        object.sealed = true;
+        let event = object.event(EventKind::Sealed);
+        state.touch(n);
+        Some(event)
+    }
+
+    /// For a writer that is done: seals, aborts, or leaves it unsealed.
+    pub(crate) fn finish(&self, n: u32, end: Finish) {
+        let mut state = self.state.lock();
+        let Some(object) = state.get_mut(n) else { return };
+        object.holds -= 1;
+        let doomed = object.doomed;
+        let event = match end {
+            Finish::Seal if !doomed => self.seal_locked(&mut state, n),
+            Finish::Release if !doomed => None,
+            _ => {
+                let gone = state.remove(n);
+                drop(state);
+                drop(gone);
+                return;
+            }
+        };
+        drop(state);
+        self.tell(event);
+    }
+
+    pub(super) fn tell(&self, event: Option<Event>) {
+        if let Some(event) = event {
+            self.notifier.post(event);
+        }
+        self.notifier.flush();
+    }
+}
+
+/// How a writer ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Finish {
+    Seal,
+    Abort,
+    Release,
+}
+
+/// An object being copied in: finished on drop.
+pub(super) struct Writing<'a> {
+    pub(super) table: &'a Inner,
+    pub(super) n: u32,
+    pub(super) end: Finish,
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.table.finish(self.n, self.end);
+    }
+}
+
+/// A reader's hold on an object of the table.
+pub(crate) struct TableHold {
+    pub(super) table: Arc<Inner>,
+    pub(super) n: u32,
+}
+
+impl TableHold {
+    /// One more hold on an object that is held already.
+    pub(crate) fn another(table: &Arc<Inner>, n: u32) -> Self {
+        if let Some(object) = table.state.lock().get_mut(n) {
+            object.holds += 1;
+        }
+        TableHold { table: Arc::clone(table), n }
+    }
+}
+
+impl Clone for TableHold {
+    fn clone(&self) -> Self {
+        TableHold::another(&self.table, self.n)
+    }
+}
+
+impl Drop for TableHold {
+    fn drop(&mut self) {
+        let mut state = self.table.state.lock();
+        let Some(object) = state.get_mut(self.n) else { return };
+        object.holds -= 1;
+        if object.holds == 0 && object.doomed {
+            let gone = state.remove(self.n);
+            drop(state);
+            self.table.tell(gone.map(|(object, _memory)| object.event(EventKind::Deleted)));
+        } else {
+            state.touch(self.n);
+        }
+    }
+}
+
+pub(super) fn missing(id: &ObjectId) -> Error {
+    Error::new(ErrorCode::ObjectNotFound, format!("there is no object {id}")).object(*id)
+}
+
+pub(super) fn not_sealed(id: &ObjectId) -> Error {
+    Error::new(ErrorCode::ObjectNotSealed, format!("object {id} is not sealed; seal or abort it instead")).object(*id)
+}
+
+/// An unsealed object that no writer holds.
+pub(super) fn released(state: &State, id: &ObjectId) -> Result<u32> {
+    let found = state.find(id).and_then(|n| state.get(n).map(|o| (n, o)));
+    match found {
+        None => Err(missing(id)),
+        Some((_, o)) if o.sealed => Err(already_sealed(id)),
+        Some((_, o)) if o.holds > 0 => Err(in_use(id)),
+        Some((n, _)) => Ok(n),
+    }
+}
+
+pub(crate) fn already_sealed(id: &ObjectId) -> Error {
+    Error::new(ErrorCode::ObjectSealed, format!("object {id} is sealed already, and immutable")).object(*id)
+}
+
+pub(crate) fn in_use(id: &ObjectId) -> Error {
+    Error::new(
+        ErrorCode::ObjectInUse,
+        format!("object {id} has an open writer; seal or abort through it, or release it first"),
+    )
+    .object(*id)
+}
+
+pub(crate) fn check_size(size: u64, metadata: u64) -> Result<()> {
+    if size > MAX_OBJECT || metadata > MAX_OBJECT {
+        return Err(Error::new(
+            ErrorCode::InvalidArgument,
+            format!("an object has at most {MAX_OBJECT} bytes of data and of metadata, not {size} and {metadata}"),
+        ));
+    }
+    Ok(())
+}

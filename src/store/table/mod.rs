@@ -1,0 +1,320 @@
+//! The side table: every object that is in no region. Those of normal mode, which may be evicted, least recently used
+//! first; those that a batch keeps from another one; and, when the whole store runs with `lru`, all.
+//!
+//! One lock guards the table, its allocator and its order of use. Bytes are copied outside of it, under a pin.
+
+mod inner;
+mod objects;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+pub(crate) use self::inner::{Finish, Inner, TableHold, already_sealed, check_size, in_use};
+use self::inner::{Writing, missing, not_sealed, released};
+use self::objects::{Memory, Object, State};
+use super::arena::Arena;
+use super::chunks::Chunk;
+use super::clock::now_ms;
+use super::layout::footprint;
+use super::notify::Notifier;
+use super::pin::{Pin, Place};
+use super::run::Held;
+use super::types::{Found, Kind, ObjectInfo, ObjectState, Removal, Sink, Source};
+use super::unsealed::{Unsealed, Writer};
+use crate::error::Result;
+use crate::id::{BatchId, ObjectId};
+
+/// See the module.
+#[derive(Clone)]
+pub struct Table {
+    inner: Arc<Inner>,
+}
+
+/// What the table holds, in bytes unless said.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct TableUsage {
+    /// Objects.
+    pub objects: u64,
+    /// Their bytes of data and metadata.
+    pub bytes: u64,
+    /// Pages held.
+    pub held: u64,
+    /// Objects evicted so far.
+    pub evicted_objects: u64,
+    /// Their bytes.
+    pub evicted_bytes: u64,
+}
+
+impl Table {
+    pub(crate) fn new(arena: &Arc<Arena>, notifier: &Arc<Notifier>) -> Self {
+        Table {
+            inner: Arc::new(Inner {
+                arena: Arc::clone(arena),
+                notifier: Arc::clone(notifier),
+                held: Arc::new(Held::default()),
+                state: Mutex::new(State::new()),
+                evicted_objects: AtomicU64::new(0),
+                evicted_bytes: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// Copies bytes into a new sealed object. `owner` 0: it may be evicted.
+    ///
+    /// # Errors
+    /// `ObjectExists`; `StoreFull` after evicting what may be; what the source says.
+    pub fn put(&self, id: ObjectId, owner: BatchId, kind: Kind, source: &dyn Source) -> Result<()> {
+        let len = source.len() as u64;
+        check_size(len, 0)?;
+        let inner = &self.inner;
+        let created = inner.create(id, owner, len, 0, kind);
+        inner.notifier.flush(); // evictions
+        let (n, place) = created?;
+        // the object is ours alone until it is sealed; a source that fails, or panics, leaves nothing behind
+        let mut writing = Writing { table: inner, n, end: Finish::Abort };
+        source.copy_to(&place.data_mut(&inner.arena))?;
+        writing.end = Finish::Seal;
+        Ok(())
+    }
+
+    /// Makes an unsealed object.
+    ///
+    /// # Errors
+    /// `ObjectExists`, `InvalidArgument` for more than 2³¹ − 1 bytes, `StoreFull`.
+    pub fn create(&self, id: ObjectId, owner: BatchId, size: u64, metadata: &[u8], kind: Kind) -> Result<Unsealed> {
+        let meta = metadata.len() as u64;
+        check_size(size, meta)?;
+        let result = self.inner.create(id, owner, size, meta, kind);
+        self.inner.notifier.flush(); // evictions
+        let (n, place) = result?;
+        place.write_metadata(&self.inner.arena, metadata);
+        Ok(Unsealed::new(id, kind, place, Writer::Table { table: Arc::clone(&self.inner), n }, &self.inner.arena))
+    }
+
+    /// Copies an object out.
+    ///
+    /// # Errors
+    /// What the sink says.
+    pub fn get(&self, id: &ObjectId, sink: &mut dyn Sink) -> Result<Found<Kind>> {
+        match self.pin(id) {
+            Found::Here(pin) => {
+                sink.prepare(pin.kind(), pin.data().len())?;
+                sink.copy_from(&pin.data())?;
+                Ok(Found::Here(pin.kind()))
+            }
+            other => Ok(other.map(|pin| pin.kind())),
+        }
+    }
+
+    /// Pins a sealed object.
+    #[must_use]
+    pub fn pin(&self, id: &ObjectId) -> Found<Pin> {
+        let mut state = self.inner.state.lock();
+        let Some(n) = state.find(id) else { return Found::Absent };
+        state.leave_order(n);
+        let Some(object) = state.get_mut(n) else { return Found::Absent };
+        if !object.sealed {
+            return Found::Absent;
+        }
+        object.holds += 1;
+        object.accessed_ms = now_ms();
+        let chunk = match &object.memory {
+            Memory::Single(chunk) => Some(Arc::clone(chunk)),
+            _ => None,
+        };
+        let (kind, place) = (object.kind, object.place());
+        drop(state);
+        let hold = TableHold { table: Arc::clone(&self.inner), n };
+        Found::Here(Pin::in_table(*id, kind, place, &self.inner.arena, hold, chunk))
+    }
+
+    /// What the object's state is.
+    #[must_use]
+    pub fn state(&self, id: &ObjectId) -> Found<ObjectState> {
+        let state = self.inner.state.lock();
+        match state.find(id).and_then(|n| state.get(n)) {
+            Some(o) if o.sealed => Found::Here(ObjectState::Sealed),
+            Some(_) => Found::Here(ObjectState::Created),
+            None => Found::Absent,
+        }
+    }
+
+    /// Seals an object whose writer was released.
+    ///
+    /// # Errors
+    /// `ObjectNotFound`, `ObjectSealed`, `ObjectInUse`.
+    pub fn seal(&self, id: &ObjectId) -> Result<()> {
+        let mut state = self.inner.state.lock();
+        let n = released(&state, id)?;
+        let event = self.inner.seal_locked(&mut state, n);
+        drop(state);
+        self.inner.tell(event);
+        Ok(())
+    }
+
+    /// Aborts an object whose writer was released.
+    ///
+    /// # Errors
+    /// As for `seal`.
+    pub fn abort(&self, id: &ObjectId) -> Result<()> {
+        let mut state = self.inner.state.lock();
+        let n = released(&state, id)?;
+        let gone = state.remove(n);
+        drop(state);
+        drop(gone);
+        Ok(())
+    }
+
+    /// Deletes a sealed object; one that is held goes with its last hold.
+    ///
+    /// # Errors
+    /// `ObjectNotSealed`.
+    pub fn delete(&self, id: &ObjectId) -> Result<Found<Removal>> {
+        let state = self.inner.state.lock();
+        match state.find(id).and_then(|n| state.get(n).map(|o| (n, o.sealed))) {
+            None => Ok(Found::Absent),
+            Some((_, false)) => Err(not_sealed(id)),
+            Some((n, true)) => Ok(Found::Here(self.inner.doom(state, n))),
+        }
+    }
+
+    /// Gives up an object's bytes. Without lineage that is a deletion.
+    ///
+    /// # Errors
+    /// As for `delete`.
+    pub fn free(&self, id: &ObjectId) -> Result<Found<Removal>> {
+        self.delete(id)
+    }
+
+    /// Takes a kept object away with the batch that keeps it, sealed or not; one that is held goes with its last hold.
+    pub fn remove(&self, id: &ObjectId) -> Found<Removal> {
+        let state = self.inner.state.lock();
+        match state.find(id) {
+            None => Found::Absent,
+            Some(n) => Found::Here(self.inner.doom(state, n)),
+        }
+    }
+
+    /// Who owns it; 0 for normal mode.
+    #[must_use]
+    pub fn owner(&self, id: &ObjectId) -> Option<BatchId> {
+        let state = self.inner.state.lock();
+        state.find(id).and_then(|n| state.get(n)).map(|o| o.owner)
+    }
+
+    /// Makes another batch, or normal mode, the owner. False when there is no such object.
+    pub fn set_owner(&self, id: &ObjectId, owner: BatchId) -> bool {
+        let mut state = self.inner.state.lock();
+        let Some(n) = state.find(id) else { return false };
+        if let Some(object) = state.get_mut(n) {
+            object.owner = owner;
+        }
+        state.touch(n);
+        true
+    }
+
+    /// Its bytes of data and metadata.
+    #[must_use]
+    pub fn size(&self, id: &ObjectId) -> Option<u64> {
+        let state = self.inner.state.lock();
+        state.find(id).and_then(|n| state.get(n)).map(Object::bytes)
+    }
+
+    /// Evicts least recently used objects until `bytes` of data and metadata went, or nothing is left that may go.
+    /// Returns the bytes that went.
+    pub fn evict(&self, bytes: u64) -> u64 {
+        let freed = self.inner.evict(bytes, false);
+        self.inner.notifier.flush();
+        freed
+    }
+
+    /// As `evict`, for memory: at least one object goes even if it has no bytes. Counts what went, at least 1 each.
+    pub(crate) fn make_room(&self, bytes: u64) -> u64 {
+        self.inner.evict(bytes, true)
+    }
+
+    /// All objects, in no order.
+    #[must_use]
+    pub fn list(&self) -> Vec<ObjectInfo> {
+        let state = self.inner.state.lock();
+        let info = |o: &Object| ObjectInfo {
+            id: o.id,
+            size: o.len,
+            metadata: o.metadata,
+            state: if o.sealed { ObjectState::Sealed } else { ObjectState::Created },
+            references: o.holds,
+            created_ms: o.created_ms,
+            accessed_ms: o.accessed_ms,
+            kind: o.kind,
+            owner: o.owner,
+        };
+        state.objects.iter().flatten().map(info).collect()
+    }
+
+    /// What the table holds.
+    #[must_use]
+    pub fn usage(&self) -> TableUsage {
+        let state = self.inner.state.lock();
+        TableUsage {
+            objects: state.live_objects,
+            bytes: state.live_bytes,
+            held: self.inner.held.bytes(),
+            evicted_objects: self.inner.evicted_objects.load(Ordering::Relaxed),
+            evicted_bytes: self.inner.evicted_bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Takes a region's object over: its run if it has one of its own, else a copy. An unsealed one is copied when its
+    /// writer seals it, into memory reserved now.
+    pub(crate) fn adopt(&self, adopted: Adopted<'_>) -> Result<()> {
+        let Adopted { id, owner, kind, place, sealed, single } = adopted;
+        let inner = &self.inner;
+        let mut state = inner.state.lock();
+        let (memory, offset) = match single {
+            Some(chunk) => {
+                chunk.hand_over(&inner.held);
+                (Memory::Single(Arc::clone(chunk)), place.offset)
+            }
+            None => {
+                let bytes = footprint(place.len, place.metadata);
+                let (memory, offset) = inner.reserve(&mut state, bytes)?;
+                if sealed {
+                    place.copy_to(&inner.arena, &Place { offset, ..place });
+                }
+                (memory, offset)
+            }
+        };
+        let n = state.insert(Object::new(id, owner, kind, memory, Place { offset, ..place }, sealed));
+        state.touch(n);
+        Ok(())
+    }
+
+    /// For the writer of an adopted object, who wrote it at `source` in its region, and is done.
+    pub(crate) fn finish_adopted(&self, id: &ObjectId, source: Place, end: Finish) -> Result<()> {
+        let inner = &self.inner;
+        let n = {
+            let state = inner.state.lock();
+            let n = state.find(id).ok_or_else(|| missing(id))?;
+            let object = state.get(n).ok_or_else(|| missing(id))?;
+            if end != Finish::Abort && !object.doomed && source.offset != object.offset {
+                source.copy_to(&inner.arena, &object.place());
+            }
+            n
+        };
+        inner.finish(n, end);
+        Ok(())
+    }
+}
+
+/// An object on its way from a region to the side table.
+pub(crate) struct Adopted<'a> {
+    pub(crate) id: ObjectId,
+    pub(crate) owner: BatchId,
+    pub(crate) kind: Kind,
+    pub(crate) place: Place,
+    pub(crate) sealed: bool,
+    /// the run it has to itself
+    pub(crate) single: Option<&'a Chunk>,
+}
