@@ -31,9 +31,13 @@ final class BatchScope {
         return new BatchScope(ray, id, life, name, parent, null);
     }
 
-    /** For a batch that ends when nobody can reach the scope. */
-    static BatchScope tracked(RayApi ray, long id, long life, String name, BatchScope parent) {
-        LeakTracker tracker = new LeakTracker(ray.client(), ray.config(), id, life, name);
+    /**
+     * For a batch that ends when nobody can reach the scope.
+     *
+     * @param forget run when it was ended as a leak; must not refer to the scope
+     */
+    static BatchScope tracked(RayApi ray, long id, long life, String name, BatchScope parent, Runnable forget) {
+        LeakTracker tracker = new LeakTracker(ray.client(), ray.config(), id, life, name, forget);
         BatchScope scope = new BatchScope(ray, id, life, name, parent, tracker);
         tracker.watch(scope);
         return scope;

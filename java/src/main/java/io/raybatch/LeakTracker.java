@@ -20,6 +20,7 @@ final class LeakTracker implements Runnable {
     private final long id;
     private final long life;
     private final String name;
+    private final Runnable forget;
     private final String thread = Actor.name();
     private final long started = System.nanoTime();
     private final LeakLevel level;
@@ -32,12 +33,13 @@ final class LeakTracker implements Runnable {
     private volatile boolean handled;
     private Cleaner.Cleanable cleanable;
 
-    LeakTracker(long client, RayConfig config, long id, long life, String name) {
+    LeakTracker(long client, RayConfig config, long id, long life, String name, Runnable forget) {
         this.client = client;
         this.config = config;
         this.id = id;
         this.life = life;
         this.name = name;
+        this.forget = forget;
         this.level = LeakDetector.levelOver(config.leakDetection());
         this.startedAt = level.compareTo(LeakLevel.ADVANCED) >= 0 ? new Trace("started here, by " + thread) : null;
         this.uses = level == LeakLevel.PARANOID ? new ArrayDeque<>(USES) : null;
@@ -105,6 +107,7 @@ final class LeakTracker implements Runnable {
         } catch (RayClosedException | BatchNotFoundException over) {
             // the client ended all its batches, or this one is so long gone that it is forgotten
         } finally {
+            forget.run();
             LeakDetector.settled(this);
             handled = true;
         }

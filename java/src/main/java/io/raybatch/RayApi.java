@@ -136,6 +136,7 @@ public final class RayApi implements AutoCloseable {
         if (closed.compareAndSet(false, true)) {
             CurrentBatch.set(this, null);
             Native.close(client, Actor.name());
+            tracked.keySet().forEach(this::settled);
         }
     }
 
@@ -205,8 +206,10 @@ public final class RayApi implements AutoCloseable {
             reserved.remove(o.id());
             return BatchScope.heldById(this, started[0], started[1], o.name(), parent);
         }
-        BatchScope scope = BatchScope.tracked(this, started[0], started[1], o.name(), parent);
-        tracked.put(started[0], new WeakReference<>(scope));
+        long id = started[0];
+        ConcurrentMap<Long, WeakReference<BatchScope>> scopes = tracked;
+        BatchScope scope = BatchScope.tracked(this, id, started[1], o.name(), parent, () -> scopes.remove(id));
+        scopes.put(id, new WeakReference<>(scope));
         return scope;
     }
 
