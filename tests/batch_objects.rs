@@ -216,12 +216,20 @@ fn an_unsealed_object_is_kept_and_sealed_later() {
         assert_eq!((bytes.len() as u64, &bytes[..3]), (size, &b"ab\0"[..]));
     }
     assert_eq!(c.seen(outer).adopted, 2);
-    // one that is aborted instead leaves nothing behind
-    let inner = c.start_in(outer);
-    let (w, slot) = c.create(inner, 10, b"", Kind::Bytes).unwrap();
-    c.transfer(&[c.id_of(inner, slot)], Some(inner), None).unwrap();
-    c.writer(w).unwrap().abort().unwrap();
-    c.drop_writer(w);
+    // one that is aborted instead leaves nothing behind, whether its maker lives or not
+    for collected in [false, true] {
+        let inner = c.start_in(outer);
+        let (w, slot) = c.create(inner, 10, b"", Kind::Bytes).unwrap();
+        c.transfer(&[c.id_of(inner, slot)], Some(inner), None).unwrap();
+        assert_eq!(c.seen(outer).adopted, 3);
+        if collected {
+            c.end(inner);
+        }
+        c.writer(w).unwrap().abort().unwrap();
+        c.drop_writer(w);
+        assert_eq!(c.list(Some(outer)).unwrap().len(), 2);
+        assert_eq!(c.delete(&[c.id_of(inner, slot)]).unwrap(), 0);
+    }
     assert_eq!(c.seen(outer).adopted, 2);
     c.end(outer);
     c.audit().unwrap();

@@ -286,3 +286,55 @@ fn closing_a_store_that_is_at_work_refuses_and_crashes_nothing() {
         });
     }
 }
+
+#[test]
+fn what_objects_count_to_limits_is_given_back_however_they_go() {
+    const MAX: u64 = 100_000;
+    let c = open_with(&[("store.size", "67108864")]);
+    let outer =
+        c.start_batch(BatchSpec { max_objects: Some(MAX), max_bytes: Some(1 << 30), ..Default::default() }, "t");
+    let outer = outer.unwrap();
+    let given: Mutex<Vec<(BatchKey, ObjectId)>> = Mutex::new(Vec::new());
+    std::thread::scope(|s| {
+        for t in 0..4u64 {
+            let (c, given) = (&c, &given);
+            s.spawn(move || {
+                let mut r = Random(0x51_7cc1 + t);
+                for _ in 0..300 {
+                    let b = c.start_in(outer);
+                    for n in 0..10 {
+                        let id = c.put_bytes(b, &bytes_of(n, 100));
+                        given.lock().unwrap().push((b, id));
+                    }
+                    for _ in 0..20 {
+                        let (from, id, to) = {
+                            let given = given.lock().unwrap();
+                            let (from, id) = given[r.next(given.len())];
+                            (from, id, given[given.len() - 1 - r.next(given.len().min(40))].0)
+                        };
+                        let result = match r.next(4) {
+                            0 => c.delete(&[id]).map(|_| ()),
+                            1 => c.transfer(&[id], None, None),
+                            2 => c.transfer(&[id], Some(from), None),
+                            _ => c.transfer(&[id], None, Some(to)),
+                        };
+                        if let Err(e) = result {
+                            assert!(expected(e.code()), "{e}");
+                        }
+                    }
+                    c.close_batch(b, "t").unwrap();
+                }
+            });
+        }
+    });
+    let left: Vec<_> = c.list(None).unwrap().iter().map(|o| o.id).collect();
+    assert_eq!(c.seen(outer).objects + c.seen(c.root()).objects, left.len() as u64);
+    c.delete(&left).unwrap();
+    assert_eq!((c.seen(outer).adopted, c.seen(c.root()).adopted), (0, 0));
+    for _ in 0..MAX {
+        c.put_bytes(outer, b"");
+    }
+    let e = c.try_put(outer, b"").unwrap_err();
+    assert_eq!(e.figures(), [MAX as i64, MAX as i64, 1], "{e}");
+    assert!(e.message().contains(": 0 of 1073741824 bytes"), "{e}");
+}

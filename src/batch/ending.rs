@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use super::engine::Engine;
 use super::lifecycle::Step;
 use super::record::{Kept, Remains};
-use super::tree::{Batch, Charge, upwards};
+use super::tree::{Adoption, Batch, upwards};
 use super::{BatchKey, Collected, Reason, errors};
 use crate::error::{ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
@@ -56,7 +56,7 @@ impl Engine {
         sum
     }
 
-    fn collect_one(&self, batch: &Arc<Batch>, adopted: HashMap<ObjectId, Charge>) -> Collected {
+    fn collect_one(&self, batch: &Arc<Batch>, adopted: HashMap<ObjectId, Adoption>) -> Collected {
         let id = batch.id();
         let usage = batch.usage();
         let slots = if batch.region().is_some() { usage.slots } else { batch.slots() };
@@ -107,12 +107,14 @@ impl Engine {
     }
 
     /// Releases the objects of other batches that it owns: work for each, for they lie in the side table.
-    fn release_adopted(&self, batch: &Batch, adopted: HashMap<ObjectId, Charge>) -> Collected {
+    fn release_adopted(&self, batch: &Batch, adopted: HashMap<ObjectId, Adoption>) -> Collected {
         let mut released = Collected::default();
         let table = self.store.table();
-        for (id, charge) in adopted {
-            if let (Some(bytes), Some(budget)) = (charge, &batch.budget) {
-                budget.release(bytes, 1);
+        for (id, adoption) in adopted {
+            batch.refund(adoption.charge());
+            if table.owner(&id) != Some(batch.id()) {
+                // on its way here: whoever moves it finds the batch collected, and sees to it
+                continue;
             }
             let bytes = table.size(&id).unwrap_or(0);
             if let Found::Here(removal) = table.remove(&id) {
@@ -191,8 +193,7 @@ impl Engine {
         }
         let Some(record) = self.tombstones.find(key) else { return Ok(()) };
         for kept in record.kept() {
-            if let Some(keeper) = self.live(kept.to).filter(|keeper| keeper.owns(&kept.id)) {
-                keeper.forget(&kept.id);
+            if self.live(kept.to).is_some_and(|keeper| keeper.forget(&kept.id)) {
                 self.store.table().remove(&kept.id);
             }
         }

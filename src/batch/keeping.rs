@@ -1,7 +1,13 @@
 //! Keeping and transferring: another batch becomes the owner of an object, whose id stays.
 //!
-//! A move claims the object for its new owner, moves it, and looks whether the new owner was collected meanwhile, in
-//! which case it takes the object away itself. So no lock is held while bytes are copied, and no object is left behind.
+//! A move claims the object for its new owner, takes it from the old one, and settles. No lock is held while bytes are
+//! copied, and whoever comes in between finds his way:
+//!
+//! - two moves of an object: the one that finds a claim in the same batch, or the object in its owner's hands no more,
+//!   looks again whose it is;
+//! - a deletion: it takes the object out of the hands it finds it in, or of those it was given to;
+//! - the new owner's collection: it leaves what is on its way, and the move, finding the batch collected, takes the
+//!   object away itself.
 //!
 //! What an object counts to budgets moves along: it is released from the one chain of budgets and reserved in the other,
 //! and as they usually share their outer part, in this order. Limits are checked before. If another put takes the room
@@ -11,11 +17,14 @@ use std::sync::Arc;
 
 use super::engine::Engine;
 use super::record::Kept;
-use super::tree::Batch;
+use super::tree::{Batch, Charge, Claim};
 use super::{BatchKey, errors};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
 use crate::store::{Found, ObjectState};
+
+/// How often one looks again where others are in between for a moment.
+const PATIENCE: usize = 1000;
 
 /// Who has an object.
 pub(super) enum Owner {
@@ -75,7 +84,25 @@ impl Engine {
             moves.push(Move { id: *id, owner, target, bytes });
         }
         check_limits(&moves)?;
-        moves.into_iter().try_for_each(|m| self.give(m))
+        moves.into_iter().try_for_each(|m| self.carry_out(m, from.as_ref(), to.as_ref()))
+    }
+
+    /// Makes one move, as often as it takes.
+    fn carry_out(&self, mut m: Move, from: Option<&Arc<Batch>>, to: Option<&Arc<Batch>>) -> Result<()> {
+        for _ in 0..PATIENCE {
+            if self.give(&m)? {
+                return Ok(());
+            }
+            // somebody else moves it just now: look again
+            std::thread::yield_now();
+            m.owner = self.owner_of(&m.id)?;
+            match target(&m.id, &m.owner, from, to)? {
+                Some(target) => m.target = target,
+                None => return Ok(()),
+            }
+        }
+        let text = format!("object {} is moved by others all the time; let one of them give it away", m.id);
+        Err(Error::new(ErrorCode::NotOwner, text).object(m.id))
     }
 
     /// Who has the object.
@@ -83,13 +110,16 @@ impl Engine {
     /// # Errors
     /// Why nobody does.
     pub(super) fn owner_of(&self, id: &ObjectId) -> Result<Owner> {
-        match self.store.table().owner(id) {
-            Some(BatchId::NORMAL) => return Ok(Owner::Normal),
-            Some(keeper) => {
-                let keeper = self.live(BatchKey::any(keeper)).filter(|b| b.owns(id));
-                return keeper.map(Owner::Keeper).ok_or_else(|| self.missing(id));
+        // an object that is on its way from one keeper to another is in nobody's hands for a moment
+        for _ in 0..PATIENCE {
+            match self.store.table().owner(id) {
+                Some(BatchId::NORMAL) => return Ok(Owner::Normal),
+                Some(keeper) => match self.live(BatchKey::any(keeper)).filter(|b| b.owns(id)) {
+                    Some(keeper) => return Ok(Owner::Keeper(keeper)),
+                    None => std::thread::yield_now(),
+                },
+                None => break,
             }
-            None => {}
         }
         let maker = self.live(BatchKey::any(id.batch));
         let state = maker.as_ref().and_then(|b| b.region()).map(|region| region.state(id));
@@ -112,43 +142,50 @@ impl Engine {
         }
     }
 
-    fn give(&self, m: Move) -> Result<()> {
+    /// Makes the move. False when another one was first.
+    fn give(&self, m: &Move) -> Result<bool> {
         let Move { id, owner, target, bytes } = m;
-        if !target.adopt(id, None) {
-            return Err(errors::ended(&target.record));
+        let number = self.handle();
+        match target.claim(id, number) {
+            Claim::Ours => {}
+            Claim::Others => return Ok(false),
+            Claim::Over => return Err(errors::ended(&target.record)),
         }
-        let record = Kept { id, to: target.key() };
+        // known before it moves, for whoever looks for it
         if let Some(batch) = owner.batch() {
-            batch.kept.lock().push(record);
+            batch.kept.lock().push(Kept { id: *id, to: target.key() });
         }
-        let charged = match self.move_object(&id, &owner, &target) {
-            Ok(charged) => charged,
-            Err(e) => {
-                target.disown(&id);
-                if let Some(batch) = owner.batch() {
-                    batch.kept.lock().retain(|k| *k != record);
-                }
-                return Err(e);
+        let taken = self.take_over(id, owner, target, *bytes);
+        let Ok(Some(freed)) = taken else {
+            target.unclaim(id, number);
+            if let Some(batch) = owner.batch() {
+                batch.unkeep(Kept { id: *id, to: target.key() });
             }
+            return taken.map(|_| false);
         };
-        let source = owner.batch().and_then(|b| b.budget.as_ref());
-        if let (Some(budget), Some((bytes, objects))) = (source, charged.of(bytes)) {
-            budget.release(bytes, objects);
+        if let Some(batch) = owner.batch() {
+            batch.refund(freed);
         }
-        if let Some(budget) = &target.budget
-            && budget.reserve(bytes, 1).is_ok()
-            && !target.set_charge(&id, bytes)
-        {
-            budget.release(bytes, 1);
+        let reserved = target.budget.as_ref().is_some_and(|budget| budget.reserve(*bytes, 1).is_ok());
+        let charge = reserved.then_some(*bytes);
+        let table = self.store.table();
+        match target.settle(id, number, charge) {
+            // deleted in between, by somebody who took it for one of normal mode
+            Claim::Ours if table.owner(id).is_none() => drop(target.forget(id)),
+            Claim::Ours => {}
+            Claim::Others => target.refund(charge),
+            Claim::Over => {
+                target.refund(charge);
+                if table.owner(id) == Some(target.id()) {
+                    table.remove(id);
+                }
+            }
         }
-        if target.adopted.lock().is_none() {
-            self.store.table().remove(&id);
-        }
-        Ok(())
+        Ok(true)
     }
 
-    /// Moves it, and tells what it was charged where it was.
-    fn move_object(&self, id: &ObjectId, owner: &Owner, target: &Batch) -> Result<Charged> {
+    /// Takes it from its owner; tells what it was charged there. `None` when the owner has it no more.
+    fn take_over(&self, id: &ObjectId, owner: &Owner, target: &Batch, bytes: u64) -> Result<Option<Charge>> {
         match owner {
             Owner::Maker(maker) => {
                 let moved = match maker.region() {
@@ -158,44 +195,28 @@ impl Engine {
                     None => Found::Dropped,
                 };
                 match moved {
-                    Found::Here(()) => Ok(Charged::Yes),
-                    Found::Moved => Err(self.owner_of(id).map_or_else(|e| e, |now| not_owner(id, &now, maker))),
+                    Found::Here(()) => Ok(Some(Some(bytes))),
+                    Found::Moved => Ok(None),
                     Found::Freed => Err(errors::lost(id)),
                     Found::Deleted | Found::Absent => Err(errors::no_object(id, "it was deleted or aborted")),
                     Found::Dropped | Found::Unknown => Err(self.missing(id)),
                 }
             }
             Owner::Keeper(keeper) => {
-                let charge = keeper.disown(id).ok_or_else(|| self.missing(id))?;
+                let Some(charge) = keeper.disown(id) else { return Ok(None) };
                 if !self.store.table().set_owner(id, target.id()) {
+                    // deleted just now, by somebody who did not find it in the keeper's hands any more
+                    keeper.refund(charge);
                     return Err(self.missing(id));
                 }
-                Ok(charge.map_or(Charged::No, Charged::Bytes))
+                Ok(Some(charge))
             }
             Owner::Normal => {
                 if !self.store.table().set_owner(id, target.id()) {
                     return Err(self.missing(id));
                 }
-                Ok(Charged::No)
+                Ok(Some(None))
             }
-        }
-    }
-}
-
-/// What an object counted to its owner's budget.
-enum Charged {
-    No,
-    /// As a region's object does: its bytes.
-    Yes,
-    Bytes(u64),
-}
-
-impl Charged {
-    fn of(&self, bytes: u64) -> Option<(u64, u64)> {
-        match self {
-            Charged::No => None,
-            Charged::Yes => Some((bytes, 1)),
-            Charged::Bytes(bytes) => Some((*bytes, 1)),
         }
     }
 }

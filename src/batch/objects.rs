@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::engine::Engine;
 use super::keeping::{Owner, is_unsealed};
-use super::tree::Batch;
+use super::tree::{Adoption, Batch};
 use super::{BatchKey, errors};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
@@ -60,9 +60,8 @@ impl Engine {
         }
         let live = self.live(BatchKey::any(id.batch));
         if let Some(batch) = &live {
-            let kept = batch.kept.lock().iter().rev().find(|k| k.id == *id).copied();
-            if let Some(kept) = kept {
-                return self.heir_lost(id, kept.to);
+            if let Some(heir) = batch.heir(id) {
+                return self.heir_lost(id, heir);
             }
             if batch.region().is_some_and(|region| region.is_dropped()) {
                 return errors::collected(id, &batch.record);
@@ -245,13 +244,13 @@ impl Engine {
     fn take_away(&self, ids: &[ObjectId], how: impl Fn(Spot<'_>, &ObjectId) -> Result<Found<Removal>>) -> Result<u32> {
         let mut gone = 0;
         for id in ids {
-            let removal = match self.region_with(id) {
-                Some(batch) => match batch.region() {
-                    Some(region) => how(Spot::Region(region), id)?,
-                    None => Found::Dropped,
-                },
-                None => self.with_keeper(id, || how(Spot::Table(self.store.table()), id))?,
+            let mut removal = match self.region_with(id).as_ref().and_then(|b| b.region()) {
+                Some(region) => how(Spot::Region(region), id)?,
+                None => Found::Moved,
             };
+            if removal == Found::Moved {
+                removal = self.with_keeper(id, || how(Spot::Table(self.store.table()), id))?;
+            }
             gone += u32::from(removal == Found::Here(Removal::Done));
         }
         self.memory_freed();
@@ -269,12 +268,24 @@ impl Engine {
     fn with_keeper(&self, id: &ObjectId, remove: impl FnOnce() -> Result<Found<Removal>>) -> Result<Found<Removal>> {
         let owner = self.store.table().owner(id);
         let removal = remove()?;
-        if let (Some(owner), Found::Here(_)) = (owner.filter(|o| !o.is_normal()), &removal)
-            && let Some(keeper) = self.live(BatchKey::any(owner))
-        {
-            keeper.forget(id);
+        if let (Some(owner), Found::Here(_)) = (owner.filter(|o| !o.is_normal()), &removal) {
+            self.take_from(BatchKey::any(owner), id);
         }
         Ok(removal)
+    }
+
+    /// Takes an object that is gone out of the hands of the batch that kept it, or of whom that one gave it to just now.
+    fn take_from(&self, keeper: BatchKey, id: &ObjectId) {
+        // two batches may have given it to each other and back
+        const MOST_HANDS: usize = 8;
+        let mut next = Some(keeper);
+        for _ in 0..MOST_HANDS {
+            let Some(keeper) = next.and_then(|key| self.live(key)) else { return };
+            if keeper.forget(id) {
+                return;
+            }
+            next = keeper.heir(id);
+        }
     }
 
     /// The live batch in whose region the object is, or was.
@@ -318,14 +329,15 @@ impl Engine {
 
     /// A writer is done: if it aborted an object that had been kept meanwhile, its keeper hears of it.
     pub(super) fn writer_done(&self, id: &ObjectId) {
-        if let Some(batch) = self.live(BatchKey::any(id.batch)) {
-            let kept = batch.kept.lock().iter().rev().find(|k| k.id == *id).copied();
-            if let Some(kept) = kept
-                && self.store.table().owner(id).is_none()
-                && let Some(keeper) = self.live(kept.to)
-            {
-                keeper.forget(id);
-            }
+        if id.batch.is_normal() || self.region_with(id).is_some() || self.store.table().owner(id).is_some() {
+            return;
+        }
+        let heir = match self.live(BatchKey::any(id.batch)).and_then(|batch| batch.heir(id)) {
+            Some(heir) => Some(heir),
+            None => self.tombstones.maker(id).and_then(|r| r.kept().iter().rev().find(|k| k.id == *id).map(|k| k.to)),
+        };
+        if let Some(heir) = heir {
+            self.take_from(heir, id);
         }
     }
 
@@ -359,7 +371,10 @@ impl Engine {
 
     /// Bytes of objects it adopted.
     pub(super) fn adopted_usage(&self, batch: &Batch) -> (u64, u64) {
-        let ids: Vec<_> = batch.adopted.lock().iter().flatten().map(|(id, _)| *id).collect();
+        let owned = |adoption: &Adoption| matches!(adoption, Adoption::Owned(_));
+        let adopted = batch.adopted.lock();
+        let ids: Vec<_> = adopted.iter().flatten().filter(|(_, a)| owned(a)).map(|(id, _)| *id).collect();
+        drop(adopted);
         let table = self.store.table();
         ids.iter().filter_map(|id| table.size(id)).fold((0, 0), |(n, bytes), size| (n + 1, bytes + size))
     }

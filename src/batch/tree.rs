@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use parking_lot::Mutex;
 
 use super::BatchKey;
@@ -16,6 +17,35 @@ use crate::store::{Budget, Region, Usage};
 /// What an adopted object was charged to its owner's budget, so that whoever takes it out of the owner's hands gives
 /// back just that. `None`: nothing.
 pub(crate) type Charge = Option<u64>;
+
+/// How far the adoption of an object is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Adoption {
+    /// The move with this number is at it.
+    Coming(u64),
+    /// Done.
+    Owned(Charge),
+}
+
+impl Adoption {
+    pub(crate) fn charge(self) -> Charge {
+        match self {
+            Adoption::Coming(_) => None,
+            Adoption::Owned(charge) => charge,
+        }
+    }
+}
+
+/// What a claim or its settlement came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Claim {
+    /// It is ours.
+    Ours,
+    /// Another move was first; or, for a settlement, the object has gone on already.
+    Others,
+    /// The batch is collected.
+    Over,
+}
 
 /// See the module.
 pub(crate) struct Batch {
@@ -33,10 +63,10 @@ pub(crate) struct Batch {
     region: Option<Arc<Region>>,
     /// With `lru`: the next slot.
     next_slot: AtomicU64,
-    /// Objects made in other batches that this one owns now → what they were charged. `None` once it is collected.
+    /// Objects made in other batches that this one owns now, or is about to. `None` once it is collected.
     ///
     /// Taking the map is the claim to collect: of several threads one gets it.
-    pub(crate) adopted: Mutex<Option<HashMap<ObjectId, Charge>>>,
+    pub(crate) adopted: Mutex<Option<HashMap<ObjectId, Adoption>>>,
     /// Objects it gave away, in order.
     pub(crate) kept: Mutex<Vec<Kept>>,
 }
@@ -140,39 +170,78 @@ impl Batch {
         ended && self.life.step(Step::LastTask).is_ok()
     }
 
-    /// Records that it owns an object of another batch. False when it is collected.
-    pub(crate) fn adopt(&self, id: ObjectId, charge: Charge) -> bool {
+    /// Claims an object for this batch, for the move `number`.
+    pub(crate) fn claim(&self, id: &ObjectId, number: u64) -> Claim {
         match &mut *self.adopted.lock() {
-            Some(adopted) => {
-                adopted.insert(id, charge);
-                true
-            }
-            None => false,
+            None => Claim::Over,
+            Some(adopted) => match adopted.entry(*id) {
+                Entry::Occupied(_) => Claim::Others,
+                Entry::Vacant(slot) => {
+                    slot.insert(Adoption::Coming(number));
+                    Claim::Ours
+                }
+            },
         }
     }
 
-    /// True when it has adopted this object.
+    /// Gives up the claim of a move that failed.
+    pub(crate) fn unclaim(&self, id: &ObjectId, number: u64) {
+        if let Some(adopted) = &mut *self.adopted.lock()
+            && adopted.get(id) == Some(&Adoption::Coming(number))
+        {
+            adopted.remove(id);
+        }
+    }
+
+    /// Ends a move that succeeded, noting what the object is charged.
+    pub(crate) fn settle(&self, id: &ObjectId, number: u64, charge: Charge) -> Claim {
+        match &mut *self.adopted.lock() {
+            None => Claim::Over,
+            Some(adopted) => match adopted.get_mut(id) {
+                Some(adoption) if *adoption == Adoption::Coming(number) => {
+                    *adoption = Adoption::Owned(charge);
+                    Claim::Ours
+                }
+                _ => Claim::Others,
+            },
+        }
+    }
+
+    /// True when it has adopted this object, or is about to.
     pub(crate) fn owns(&self, id: &ObjectId) -> bool {
         self.adopted.lock().as_ref().is_some_and(|adopted| adopted.contains_key(id))
     }
 
     /// Takes an adopted object out of its hands; `None` when it was not in them.
     pub(crate) fn disown(&self, id: &ObjectId) -> Option<Charge> {
-        self.adopted.lock().as_mut()?.remove(id)
+        self.adopted.lock().as_mut()?.remove(id).map(Adoption::charge)
     }
 
-    /// Records what an adopted object was charged. False when it is not in its hands any more.
-    pub(crate) fn set_charge(&self, id: &ObjectId, bytes: u64) -> bool {
-        let mut adopted = self.adopted.lock();
-        let charge = adopted.as_mut().and_then(|adopted| adopted.get_mut(id));
-        charge.map(|charge| *charge = Some(bytes)).is_some()
+    /// Takes it out, and gives its charge back to the budget. False when it was not in its hands.
+    pub(crate) fn forget(&self, id: &ObjectId) -> bool {
+        let Some(charge) = self.disown(id) else { return false };
+        self.refund(charge);
+        true
     }
 
-    /// Takes it out, and gives its charge back to the budget.
-    pub(crate) fn forget(&self, id: &ObjectId) {
-        if let (Some(Some(bytes)), Some(budget)) = (self.disown(id), &self.budget) {
+    /// Gives a charge back to the budget.
+    pub(crate) fn refund(&self, charge: Charge) {
+        if let (Some(bytes), Some(budget)) = (charge, &self.budget) {
             budget.release(bytes, 1);
         }
+    }
+
+    /// Forgets the last note that it gave this away.
+    pub(crate) fn unkeep(&self, kept: Kept) {
+        let mut all = self.kept.lock();
+        if let Some(n) = all.iter().rposition(|k| *k == kept) {
+            all.remove(n);
+        }
+    }
+
+    /// Whom it gave an object to last.
+    pub(crate) fn heir(&self, id: &ObjectId) -> Option<BatchKey> {
+        self.kept.lock().iter().rev().find(|k| k.id == *id).map(|k| k.to)
     }
 }
 
