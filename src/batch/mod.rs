@@ -1,9 +1,9 @@
 //! Batches: life cycle, tree, ownership, limits, deadlines, memory of what is over; and the clients through which all of
 //! it is used.
 //!
-//! An `Engine` belongs to one open store and is shared by its clients. From the outside in:
-//! `client` and `objects` are what callers use; `start`, `ending` and `keeping` change the tree;
-//! `tree`, `record`, `lifecycle` and `tombstones` hold it; `housekeeping` is the thread behind.
+//! An `Engine` belongs to one open store and is shared by its clients. From the outside in: `client` and `access` are what
+//! callers use; `objects` finds what they ask for; `start`, `ending` and `keeping` change the tree; `tree`, `record`,
+//! `lifecycle` and `tombstones` hold it; `housekeeping` is the thread behind.
 //!
 //! # Locks
 //!
@@ -25,6 +25,7 @@
 //! innermost and newest first, it takes the step that refuses new work. Both walks can be repeated by anybody: two who
 //! end at once help each other and wait for nobody; the one whose record was first is who ended it.
 
+mod access;
 mod client;
 mod ending;
 mod engine;
