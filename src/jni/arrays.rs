@@ -7,10 +7,10 @@
 use std::marker::PhantomData;
 
 use jni::EnvUnowned;
+use jni::jni_str;
 use jni::objects::{JByteArray, JObject, JObjectArray};
 use jni::strings::JNIStr;
 use jni::sys::{self, jint, jsize};
-use jni::jni_str;
 
 use super::java::java;
 use crate::error::{Error, ErrorCode, Result};

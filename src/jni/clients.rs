@@ -49,12 +49,7 @@ pub(super) fn close<'local>(env: &mut Env<'local>, client: jlong, by: JString<'l
 pub(super) fn info<'local>(env: &mut Env<'local>, client: jlong) -> Result<JLongArray<'local>> {
     let info = with_client(client, |client| {
         let root = client.root();
-        Ok([
-            root.id.0,
-            root.life as jlong,
-            jlong::from(client.owns_store()),
-            client.normal_base() as jlong,
-        ])
+        Ok([root.id.0, root.life as jlong, jlong::from(client.owns_store()), client.normal_base() as jlong])
     })?;
     longs(env, &info)
 }

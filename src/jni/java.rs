@@ -180,8 +180,7 @@ impl Java {
     pub(super) fn log(&self, env: &mut Env<'_>, level: jint, target: &str, message: &str) -> JniResult<()> {
         let target = JString::new(env, target)?;
         let message = JString::new(env, message)?;
-        let args =
-            [JValue::Int(level).as_jni(), JValue::Object(&target).as_jni(), JValue::Object(&message).as_jni()];
+        let args = [JValue::Int(level).as_jni(), JValue::Object(&target).as_jni(), JValue::Object(&message).as_jni()];
         // SAFETY: the id was resolved for this class, with these arguments and no result.
         unsafe {
             env.call_static_method_unchecked(&self.callbacks, self.log, ReturnType::Primitive(Primitive::Void), &args)
@@ -192,10 +191,8 @@ impl Java {
     /// `buffer.isReadOnly()`; `buffer` is not null.
     pub(super) fn is_read_only(&self, env: &mut Env<'_>, buffer: &JByteBuffer<'_>) -> JniResult<bool> {
         // SAFETY: the id was resolved for ByteBuffer, without arguments and with a boolean for result.
-        unsafe {
-            env.call_method_unchecked(buffer, self.is_read_only, ReturnType::Primitive(Primitive::Boolean), &[])
-        }?
-        .z()
+        unsafe { env.call_method_unchecked(buffer, self.is_read_only, ReturnType::Primitive(Primitive::Boolean), &[]) }?
+            .z()
     }
 }
 
@@ -218,4 +215,3 @@ pub(super) fn panic_message(payload: Box<dyn Any + Send>) -> String {
         }
     }
 }
-

@@ -96,13 +96,7 @@ fn length_of(found: Option<Kind>, into: &Into<'_>) -> jint {
     if found.is_some() { into.len() } else { ABSENT }
 }
 
-pub(super) fn contains(
-    _env: &mut Env<'_>,
-    client: jlong,
-    batch: jlong,
-    task: jlong,
-    index: jint,
-) -> Result<jboolean> {
+pub(super) fn contains(_env: &mut Env<'_>, client: jlong, batch: jlong, task: jlong, index: jint) -> Result<jboolean> {
     with_client(client, |client| client.contains(&object(batch, task, index)))
 }
 

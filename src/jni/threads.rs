@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::ffi::c_void;
 
 use jni::Env;
-use jni::errors::{Error as JniError, Result as JniResult};
 use jni::errors::jni_error_code_to_result;
+use jni::errors::{Error as JniError, Result as JniResult};
 use jni::strings::JNIString;
 use jni::sys;
 use jni::vm::JavaVM;

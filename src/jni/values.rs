@@ -1,8 +1,8 @@
 //! Ids, text and lists, as they are passed.
 
 use jni::Env;
-use jni::refs::IntoAuto as _;
 use jni::objects::{JByteArray, JLongArray, JObject, JObjectArray, JString};
+use jni::refs::IntoAuto as _;
 use jni::sys::{jint, jlong};
 
 use super::java::java;
@@ -42,7 +42,8 @@ pub(super) fn limit(what: &str, n: jlong) -> Result<Option<u64>> {
 /// # Errors
 /// `InvalidArgument` for a negative one.
 pub(super) fn size(what: &str, n: jlong) -> Result<u64> {
-    u64::try_from(n).map_err(|_| Error::new(ErrorCode::InvalidArgument, format!("{what} is {n}, and must not be negative")))
+    u64::try_from(n)
+        .map_err(|_| Error::new(ErrorCode::InvalidArgument, format!("{what} is {n}, and must not be negative")))
 }
 
 /// A kind.

@@ -39,9 +39,7 @@ pub(super) fn create_with_id(
     number: jint,
 ) -> Result<jlong> {
     let (data, metadata, kind) = (size("the size", data)?, bytes(env, &metadata)?, kind(number)?);
-    with_client(client, |client| {
-        Ok(client.create_with_id(object(batch, task, index), data, &metadata, kind)? as jlong)
-    })
+    with_client(client, |client| Ok(client.create_with_id(object(batch, task, index), data, &metadata, kind)? as jlong))
 }
 
 pub(super) fn put(
