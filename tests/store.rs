@@ -269,6 +269,26 @@ fn a_moved_object_survives_its_region_small_or_large_sealed_or_not() {
 }
 
 #[test]
+fn a_deleted_object_that_is_held_is_still_there_one_collected_with_its_keeper_is_not() {
+    let store = open(4 << 20);
+    let table = store.table();
+    let [a, b] = [1, 2].map(|n| ObjectId::new(BatchId(9), n, 0));
+    for id in [a, b] {
+        table.put(id, BatchId(4), Kind::Bytes, &&b"kept"[..]).unwrap();
+    }
+    let (Found::Here(pin_a), Found::Here(pin_b)) = (table.pin(&a), table.pin(&b)) else { panic!() };
+    assert_eq!(table.delete(&a).unwrap(), Found::Here(Removal::Deferred));
+    assert_eq!(table.remove(&b), Found::Here(Removal::Deferred));
+    assert_eq!(table.state(&a), Found::Here(ObjectState::Sealed), "as in Plasma");
+    assert!(matches!(table.pin(&b), Found::Absent));
+    assert_eq!((table.owner(&b), table.list().len()), (None, 1));
+    assert_eq!(pin_b.data().to_vec(), b"kept", "its holder reads on");
+    drop((pin_a, pin_b));
+    assert_eq!((table.state(&a), table.usage().objects), (Found::Absent, 0));
+    store.audit().unwrap();
+}
+
+#[test]
 fn normal_mode_evicts_what_was_used_longest_ago() {
     let store = open(4 << 20);
     let table = store.table();

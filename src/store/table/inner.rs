@@ -93,10 +93,11 @@ impl Inner {
         if at_least_one { freed.max(count) } else { freed }
     }
 
-    /// Removes now or with the last hold.
-    pub(super) fn doom(&self, mut state: MutexGuard<'_, State>, n: u32) -> Removal {
+    /// Removes now or with the last hold; `hide` lets nobody find it any more meanwhile.
+    pub(super) fn doom(&self, mut state: MutexGuard<'_, State>, n: u32, hide: bool) -> Removal {
         if let Some(object) = state.get_mut(n).filter(|o| o.holds > 0) {
             object.doomed = true;
+            object.hidden |= hide;
             return Removal::Deferred;
         }
         let gone = state.remove(n);

@@ -176,7 +176,7 @@ impl Table {
         match state.find(id).and_then(|n| state.get(n).map(|o| (n, o.sealed))) {
             None => Ok(Found::Absent),
             Some((_, false)) => Err(not_sealed(id)),
-            Some((n, true)) => Ok(Found::Here(self.inner.doom(state, n))),
+            Some((n, true)) => Ok(Found::Here(self.inner.doom(state, n, false))),
         }
     }
 
@@ -188,12 +188,13 @@ impl Table {
         self.delete(id)
     }
 
-    /// Takes a kept object away with the batch that keeps it, sealed or not; one that is held goes with its last hold.
+    /// Takes a kept object away with the batch that keeps it, sealed or not. One that is held stays for those who hold
+    /// it, and is not there for anybody else.
     pub fn remove(&self, id: &ObjectId) -> Found<Removal> {
         let state = self.inner.state.lock();
         match state.find(id) {
             None => Found::Absent,
-            Some(n) => Found::Here(self.inner.doom(state, n)),
+            Some(n) => Found::Here(self.inner.doom(state, n, true)),
         }
     }
 
@@ -250,7 +251,7 @@ impl Table {
             kind: o.kind,
             owner: o.owner,
         };
-        state.objects.iter().flatten().map(info).collect()
+        state.objects.iter().flatten().filter(|o| !o.hidden).map(info).collect()
     }
 
     /// What the table holds.
@@ -296,7 +297,7 @@ impl Table {
         let inner = &self.inner;
         let n = {
             let state = inner.state.lock();
-            let n = state.find(id).ok_or_else(|| missing(id))?;
+            let n = state.find_any(id).ok_or_else(|| missing(id))?;
             let object = state.get(n).ok_or_else(|| missing(id))?;
             if end != Finish::Abort && !object.doomed && source.offset != object.offset {
                 source.copy_to(&inner.arena, &object.place());

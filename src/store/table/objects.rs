@@ -37,6 +37,8 @@ pub(super) struct Object {
     pub(super) holds: u32,
     /// deleted while held: goes with the last hold
     pub(super) doomed: bool,
+    /// gone with the batch that kept it, but for those who hold it
+    pub(super) hidden: bool,
     pub(super) created_ms: u64,
     pub(super) accessed_ms: u64,
     /// neighbours in the order of use; only objects that may be evicted are in it
@@ -60,6 +62,7 @@ impl Object {
             sealed,
             holds: u32::from(!sealed),
             doomed: false,
+            hidden: false,
             created_ms: now,
             accessed_ms: now,
             older: NONE,
@@ -122,6 +125,11 @@ impl State {
     }
 
     pub(super) fn find(&self, id: &ObjectId) -> Option<u32> {
+        self.by_id.find(hash_of(id), |&n| self.get(n).is_some_and(|o| o.id == *id && !o.hidden)).copied()
+    }
+
+    /// Also one that is hidden: for its writer.
+    pub(super) fn find_any(&self, id: &ObjectId) -> Option<u32> {
         self.by_id.find(hash_of(id), |&n| self.get(n).is_some_and(|o| o.id == *id)).copied()
     }
 
