@@ -406,6 +406,44 @@ fn budgets_are_exact_and_come_back() {
     assert_eq!((outer.used(), inner.used()), ((500, 1), (0, 0)));
 }
 
+/// Puts and creations under way when a region is dropped count neither twice nor for ever.
+#[test]
+fn budgets_are_exact_when_regions_are_dropped_under_their_writers() {
+    let store = open(16 << 20);
+    let outer = Budget::new(BatchId(1), "outer", Some(1 << 30), None, None);
+    for round in 0..400u64 {
+        let inner = Budget::new(BatchId(2), "inner", None, Some(1 << 30), Some(Arc::clone(&outer)));
+        let region = store.create_region(BatchId(2), Some(Arc::clone(&inner))).unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..3u64 {
+                let region = &region;
+                scope.spawn(move || {
+                    for n in 0.. {
+                        let made = match (n + thread) % 4 {
+                            0 => region.create(100, b"meta", Kind::Bytes).map(|(_, w)| drop(w.seal())),
+                            1 => region.create(70_000, &[], Kind::Bytes).map(|(_, w)| drop(w.abort())),
+                            _ => region.put(Kind::Bytes, &&[7u8; 50][..]).map(|slot| {
+                                let id = ObjectId::from_slot(region.batch(), region.base(), slot.slot, slot.index);
+                                if n % 3 == 0 {
+                                    let _ = region.delete(&id);
+                                }
+                            }),
+                        };
+                        if made.is_err_and(|e| e.code() == ErrorCode::ObjectCollected) {
+                            return;
+                        }
+                    }
+                });
+            }
+            std::thread::sleep(Duration::from_micros(50 * (round % 30)));
+            store.drop_region(&region);
+        });
+        assert_eq!((inner.used(), outer.used()), ((0, 0), (0, 0)), "round {round}");
+        assert!(region.is_drained());
+    }
+    store.audit().unwrap();
+}
+
 #[test]
 fn every_operation_that_can_fail_fails_once_and_nothing_is_lost() {
     for point in FaultPoint::ALL {

@@ -55,6 +55,11 @@ impl Stripe {
         Stripe { lease: Handoff::new(Lease::default()), objects: AtomicU64::new(0), bytes: AtomicU64::new(0) }
     }
 
+    /// Objects and bytes made through it.
+    fn made(&self) -> (u64, u64) {
+        (self.objects.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
+    }
+
     /// Counts one object; called from within the lease.
     fn count(&self, bytes: u64) {
         self.objects.store(self.objects.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
@@ -129,9 +134,7 @@ impl Stripes {
 
     /// Objects and bytes made so far.
     pub(super) fn made(&self) -> (u64, u64) {
-        self.all().fold((0, 0), |(objects, bytes), s| {
-            (objects + s.objects.load(Ordering::Relaxed), bytes + s.bytes.load(Ordering::Relaxed))
-        })
+        self.all().map(Stripe::made).fold((0, 0), |sum, made| (sum.0 + made.0, sum.1 + made.1))
     }
 
     /// Returns when every put that had begun before is over. For those who list, not for collectors.
@@ -143,10 +146,40 @@ impl Stripes {
         }
     }
 
-    /// Closes all leases; their memory goes back, or with whoever is in one.
-    pub(super) fn close(&self) {
-        for stripe in self.all() {
-            drop(stripe.lease.close());
+    /// Closes all leases. Returns objects and bytes made through those that nobody was in; their memory goes back here,
+    /// and whoever is in one of the others settles that one on leaving.
+    pub(super) fn close(&self) -> (u64, u64) {
+        let idle = self.all().filter(|stripe| stripe.lease.close().is_some());
+        idle.fold((0, 0), |(objects, bytes), stripe| {
+            let made = stripe.made();
+            (objects + made.0, bytes + made.1)
+        })
+    }
+}
+
+/// The use of a lease, until this is dropped. Whoever finds on leaving that the region was dropped meanwhile gives back
+/// what was made through the lease, its memory and what it counts to a budget: the collector left both to him.
+struct InLease<'a> {
+    region: &'a Region,
+    stripe: &'a Stripe,
+    inside: Option<Inside<'a, Lease>>,
+}
+
+impl InLease<'_> {
+    fn lease(&mut self) -> Result<&mut Lease> {
+        let gone = || self.region.gone();
+        self.inside.as_mut().and_then(Inside::value).ok_or_else(gone)
+    }
+}
+
+impl Drop for InLease<'_> {
+    fn drop(&mut self) {
+        let closed = self.inside.take().and_then(Inside::leave);
+        if closed.is_some()
+            && let Some(budget) = &self.region.budget
+        {
+            let (objects, bytes) = self.stripe.made();
+            budget.release(bytes, objects);
         }
     }
 }
@@ -172,8 +205,8 @@ impl Region {
             return Ok(slot);
         }
         self.with_budget(len, || {
-            let (stripe, mut inside) = self.stripes.enter().ok_or_else(|| self.gone())?;
-            let lease = inside.value().ok_or_else(|| self.gone())?;
+            let mut inside = self.enter()?;
+            let lease = inside.lease()?;
             let at = self.reserve(lease, len, alignment(len))?;
             source.copy_to(&self.core.arena.span_mut(at.offset, len))?;
             let entry = Entry {
@@ -184,8 +217,8 @@ impl Region {
                 len: len as u32,
                 index: at.slot.index,
             };
-            self.publish(stripe, lease, &at, &entry, len, len);
-            drop(inside.leave());
+            self.publish(&mut inside, &at, &entry, len, len)?;
+            drop(inside);
             if self.core.notifier.is_awaited() {
                 let id = ObjectId::from_slot(self.batch, self.base, at.slot.slot, at.slot.index);
                 self.core.notifier.emit(Event::object(EventKind::Sealed, id, len, 0));
@@ -202,9 +235,9 @@ impl Region {
         let meta = metadata.len() as u64;
         check_size(size, meta)?;
         let bytes = footprint(size, meta);
-        self.with_budget(size + meta, || {
-            let (stripe, mut inside) = self.stripes.enter().ok_or_else(|| self.gone())?;
-            let lease = inside.value().ok_or_else(|| self.gone())?;
+        let (slot, place, chunk) = self.with_budget(size + meta, || {
+            let mut inside = self.enter()?;
+            let lease = inside.lease()?;
             let large = bytes > LARGE;
             let mut at = self.reserve(lease, if large { 0 } else { bytes }, 8)?;
             let mut chunk = if bytes == 0 { None } else { lease.chunk.clone() };
@@ -223,17 +256,24 @@ impl Region {
                 len: size as u32,
                 index: at.slot.index,
             };
-            self.publish(stripe, lease, &at, &entry, size + meta, if large { 0 } else { bytes });
-            drop(inside.leave());
-            if !self.hold_for_writer(at.slot.slot) {
-                return Err(self.gone());
-            }
-            let id = ObjectId::from_slot(self.batch, self.base, at.slot.slot, at.slot.index);
-            let writer = Writer::Region { region: Arc::clone(self), slot: at.slot.slot, chunk };
-            Ok((at.slot, Unsealed::new(id, kind, place, writer, &self.core.arena)))
-        })
+            self.publish(&mut inside, &at, &entry, size + meta, if large { 0 } else { bytes })?;
+            Ok((at.slot, place, chunk))
+        })?;
+        // it was made, and counts: if the region went since, so did what it counted
+        if !self.hold_for_writer(slot.slot) {
+            return Err(self.gone());
+        }
+        let id = ObjectId::from_slot(self.batch, self.base, slot.slot, slot.index);
+        let writer = Writer::Region { region: Arc::clone(self), slot: slot.slot, chunk };
+        Ok((slot, Unsealed::new(id, kind, place, writer, &self.core.arena)))
     }
 
+    fn enter(&self) -> Result<InLease<'_>> {
+        let (stripe, inside) = self.stripes.enter().ok_or_else(|| self.gone())?;
+        Ok(InLease { region: self, stripe, inside: Some(inside) })
+    }
+
+    /// Reserves what `make` will count; back if it fails, for then it counted nothing.
     fn with_budget<T>(&self, bytes: u64, make: impl FnOnce() -> Result<T>) -> Result<T> {
         let Some(budget) = &self.budget else { return make() };
         budget.reserve(bytes, 1)?;
@@ -258,8 +298,10 @@ impl Region {
         })
     }
 
-    /// Uses what was reserved.
-    fn publish(&self, stripe: &Stripe, lease: &mut Lease, at: &Reserved, entry: &Entry, bytes: u64, used: u64) {
+    /// Uses what was reserved. The last step that can fail comes first.
+    fn publish(&self, inside: &mut InLease<'_>, at: &Reserved, entry: &Entry, bytes: u64, used: u64) -> Result<()> {
+        let stripe = inside.stripe;
+        let lease = inside.lease()?;
         EntryWords::at(&self.core.arena, at.entry_at).publish(entry);
         lease.used += 1;
         if used > 0 {
@@ -267,6 +309,7 @@ impl Region {
             lease.made += 1;
         }
         stripe.count(bytes);
+        Ok(())
     }
 
     fn lease_slots(&self, lease: &mut Lease) -> Result<()> {

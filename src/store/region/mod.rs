@@ -213,18 +213,22 @@ impl Region {
         if !end_life(&core.arena, self.header, self.generation) {
             return Dropped::default();
         }
-        self.stripes.close();
+        let made = self.stripes.close();
         let (chunks, index, deferred) = {
             let mut body = self.body.lock();
             body.closed = true;
             let deferred = body.holds.len() as u64;
             (std::mem::take(&mut body.chunks), std::mem::take(&mut body.index), deferred)
         };
-        let (objects, bytes) = self.live();
-        self.peak.fetch_max(bytes, Ordering::Relaxed);
+        // What is being put just now is settled by whoever puts it. What left before may have been made through such a
+        // lease: then this is less than nothing for a moment, and the counters wrap back.
+        let objects = made.0.wrapping_sub(self.gone_objects.load(Ordering::Relaxed));
+        let bytes = made.1.wrapping_sub(self.gone_bytes.load(Ordering::Relaxed));
         if let Some(budget) = &self.budget {
             budget.release(bytes, objects);
         }
+        let (objects, bytes) = ((objects as i64).max(0) as u64, (bytes as i64).max(0) as u64);
+        self.peak.fetch_max(bytes, Ordering::Relaxed);
         let mut runs = index.into_runs();
         runs.extend(chunks.into_all().filter_map(Arc::into_inner));
         Run::give_back_all(runs);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Region;
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
 use crate::id::ObjectId;
 use crate::store::layout::{EntryState, footprint};
 use crate::store::pin::Pin;
@@ -44,7 +44,14 @@ impl Region {
                 other => return Ok(other.map(|_| Kind::Bytes)),
             };
             let place = self.place(&seen.entry);
-            if !place.is_inside(&self.core.arena) || (seen.entry.has_metadata && !self.still(&seen)) {
+            if !place.is_inside(&self.core.arena) {
+                if self.still(&seen) {
+                    let what = format!("slot {slot} of batch {} points outside of the arena", self.batch);
+                    return Err(Error::new(ErrorCode::Internal, what).batch(self.batch));
+                }
+                continue;
+            }
+            if seen.entry.has_metadata && !self.still(&seen) {
                 continue;
             }
             let kind = Kind::try_from(seen.entry.kind)?;
