@@ -82,10 +82,12 @@ impl<T> Inside<'_, T> {
     }
 
     /// Goes out. `Some` when it was closed meanwhile: the caller disposes of the value.
+    #[inline]
     pub(crate) fn leave(mut self) -> Option<T> {
         self.go()
     }
 
+    #[inline]
     fn go(&mut self) -> Option<T> {
         self.left = true;
         let before = self.handoff.word.fetch_and(!BUSY, Ordering::AcqRel);

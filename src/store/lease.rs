@@ -166,20 +166,30 @@ struct InLease<'a> {
 }
 
 impl InLease<'_> {
+    #[inline(always)]
     fn lease(&mut self) -> Result<&mut Lease> {
         let gone = || self.region.gone();
         self.inside.as_mut().and_then(Inside::value).ok_or_else(gone)
     }
 }
 
-impl Drop for InLease<'_> {
-    fn drop(&mut self) {
-        let closed = self.inside.take().and_then(Inside::leave);
-        if closed.is_some()
-            && let Some(budget) = &self.region.budget
-        {
+impl InLease<'_> {
+    /// Rare, and out of the way of those who find the lease open.
+    #[cold]
+    fn settle(&self, lease: Lease) {
+        drop(lease);
+        if let Some(budget) = &self.region.budget {
             let (objects, bytes) = self.stripe.made();
             budget.release(bytes, objects);
+        }
+    }
+}
+
+impl Drop for InLease<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(lease) = self.inside.take().and_then(Inside::leave) {
+            self.settle(lease);
         }
     }
 }
@@ -268,6 +278,7 @@ impl Region {
         Ok((slot, Unsealed::new(id, kind, place, writer, &self.core.arena)))
     }
 
+    #[inline(always)] // its result is large, and most of a put's cost when it passes through memory
     fn enter(&self) -> Result<InLease<'_>> {
         let (stripe, inside) = self.stripes.enter().ok_or_else(|| self.gone())?;
         Ok(InLease { region: self, stripe, inside: Some(inside) })
@@ -281,6 +292,7 @@ impl Region {
     }
 
     /// A slot, and so many bytes of the chunk, none if there are to be none.
+    #[inline]
     fn reserve(&self, lease: &mut Lease, bytes: u64, align: u64) -> Result<Reserved> {
         if lease.block.as_ref().is_none_or(|b| lease.used == b.slots) {
             self.lease_slots(lease)?;
@@ -299,6 +311,7 @@ impl Region {
     }
 
     /// Uses what was reserved. The last step that can fail comes first.
+    #[inline(always)]
     fn publish(&self, inside: &mut InLease<'_>, at: &Reserved, entry: &Entry, bytes: u64, used: u64) -> Result<()> {
         let stripe = inside.stripe;
         let lease = inside.lease()?;
@@ -370,6 +383,7 @@ impl Region {
         result
     }
 
+    #[cold]
     fn gone(&self) -> crate::error::Error {
         let none = ObjectId::new(self.batch, self.base, 0);
         collected(&none, self.batch)
