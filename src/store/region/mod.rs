@@ -213,13 +213,14 @@ impl Region {
         if !end_life(&core.arena, self.header, self.generation) {
             return Dropped::default();
         }
-        let made = self.stripes.close();
+        // First nothing is leased any more, then the leases are closed: a stripe that is made in between stays empty.
         let (chunks, index, deferred) = {
             let mut body = self.body.lock();
             body.closed = true;
             let deferred = body.holds.len() as u64;
             (std::mem::take(&mut body.chunks), std::mem::take(&mut body.index), deferred)
         };
+        let made = self.stripes.close();
         // What is being put just now is settled by whoever puts it. What left before may have been made through such a
         // lease: then this is less than nothing for a moment, and the counters wrap back.
         let objects = made.0.wrapping_sub(self.gone_objects.load(Ordering::Relaxed));
