@@ -58,6 +58,25 @@ impl Client {
         if key.id.is_normal() { engine.get(&self.normal_id(slot), sink) } else { engine.get_slot(key, slot, sink) }
     }
 
+    /// Slots and sizes of sealed objects that a batch made and still has, in the order of slots from `from` on, at most
+    /// `most` of them; none when there are no more. Those it adopted are not among them.
+    ///
+    /// # Errors
+    /// `BatchEnded` for one that is collected, `BatchNotFound`.
+    pub fn scan(&self, key: BatchKey, from: u64, most: usize) -> Result<Vec<(Slot, u64)>> {
+        self.engine()?.scan(key, from, most)
+    }
+
+    /// Where the header of a batch's region lies, and the generation of its life: for the JVM's own reading and writing.
+    /// `None` for a batch that has no region: in normal mode, in a store that ignores batches, or when it is collected.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn region(&self, key: BatchKey) -> Result<Option<(u64, u64)>> {
+        let batch = self.engine()?.live(key);
+        Ok(batch.as_ref().and_then(|batch| batch.region()).map(|region| region.header()))
+    }
+
     /// True if it is sealed and there.
     ///
     /// # Errors
@@ -245,7 +264,9 @@ impl Client {
     /// # Errors
     /// `Closed`.
     pub fn watch(&self, ids: &[ObjectId], token: u64) -> Result<()> {
-        self.engine()?.store.notifier().watch(ids, token);
+        let engine = self.engine()?;
+        engine.store.notifier().watch(ids, token);
+        engine.synchronize(ids);
         // a close that woke everybody before the token was there is seen here
         self.engine().map(|_| ())
     }

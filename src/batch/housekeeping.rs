@@ -123,7 +123,8 @@ impl Engine {
 
     /// Told of bytes that were collected, it tidies up when they have become many.
     pub(super) fn collected_bytes(&self, bytes: u64) {
-        if bytes > 0 && self.agenda.collected.fetch_add(bytes, Ordering::Relaxed) + bytes >= WORTH_TIDYING {
+        let many = bytes > 0 && self.agenda.collected.fetch_add(bytes, Ordering::Relaxed) + bytes >= WORTH_TIDYING;
+        if many || self.store.wants_sweep() {
             self.tidy_soon();
         }
     }
@@ -159,6 +160,10 @@ impl Engine {
     }
 
     fn tidy(&self) {
+        self.store.sweep();
+        if self.store.wants_sweep() {
+            self.tidy_soon(); // somebody is in a put still
+        }
         self.tombstones.notice_drained();
         if self.store.wants_trim() {
             let bytes = self.store.trim();

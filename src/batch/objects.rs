@@ -341,6 +341,36 @@ impl Engine {
         }
     }
 
+    /// Returns when every put is over that had begun before and may be of one of these.
+    pub(super) fn synchronize(&self, ids: &[ObjectId]) {
+        let mut last = None;
+        for id in ids.iter().filter(|id| !id.batch.is_normal()) {
+            if last != Some(id.batch)
+                && let Some(batch) = self.live(BatchKey::any(id.batch))
+                && let Some(region) = batch.region()
+            {
+                region.synchronize();
+            }
+            last = Some(id.batch);
+        }
+    }
+
+    /// Slots and sizes of sealed objects that a batch made and still has, in the order of slots from `from` on, at most
+    /// `most` of them.
+    pub(super) fn scan(&self, key: BatchKey, from: u64, most: usize) -> Result<Vec<(Slot, u64)>> {
+        let batch = self.find(key)?;
+        if let Some(region) = batch.region() {
+            return region.scan(from, most).ok_or_else(|| self.gone(key));
+        }
+        let made = self.store.table().list().into_iter().filter(|o| o.id.batch == batch.id());
+        let sealed = made.filter(|o| o.state == ObjectState::Sealed);
+        let slot = |o: &ObjectInfo| Slot { slot: o.id.slot(batch.key().life), index: o.id.index };
+        let mut all: Vec<_> = sealed.map(|o| (slot(&o), o.size)).filter(|(slot, _)| slot.slot >= from).collect();
+        all.sort_unstable_by_key(|(slot, _)| slot.slot);
+        all.truncate(most);
+        Ok(all)
+    }
+
     /// Objects of one batch, normal mode, or all.
     pub(super) fn list(&self, which: Option<BatchKey>) -> Result<Vec<ObjectInfo>> {
         let mut table = self.store.table().list();

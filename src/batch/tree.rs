@@ -166,6 +166,10 @@ impl Batch {
     /// Refuses new work. True if this call did it.
     pub(crate) fn finish(&self) -> bool {
         let ended = self.life.step(Step::End).is_ok();
+        if let Some(region) = self.region.as_ref().filter(|_| ended) {
+            // the JVM asks here again, and is refused
+            region.put_natively();
+        }
         // no tasks: the last one is over with the end
         ended && self.life.step(Step::LastTask).is_ok()
     }

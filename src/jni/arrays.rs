@@ -297,6 +297,12 @@ impl Sink for Into<'_> {
         unsafe { self.window.fill(self.len as jsize, source.as_ptr()) };
         Ok(())
     }
+
+    fn discard(&mut self) {
+        let zeros = vec![0; self.len];
+        // SAFETY: the length was prepared for, and the zeros are as many.
+        unsafe { self.window.fill(self.len as jsize, zeros.as_ptr()) };
+    }
 }
 
 /// Copies an object whole into a new array of its kind.

@@ -41,8 +41,12 @@ pub(super) fn start<'local>(
         no_cleanup,
     };
     let by = actor(env, &by)?;
-    let started = with_client(client, |client| client.start_batch(spec, &by))?;
-    key_of(env, Some(started))
+    let (started, region) = with_client(client, |client| {
+        let started = client.start_batch(spec, &by)?;
+        Ok((started, client.region(started)?))
+    })?;
+    let (header, generation) = region.unwrap_or_default();
+    longs(env, &[started.id.0, started.life as jlong, header as jlong, generation as jlong])
 }
 
 pub(super) fn end<'local>(

@@ -5,7 +5,7 @@ use jni::objects::{JByteArray, JByteBuffer, JClass, JLongArray, JObject, JObject
 use jni::sys::{jboolean, jint, jlong};
 
 use super::policy::{guard, guard_hot};
-use super::{batches, clients, events, inject, objects, views, writers};
+use super::{batches, clients, events, inject, mapping, objects, views, writers};
 
 /// An export is a guard and one call.
 macro_rules! export {
@@ -34,6 +34,14 @@ mod all {
     export!(guard storeName(client: jlong) -> JString<'local> = clients::store_name);
     export!(guard storeStats(client: jlong) -> JLongArray<'local> = clients::stats);
     export!(guard audit(client: jlong) -> () = clients::audit);
+
+    export!(guard map(client: jlong, out: JLongArray<'local>)
+        -> JObjectArray<'local> = mapping::map);
+    export!(guard unmap(mapping: jlong) -> () = mapping::unmap);
+    export!(guard_hot sweep(mapping: jlong, header: jlong) -> () = mapping::sweep);
+    export!(guard region(client: jlong, batch: jlong, life: jlong) -> JLongArray<'local> = mapping::region);
+    export!(guard scan(client: jlong, batch: jlong, life: jlong, from: jlong, out: JLongArray<'local>)
+        -> jint = mapping::scan);
 
     export!(guard newBatchId(client: jlong) -> jlong = batches::new_id);
     export!(guard startBatch(client: jlong, id: jlong, parent: jlong, parent_life: jlong, name: JString<'local>,

@@ -13,13 +13,16 @@ use parking_lot::RwLock;
 
 use crate::batch::Client;
 use crate::error::{Error, ErrorCode, Result};
-use crate::store::Hold;
+use crate::store::{Hold, Mapping};
 
 /// Open clients.
 pub(super) static CLIENTS: LazyLock<Registry<Arc<Client>>> = LazyLock::new(Registry::new);
 
 /// Memory held by direct buffers of Java. They outlive clients and stores.
 pub(super) static HOLDS: LazyLock<Registry<Hold>> = LazyLock::new(Registry::new);
+
+/// Arenas that Java has mapped. They outlive clients and stores.
+pub(super) static MAPPINGS: LazyLock<Registry<Arc<Mapping>>> = LazyLock::new(Registry::new);
 
 /// Things by their numbers.
 pub(super) struct Registry<T> {

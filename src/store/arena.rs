@@ -134,6 +134,16 @@ impl Arena {
         unsafe { &*self.map.as_mut_ptr().add(offset as usize).cast::<AtomicU64>() }
     }
 
+    /// Some words from a multiple of 8 on.
+    ///
+    /// # Panics
+    /// As `word`.
+    pub(crate) fn words<const N: usize>(&self, offset: u64) -> &[AtomicU64; N] {
+        assert!(offset.is_multiple_of(8) && self.contains(offset, 8 * N as u64), "words at {offset} of {}", self.len);
+        // SAFETY: as for `word`; an array of atomics is laid out as its words are.
+        unsafe { &*self.map.as_mut_ptr().add(offset as usize).cast::<[AtomicU64; N]>() }
+    }
+
     /// Memory for reading; to be validated unless it is pinned.
     ///
     /// # Panics

@@ -1,13 +1,15 @@
 //! What regions, the side table and pins share.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
 use super::arena::Arena;
-use super::layout::{HEADER, HEADER_GENERATION, PAGE};
+use super::layout::{HEADER_GENERATION, PAGE};
 use super::notify::Notifier;
+use super::region::Region;
 use super::run::{Held, Run};
 use super::table::Table;
 use crate::error::Result;
@@ -25,7 +27,11 @@ pub(crate) struct Core {
     pub(crate) notifier: Arc<Notifier>,
     pub(crate) table: Table,
     pub(crate) log: Arc<dyn TaskLog>,
-    pub(crate) headers: Headers,
+    pub(crate) headers: Records,
+    /// leases of regions in which threads meet
+    pub(crate) stripes: Records,
+    /// where its header lies → a region that lives, or in one of whose leases somebody still is
+    pub(crate) regions: Mutex<HashMap<u64, Arc<Region>>>,
 }
 
 impl Core {
@@ -44,27 +50,33 @@ impl Core {
     }
 }
 
-/// The region headers: memory that is never used for anything else, so that a generation can be read at any time.
-pub(crate) struct Headers {
+/// Records of one size, in memory that is never used for anything else: so their first words can be read at any time.
+pub(crate) struct Records {
+    unit: u64,
     held: Arc<Held>,
-    state: Mutex<HeaderState>,
+    state: Mutex<RecordState>,
 }
 
 #[derive(Default)]
-struct HeaderState {
-    /// offsets of headers whose region is gone
+struct RecordState {
+    /// offsets of records that nobody uses
     free: Vec<u64>,
     /// never given back before the store goes
     blocks: Vec<Run>,
 }
 
-impl Headers {
-    /// Reserves the first block, at the low end of the arena.
-    pub(crate) fn new(arena: &Arc<Arena>) -> Result<Self> {
-        let headers = Headers { held: Arc::new(Held::default()), state: Mutex::new(HeaderState::default()) };
-        let first = Run::lend(arena, &headers.held, 1).map_err(|e| arena.explain(&e))?;
-        headers.add(&mut headers.state.lock(), arena, first);
-        Ok(headers)
+impl Records {
+    /// None yet. `unit` is a record's size in bytes: it divides a page, or is a whole number of them.
+    pub(crate) fn new(unit: u64) -> Self {
+        debug_assert!(PAGE.is_multiple_of(unit) || unit.is_multiple_of(PAGE));
+        Records { unit, held: Arc::new(Held::default()), state: Mutex::default() }
+    }
+
+    /// Reserves the first ones, at the low end of an arena that is just opened.
+    pub(crate) fn reserve(&self, arena: &Arc<Arena>) -> Result<()> {
+        let first = Run::lend(arena, &self.held, self.unit.div_ceil(PAGE)).map_err(|e| arena.explain(&e))?;
+        self.add(&mut self.state.lock(), arena, first);
+        Ok(())
     }
 
     /// Pages held, in bytes.
@@ -72,27 +84,28 @@ impl Headers {
         self.held.bytes()
     }
 
-    /// The offset of an unused header; its generation is even.
+    /// The offset of a record that nobody uses, as its last user left it, zeroed if there was none.
     pub(crate) fn take(&self, core: &Core) -> Result<u64> {
         loop {
             if let Some(offset) = self.state.lock().free.pop() {
                 return Ok(offset);
             }
             // not under the lock, for making room takes others
-            let wished = (self.bytes() / PAGE).clamp(1, 64);
-            let block = core.lend(&self.held, wished, 1)?;
+            let least = self.unit.div_ceil(PAGE);
+            let wished = (self.bytes() / PAGE).clamp(1, 64).next_multiple_of(least);
+            let block = core.lend(&self.held, wished, least)?;
             self.add(&mut self.state.lock(), &core.arena, block);
         }
     }
 
-    /// Takes a header back, its generation even again.
+    /// Takes a record back.
     pub(crate) fn give(&self, offset: u64) {
         self.state.lock().free.push(offset);
     }
 
-    fn add(&self, state: &mut HeaderState, arena: &Arc<Arena>, block: Run) {
+    fn add(&self, state: &mut RecordState, arena: &Arc<Arena>, block: Run) {
         arena.span_mut(block.offset(), block.len()).zero(0, block.len() as usize);
-        state.free.extend((0..block.len() / HEADER).rev().map(|n| block.offset() + n * HEADER));
+        state.free.extend((0..block.len() / self.unit).rev().map(|n| block.offset() + n * self.unit));
         state.blocks.push(block);
     }
 }

@@ -1,16 +1,25 @@
-//! The bytes of the arena: sizes, words and their fields. All words are little-endian and 8-byte aligned.
+//! The bytes of the arena: sizes, words and their fields. All words are little-endian and 8-byte aligned. The JVM reads and
+//! writes them too (`MappedRegion.java` has the same numbers, and a test compares them).
 //!
 //! ```text
-//! page 0          superblock: magic, version, page size, capacity
-//! runs of pages   region headers (never given back) · index pages · data chunks · size-class slabs · single objects
+//! page 0          superblock: magic, version, page size, capacity; at 64 how many wait or listen
+//! runs of pages   region headers, leases (never given back) · index pages · data chunks · slabs · single objects
 //!
-//! region header, 128 bytes                      index entry, 16 bytes (256 to a page)
-//!   0  generation: odd while the region lives     0  word 0: offset in the high 48 bits, kind and flags, state
-//!   8  base: the random base of its slots         8  word 1: data length in the high 32 bits, index in its task
-//!  16  batch id
-//!  24  overflow directory: page << 32 | pages   object, at its offset
-//!  32  16 × u32: pages of the first 16 index      [ metadata length u64 · metadata, padded to 8 ]  if flagged
-//!      pages, 0 for none                          data
+//! region header, 256 bytes                      lease, 128 bytes
+//!   0  generation: odd while the region lives     0  gate: epoch, closed?, busy? (see `gate.rs`)
+//!   8  base: the random base of its slots         8  where the next object goes, and the chunk's end
+//!  16  batch id                                  24  objects and bytes made through it so far
+//!  24  overflow directory: page << 32 | pages    40  objects when its chunk began
+//!  32  16 × u32: pages of the first 16 index     48  objects when its block of slots began, and when that is full
+//!      pages, 0 for none                         64  the block's entries, and its first slot, less those objects
+//!  96  leases beyond the first: offset << 16
+//!      | 1 << 15 when the JVM may not put by     index entry, 16 bytes (256 to a page)
+//!      itself | how many; 0 for none              0  word 0: offset in the high 48 bits, kind and flags, state
+//! 128  the first lease                            8  word 1: data length in the high 32 bits, index in its task
+//!
+//! object, at its offset
+//!   [ metadata length u64 · metadata, padded to 8 ]  if flagged
+//!   data
 //! ```
 //!
 //! Objects begin at a multiple of 8, but a small one that was put whole is only aligned as its length is, so that a
@@ -31,24 +40,52 @@ pub(crate) const MAX_OBJECT: u64 = i32::MAX as u64;
 /// First word of the arena: "RAYBATCH" read as a little-endian word.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"RAYBATCH");
 /// Layout version, second word.
-pub(crate) const LAYOUT_VERSION: u64 = 1;
+pub(crate) const LAYOUT_VERSION: u64 = 2;
+/// In the superblock, on a line of its own: how many wait or listen.
+pub(crate) const AWAITED: u64 = 64;
 
 /// Bytes of a region header.
-pub(crate) const HEADER: u64 = 128;
+pub(crate) const HEADER: u64 = 256;
 pub(crate) const HEADER_GENERATION: u64 = 0;
 pub(crate) const HEADER_BASE: u64 = 8;
 pub(crate) const HEADER_BATCH: u64 = 16;
 pub(crate) const HEADER_OVERFLOW: u64 = 24;
 pub(crate) const HEADER_INLINE: u64 = 32;
+pub(crate) const HEADER_STRIPES: u64 = 96;
+/// In the word of the stripes: the JVM may not put by itself.
+pub(crate) const NATIVE_ONLY: u64 = 1 << 15;
+pub(crate) const HEADER_LEASE: u64 = 128;
 /// Index pages named in the header itself.
 pub(crate) const INLINE_PAGES: u64 = 16;
+
+/// Bytes of a lease: two lines, which processors fetch as a pair.
+pub(crate) const LEASE: u64 = 128;
+
+/// The words of a lease, by their place in it.
+///
+/// The nth object made through it (`MADE` being n before) has index `n − BLOCK` in its task, slot `FIRST + n` and its
+/// entry at `ENTRIES + n · 16`: the last two are given less what their block began with, and may wrap.
+pub(crate) mod lease_word {
+    pub(crate) const GATE: usize = 0;
+    pub(crate) const CURSOR: usize = 1;
+    pub(crate) const END: usize = 2;
+    pub(crate) const MADE: usize = 3;
+    pub(crate) const BYTES: usize = 4;
+    /// `MADE` when the chunk began, and one more for each object since that is not in it.
+    pub(crate) const CHUNK: usize = 5;
+    pub(crate) const BLOCK: usize = 6;
+    pub(crate) const LIMIT: usize = 7;
+    pub(crate) const ENTRIES: usize = 8;
+    pub(crate) const FIRST: usize = 9;
+}
 
 /// Bytes of an index entry.
 pub(crate) const ENTRY: u64 = 16;
 /// Slots of an index page.
 pub(crate) const SLOTS: u64 = PAGE / ENTRY;
 
-const _: () = assert!(HEADER_INLINE + INLINE_PAGES * 4 <= HEADER && PAGE.is_multiple_of(HEADER) && SLOTS == 256);
+const _: () = assert!(HEADER_INLINE + INLINE_PAGES * 4 <= HEADER_STRIPES && HEADER_LEASE + LEASE <= HEADER);
+const _: () = assert!(PAGE.is_multiple_of(HEADER) && PAGE.is_multiple_of(LEASE) && SLOTS == 256);
 
 /// State of an index entry, the lowest byte of its first word. A page is zeroed before it is lent, so 0 is `Empty`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

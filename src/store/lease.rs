@@ -2,20 +2,27 @@
 //!
 //! A lease is a piece of a chunk and a block of slots, used by one thread at a time: a put bumps a pointer, copies, and
 //! publishes one index entry. A region begins with one lease; when two threads meet in it, it gets one for each of a
-//! bounded number of stripes. The lease's memory belongs to whoever is in it, even while the region is dropped (see
-//! `handoff.rs`), so that a put needs no fence and a collector waits for nobody.
+//! bounded number of stripes. What a put needs of a lease are words in the arena, so that whoever is in it, Rust or the
+//! JVM, does the same with them; the runs behind them are in the region's `body`.
+//!
+//! The lease's memory belongs to whoever is in it, even while the region is dropped (see `gate.rs`), so that a put needs
+//! no fence and a collector waits for nobody.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::chunks::Chunk;
-use super::handoff::{Handoff, Inside, Refused};
-use super::index::{Block, EntryWords};
-use super::layout::{ENTRY, Entry, EntryState, PAGE, alignment, footprint};
+use super::core::Core;
+use super::gate::{self, Refused};
+use super::index::EntryWords;
+use super::layout::{
+    ENTRY, Entry, EntryState, HEADER_LEASE, HEADER_STRIPES, LEASE, PAGE, alignment, footprint, lease_word as word,
+};
 use super::notify::{Event, EventKind};
 use super::pin::Place;
 use super::region::{Region, collected};
+use super::run::Run;
 use super::table::check_size;
 use super::types::{Kind, Slot, Source};
 use super::unsealed::{Unsealed, Writer};
@@ -27,169 +34,130 @@ const LARGE: u64 = 64 << 10;
 /// Most pages of a chunk.
 const MAX_CHUNK: u64 = (1 << 20) / PAGE;
 
-/// See the module.
+/// The words of a lease. Only whoever is in it writes any but the gate.
+pub(super) type Words = [AtomicU64; (LEASE / 8) as usize];
+
+fn get(words: &Words, at: usize) -> u64 {
+    words[at].load(Ordering::Relaxed)
+}
+
+fn set(words: &Words, at: usize, value: u64) {
+    words[at].store(value, Ordering::Relaxed);
+}
+
+/// The runs behind a lease's words.
 #[derive(Default)]
-pub(super) struct Lease {
+pub(super) struct Memory {
     chunk: Option<Chunk>,
-    /// where the next object goes, and the chunk's end
-    cursor: u64,
-    end: u64,
-    /// objects made in the chunk
-    made: u64,
-    block: Option<Block>,
-    /// slots used of the block
-    used: u64,
+    block: Option<Arc<Run>>,
 }
 
-/// A lease and what was made through it.
-#[repr(align(128))] // two stripes share no cache line, nor a prefetched pair
-struct Stripe {
-    lease: Handoff<Lease>,
-    /// written by whoever is in the lease only
-    objects: AtomicU64,
-    bytes: AtomicU64,
-}
-
-impl Stripe {
-    fn new() -> Self {
-        Stripe { lease: Handoff::new(Lease::default()), objects: AtomicU64::new(0), bytes: AtomicU64::new(0) }
-    }
-
-    /// Objects and bytes made through it.
-    fn made(&self) -> (u64, u64) {
-        (self.objects.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
-    }
-
-    /// Counts one object; called from within the lease.
-    fn count(&self, bytes: u64) {
-        self.objects.store(self.objects.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        self.bytes.store(self.bytes.load(Ordering::Relaxed) + bytes, Ordering::Relaxed);
-    }
-}
-
-/// A region's leases.
-pub(super) struct Stripes {
-    first: Stripe,
-    /// made when two threads met in the first
-    rest: OnceLock<Box<[Stripe]>>,
-}
-
-fn stripe_count() -> usize {
-    static COUNT: OnceLock<usize> = OnceLock::new();
+/// How many leases a region has beyond the first, once threads meet in it.
+pub(super) fn stripe_count() -> u64 {
+    static COUNT: OnceLock<u64> = OnceLock::new();
     *COUNT.get_or_init(|| {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        (2 * cores).next_power_of_two().clamp(4, 64)
+        (2 * cores).next_power_of_two().clamp(4, 64) as u64
     })
 }
 
 /// A small number for each thread, so that threads spread over the stripes.
-fn thread_number() -> usize {
+fn thread_number() -> u64 {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
-        static NUMBER: Cell<Option<usize>> = const { Cell::new(None) };
+        static NUMBER: Cell<Option<u64>> = const { Cell::new(None) };
     }
     NUMBER.with(|number| match number.get() {
         Some(n) => n,
         None => {
-            let n = NEXT.fetch_add(1, Ordering::Relaxed);
+            let n = NEXT.fetch_add(1, Ordering::Relaxed) as u64;
             number.set(Some(n));
             n
         }
     })
 }
 
-impl Stripes {
-    pub(super) fn new() -> Self {
-        Stripes { first: Stripe::new(), rest: OnceLock::new() }
+/// Where a region's leases lie.
+pub(super) struct Leases {
+    first: u64,
+    /// the offset of the stripes, made when two threads met in the first
+    stripes: OnceLock<u64>,
+}
+
+impl Leases {
+    /// Opens the first one of a header whose region begins its life.
+    pub(super) fn new(core: &Core, header: u64) -> Self {
+        let first = header + HEADER_LEASE;
+        begin(core, first);
+        Leases { first, stripes: OnceLock::new() }
     }
 
-    fn all(&self) -> impl Iterator<Item = &Stripe> {
-        std::iter::once(&self.first).chain(self.rest.get().map(|r| &**r).unwrap_or_default())
+    /// How many there are.
+    pub(super) fn count(&self) -> u64 {
+        1 + self.stripes.get().map_or(0, |_| stripe_count())
     }
 
-    /// Goes into a lease that is free; `None` once the region is dropped.
-    fn enter(&self) -> Option<(&Stripe, Inside<'_, Lease>)> {
-        let rest = match self.rest.get() {
-            Some(rest) => rest,
-            None => match self.first.lease.enter() {
-                Ok(inside) => return Some((&self.first, inside)),
-                Err(Refused::Closed) => return None,
-                Err(Refused::Busy) => self.rest.get_or_init(|| (0..stripe_count()).map(|_| Stripe::new()).collect()),
-            },
-        };
-        let mine = thread_number();
-        loop {
-            for n in 0..rest.len() {
-                let stripe = &rest[(mine + n) & (rest.len() - 1)];
-                match stripe.lease.enter() {
-                    Ok(inside) => return Some((stripe, inside)),
-                    Err(Refused::Closed) => return None,
-                    Err(Refused::Busy) => {}
-                }
-            }
-            // more threads in small copies than there are stripes
-            std::thread::yield_now();
+    /// Where the nth lies: 0 is the first, the stripes follow.
+    pub(super) fn at(&self, n: u64) -> Option<u64> {
+        if n == 0 { Some(self.first) } else { self.stripes.get().map(|stripes| stripes + (n - 1) * LEASE) }
+    }
+
+    /// Objects and bytes made through all of them. To be validated: the region may be gone, and the words another's.
+    pub(super) fn made(&self, core: &Core) -> (u64, u64) {
+        let all = (0..self.count()).filter_map(|n| self.at(n));
+        all.map(|at| made(core, at)).fold((0, 0), |sum, made| (sum.0 + made.0, sum.1 + made.1))
+    }
+
+    /// Gives the stripes' memory back. Nobody is in any of them, nor comes in.
+    pub(super) fn give_back(&self, core: &Core) {
+        if let Some(&stripes) = self.stripes.get() {
+            core.stripes.give(stripes);
         }
-    }
-
-    /// Objects and bytes made so far.
-    pub(super) fn made(&self) -> (u64, u64) {
-        self.all().map(Stripe::made).fold((0, 0), |sum, made| (sum.0 + made.0, sum.1 + made.1))
-    }
-
-    /// Returns when every put that had begun before is over. For those who list, not for collectors.
-    pub(super) fn synchronize(&self) {
-        for stripe in self.all() {
-            while matches!(stripe.lease.enter(), Err(Refused::Busy)) {
-                std::thread::yield_now();
-            }
-        }
-    }
-
-    /// Closes all leases. Returns objects and bytes made through those that nobody was in; their memory goes back here,
-    /// and whoever is in one of the others settles that one on leaving.
-    pub(super) fn close(&self) -> (u64, u64) {
-        let idle = self.all().filter(|stripe| stripe.lease.close().is_some());
-        idle.fold((0, 0), |(objects, bytes), stripe| {
-            let made = stripe.made();
-            (objects + made.0, bytes + made.1)
-        })
     }
 }
 
-/// The use of a lease, until this is dropped. Whoever finds on leaving that the region was dropped meanwhile gives back
-/// what was made through the lease, its memory and what it counts to a budget: the collector left both to him.
+fn words(core: &Core, at: u64) -> &Words {
+    core.arena.words(at)
+}
+
+/// Empties a lease that nobody is in and opens it.
+fn begin(core: &Core, at: u64) {
+    let words = words(core, at);
+    for word in &words[word::CURSOR..=word::FIRST] {
+        word.store(0, Ordering::Relaxed);
+    }
+    gate::open(&words[word::GATE]);
+}
+
+/// Objects and bytes made through one.
+pub(super) fn made(core: &Core, at: u64) -> (u64, u64) {
+    let words = words(core, at);
+    (get(words, word::MADE), get(words, word::BYTES))
+}
+
+/// Closes one. True when nobody was in: its memory and what it made are the closer's to settle.
+pub(super) fn close(core: &Core, at: u64) -> bool {
+    gate::close(&words(core, at)[word::GATE])
+}
+
+/// Makes sure that one that was to be closed is; false while somebody is in.
+pub(super) fn shut(core: &Core, at: u64) -> bool {
+    gate::shut(&words(core, at)[word::GATE])
+}
+
+/// The use of a lease, until this is dropped. Whoever finds on leaving that the region was dropped meanwhile settles
+/// what was made through the lease: the collector left it to him.
 struct InLease<'a> {
     region: &'a Region,
-    stripe: &'a Stripe,
-    inside: Option<Inside<'a, Lease>>,
-}
-
-impl InLease<'_> {
-    #[inline(always)]
-    fn lease(&mut self) -> Result<&mut Lease> {
-        let gone = || self.region.gone();
-        self.inside.as_mut().and_then(Inside::value).ok_or_else(gone)
-    }
-}
-
-impl InLease<'_> {
-    /// Rare, and out of the way of those who find the lease open.
-    #[cold]
-    fn settle(&self, lease: Lease) {
-        drop(lease);
-        if let Some(budget) = &self.region.budget {
-            let (objects, bytes) = self.stripe.made();
-            budget.release(bytes, objects);
-        }
-    }
+    n: u64,
+    words: &'a Words,
 }
 
 impl Drop for InLease<'_> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(lease) = self.inside.take().and_then(Inside::leave) {
-            self.settle(lease);
+        if gate::leave(&self.words[word::GATE]) {
+            self.region.settle(self.n);
         }
     }
 }
@@ -215,9 +183,9 @@ impl Region {
             return Ok(slot);
         }
         self.with_budget(len, || {
-            let mut inside = self.enter()?;
-            let lease = inside.lease()?;
-            let at = self.reserve(lease, len, alignment(len))?;
+            let inside = self.enter()?;
+            let awaited = self.core.notifier.is_awaited();
+            let at = self.reserve(&inside, len, alignment(len))?;
             source.copy_to(&self.core.arena.span_mut(at.offset, len))?;
             let entry = Entry {
                 state: EntryState::Sealed,
@@ -227,9 +195,9 @@ impl Region {
                 len: len as u32,
                 index: at.slot.index,
             };
-            self.publish(&mut inside, &at, &entry, len, len)?;
+            self.publish(&inside, &at, &entry, len, len);
             drop(inside);
-            if self.core.notifier.is_awaited() {
+            if awaited {
                 let id = ObjectId::from_slot(self.batch, self.base, at.slot.slot, at.slot.index);
                 self.core.notifier.emit(Event::object(EventKind::Sealed, id, len, 0));
             }
@@ -246,11 +214,10 @@ impl Region {
         check_size(size, meta)?;
         let bytes = footprint(size, meta);
         let (slot, place, chunk) = self.with_budget(size + meta, || {
-            let mut inside = self.enter()?;
-            let lease = inside.lease()?;
+            let inside = self.enter()?;
             let large = bytes > LARGE;
-            let mut at = self.reserve(lease, if large { 0 } else { bytes }, 8)?;
-            let mut chunk = if bytes == 0 { None } else { lease.chunk.clone() };
+            let mut at = self.reserve(&inside, if large { 0 } else { bytes }, 8)?;
+            let mut chunk = if bytes == 0 { None } else { self.body.lock().memory(inside.n).chunk.clone() };
             if large {
                 let single = self.lend_single(bytes)?;
                 at.offset = single.offset();
@@ -266,7 +233,7 @@ impl Region {
                 len: size as u32,
                 index: at.slot.index,
             };
-            self.publish(&mut inside, &at, &entry, size + meta, if large { 0 } else { bytes })?;
+            self.publish(&inside, &at, &entry, size + meta, if large { 0 } else { bytes });
             Ok((at.slot, place, chunk))
         })?;
         // it was made, and counts: if the region went since, so did what it counted
@@ -278,10 +245,67 @@ impl Region {
         Ok((slot, Unsealed::new(id, kind, place, writer, &self.core.arena)))
     }
 
-    #[inline(always)] // its result is large, and most of a put's cost when it passes through memory
+    /// Goes into a lease that is free; a region in which two threads meet gets more of them.
+    #[inline(always)] // most of a put's cost is when its result passes through memory
     fn enter(&self) -> Result<InLease<'_>> {
-        let (stripe, inside) = self.stripes.enter().ok_or_else(|| self.gone())?;
-        Ok(InLease { region: self, stripe, inside: Some(inside) })
+        if self.leases.stripes.get().is_none() {
+            match self.enter_nth(0) {
+                Ok(inside) => return Ok(inside),
+                Err(Refused::Closed) => return Err(self.gone()),
+                Err(Refused::Busy) => self.make_stripes()?,
+            }
+        }
+        self.enter_stripe()
+    }
+
+    fn enter_nth(&self, n: u64) -> Result<InLease<'_>, Refused> {
+        let at = self.leases.at(n).ok_or(Refused::Closed)?;
+        let words = words(&self.core, at);
+        gate::enter(&words[word::GATE], || self.lives()).map(|()| InLease { region: self, n, words })
+    }
+
+    fn enter_stripe(&self) -> Result<InLease<'_>> {
+        let (mine, count) = (thread_number(), stripe_count());
+        loop {
+            for n in 0..count {
+                match self.enter_nth(1 + (mine + n) % count) {
+                    Ok(inside) => return Ok(inside),
+                    Err(Refused::Closed) => return Err(self.gone()),
+                    Err(Refused::Busy) => {}
+                }
+            }
+            // more threads in small copies than there are stripes
+            std::thread::yield_now();
+        }
+    }
+
+    #[cold]
+    fn make_stripes(&self) -> Result<()> {
+        let core = &self.core;
+        let stripes = core.stripes.take(core)?;
+        let body = self.body.lock();
+        if body.closed || self.leases.stripes.get().is_some() {
+            drop(body);
+            core.stripes.give(stripes);
+            return if self.is_dropped() { Err(self.gone()) } else { Ok(()) };
+        }
+        for n in 0..stripe_count() {
+            begin(core, stripes + n * LEASE);
+        }
+        let _ = self.leases.stripes.set(stripes);
+        // told to the JVM when all is ready; under the lock, so that no other region's header is written
+        core.arena.word(self.header + HEADER_STRIPES).fetch_or(stripes << 16 | stripe_count(), Ordering::Release);
+        drop(body);
+        Ok(())
+    }
+
+    /// Returns when every put that had begun before is over. For those who list or wait, not for collectors.
+    pub fn synchronize(&self) {
+        for n in 0..self.leases.count() {
+            while matches!(self.enter_nth(n), Err(Refused::Busy)) {
+                std::thread::yield_now();
+            }
+        }
     }
 
     /// Reserves what `make` will count; back if it fails, for then it counted nothing.
@@ -293,55 +317,61 @@ impl Region {
 
     /// A slot, and so many bytes of the chunk, none if there are to be none.
     #[inline]
-    fn reserve(&self, lease: &mut Lease, bytes: u64, align: u64) -> Result<Reserved> {
-        if lease.block.as_ref().is_none_or(|b| lease.used == b.slots) {
-            self.lease_slots(lease)?;
+    fn reserve(&self, inside: &InLease<'_>, bytes: u64, align: u64) -> Result<Reserved> {
+        let words = inside.words;
+        if get(words, word::MADE) == get(words, word::LIMIT) {
+            self.lease_slots(inside)?;
         }
-        let mut offset = lease.cursor.next_multiple_of(align);
-        if bytes > 0 && offset + bytes > lease.end {
-            self.lease_chunk(lease, bytes)?;
-            offset = lease.cursor;
+        let mut offset = get(words, word::CURSOR).next_multiple_of(align);
+        if bytes > 0 && offset + bytes > get(words, word::END) {
+            self.lease_chunk(inside, bytes)?;
+            offset = get(words, word::CURSOR);
         }
-        let Some(block) = &lease.block else { return Err(self.gone()) };
+        let made = get(words, word::MADE);
+        let index = (made - get(words, word::BLOCK)) as u32;
         Ok(Reserved {
-            slot: Slot { slot: block.first + lease.used, index: lease.used as u32 },
-            entry_at: block.run.offset() + lease.used * ENTRY,
+            slot: Slot { slot: get(words, word::FIRST).wrapping_add(made), index },
+            entry_at: get(words, word::ENTRIES).wrapping_add(made * ENTRY),
             offset: if bytes > 0 { offset } else { 0 },
         })
     }
 
-    /// Uses what was reserved. The last step that can fail comes first.
+    /// Uses what was reserved.
     #[inline(always)]
-    fn publish(&self, inside: &mut InLease<'_>, at: &Reserved, entry: &Entry, bytes: u64, used: u64) -> Result<()> {
-        let stripe = inside.stripe;
-        let lease = inside.lease()?;
+    fn publish(&self, inside: &InLease<'_>, at: &Reserved, entry: &Entry, bytes: u64, used: u64) {
+        let words = inside.words;
         EntryWords::at(&self.core.arena, at.entry_at).publish(entry);
-        lease.used += 1;
+        set(words, word::MADE, get(words, word::MADE) + 1);
         if used > 0 {
-            lease.cursor = at.offset + used;
-            lease.made += 1;
+            set(words, word::CURSOR, at.offset + used);
+        } else {
+            set(words, word::CHUNK, get(words, word::CHUNK) + 1);
         }
-        stripe.count(bytes);
-        Ok(())
+        set(words, word::BYTES, get(words, word::BYTES) + bytes);
     }
 
-    fn lease_slots(&self, lease: &mut Lease) -> Result<()> {
+    fn lease_slots(&self, inside: &InLease<'_>) -> Result<()> {
         let block = {
             let mut body = self.body.lock();
             if body.closed {
                 return Err(self.gone());
             }
-            body.index.lease(&self.core, &self.held, self.header)
+            body.index.lease(&self.core, &self.held, self.header).inspect(|block| {
+                body.memory(inside.n).block = Some(Arc::clone(&block.run));
+            })
         };
         self.core.notifier.flush(); // what was evicted for it
         let block = block?;
         self.core.log.leased(self.batch, self.base.wrapping_add(block.first), block.slots as u32);
-        lease.block = Some(block);
-        lease.used = 0;
+        let made = get(inside.words, word::MADE);
+        set(inside.words, word::BLOCK, made);
+        set(inside.words, word::ENTRIES, block.run.offset().wrapping_sub(made * ENTRY));
+        set(inside.words, word::FIRST, block.first.wrapping_sub(made));
+        set(inside.words, word::LIMIT, made + block.slots);
         Ok(())
     }
 
-    fn lease_chunk(&self, lease: &mut Lease, bytes: u64) -> Result<()> {
+    fn lease_chunk(&self, inside: &InLease<'_>, bytes: u64) -> Result<()> {
         let result = {
             let mut body = self.body.lock();
             if body.closed {
@@ -350,19 +380,21 @@ impl Region {
             let wished = (body.chunks.pages() / 4).clamp(1, MAX_CHUNK);
             self.core.lend(&self.held, wished, bytes.div_ceil(PAGE)).map(|run| {
                 let chunk = Arc::new(run);
+                let (start, end) = (chunk.offset(), chunk.offset() + chunk.len());
                 body.chunks.add_leased(&chunk);
-                let old = lease.chunk.replace(chunk);
-                (old.as_ref().and_then(|old| body.chunks.retire(old.offset(), lease.made)), old)
+                let old = body.memory(inside.n).chunk.replace(chunk);
+                let made = get(inside.words, word::MADE) - get(inside.words, word::CHUNK);
+                let empty = old.as_ref().and_then(|old| body.chunks.retire(old.offset(), made));
+                (start, end, empty, old)
             })
         };
         self.core.notifier.flush();
+        let (start, end, empty, old) = result?;
         // the old chunk's memory, if nothing is left in it, goes here, after the lock
-        drop(result?);
-        if let Some(chunk) = &lease.chunk {
-            lease.cursor = chunk.offset();
-            lease.end = chunk.offset() + chunk.len();
-            lease.made = 0;
-        }
+        drop((empty, old));
+        set(inside.words, word::CURSOR, start);
+        set(inside.words, word::END, end);
+        set(inside.words, word::CHUNK, get(inside.words, word::MADE));
         Ok(())
     }
 

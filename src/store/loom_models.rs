@@ -2,65 +2,175 @@
 //!
 //! Run with `RUSTFLAGS="--cfg loom" cargo test --release --lib loom_models`.
 
-use loom::sync::Arc;
+use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use loom::sync::{Arc, Mutex};
 use loom::thread;
 
-use super::handoff::{Handoff, Refused};
+use super::gate::{self, Refused};
 use super::seqlock::{before_reuse, still};
 
-/// Counts its disposals; loom reports a use of the cell by two threads by itself.
-struct Value(Arc<AtomicUsize>, u64);
+/// A lease and what is behind its gate; loom reports a use of the cell by two threads by itself.
+struct Lease {
+    gate: AtomicU64,
+    generation: AtomicU64,
+    /// whose it is
+    owner: UnsafeCell<u64>,
+    /// the region's lock, and whether the lease was left to whoever is in
+    left: Mutex<bool>,
+    settled: AtomicUsize,
+}
 
-impl Drop for Value {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+impl Lease {
+    fn new() -> Arc<Lease> {
+        let lease = Lease {
+            gate: AtomicU64::new(0),
+            generation: AtomicU64::new(1),
+            owner: UnsafeCell::new(1),
+            left: Mutex::new(false),
+            settled: AtomicUsize::new(0),
+        };
+        gate::open(&lease.gate);
+        Arc::new(lease)
+    }
+
+    fn lives(&self) -> bool {
+        self.generation.load(Ordering::Acquire) == 1
+    }
+
+    fn enter(&self) -> Result<(), Refused> {
+        gate::enter(&self.gate, || self.lives())
+    }
+
+    fn work(&self) {
+        self.owner.with(|owner| assert_eq!(unsafe { *owner }, 1, "in somebody else's lease"));
+    }
+
+    /// Gives the memory back; and the lease may serve another region at once.
+    fn give_back(&self) {
+        self.owner.with_mut(|owner| unsafe { *owner = 2 });
+        self.settled.fetch_add(1, Ordering::SeqCst);
+        gate::open(&self.gate);
+    }
+
+    fn settle(&self) {
+        if std::mem::take(&mut *self.left.lock().unwrap()) {
+            self.give_back();
+        }
+    }
+
+    fn drop_region(&self) {
+        let mut left = self.left.lock().unwrap();
+        self.generation.compare_exchange(1, 2, Ordering::AcqRel, Ordering::Relaxed).unwrap();
+        if gate::close(&self.gate) {
+            self.give_back();
+        } else {
+            *left = true;
+        }
+    }
+
+    fn sweep(&self) {
+        if *self.left.lock().unwrap() && gate::shut(&self.gate) {
+            self.settle();
+        }
     }
 }
 
-#[test]
-fn a_handoff_disposes_of_its_value_exactly_once() {
-    loom::model(|| {
-        let disposals = Arc::new(AtomicUsize::new(0));
-        let handoff = Arc::new(Handoff::new(Value(Arc::clone(&disposals), 0)));
-        let writers: Vec<_> = (0..2)
-            .map(|_| {
-                let handoff = Arc::clone(&handoff);
-                thread::spawn(move || match handoff.enter() {
-                    Ok(mut inside) => {
-                        if let Some(value) = inside.value() {
-                            value.1 += 1;
-                        }
-                        drop(inside.leave());
-                    }
-                    Err(Refused::Busy | Refused::Closed) => {}
-                })
-            })
-            .collect();
-        drop(handoff.close());
+fn rust(lease: &Arc<Lease>) -> thread::JoinHandle<()> {
+    let lease = Arc::clone(lease);
+    thread::spawn(move || {
+        if lease.enter().is_ok() {
+            lease.work();
+            if gate::leave(&lease.gate) {
+                lease.settle();
+            }
+        }
+    })
+}
+
+/// As `MappedRegion.java` does it.
+fn jvm(lease: &Arc<Lease>) -> thread::JoinHandle<()> {
+    let lease = Arc::clone(lease);
+    thread::spawn(move || {
+        let seen = lease.gate.load(Ordering::Acquire);
+        if seen & 3 != 0 || !lease.lives() {
+            return;
+        }
+        if lease.gate.compare_exchange(seen, seen | 1, Ordering::SeqCst, Ordering::Relaxed).is_ok() {
+            lease.work();
+            lease.gate.store(seen, Ordering::Release);
+            if !lease.lives() {
+                lease.sweep();
+            }
+        }
+    })
+}
+
+fn settled_once(writers: impl Fn(&Arc<Lease>) -> Vec<thread::JoinHandle<()>> + Sync + Send + 'static) {
+    loom::model(move || {
+        let lease = Lease::new();
+        let writers = writers(&lease);
+        lease.drop_region();
         for writer in writers {
             writer.join().unwrap();
         }
-        assert!(matches!(handoff.enter(), Err(Refused::Closed)));
-        assert_eq!(disposals.load(Ordering::SeqCst), 1);
+        assert_eq!(lease.enter(), Err(Refused::Closed));
+        // what the housekeeping does some time later
+        lease.sweep();
+        assert_eq!(lease.settled.load(Ordering::SeqCst), 1);
     });
 }
 
+/// Two writers and a collector: the lease's memory is given back once, and nobody is in it then. It serves another region
+/// at once, and nobody of the old one gets in.
 #[test]
-fn two_closers_dispose_once() {
+fn a_lease_of_two_rust_threads_is_settled_once() {
+    settled_once(|lease| vec![rust(lease), rust(lease)]);
+}
+
+#[test]
+fn a_lease_of_rust_and_the_jvm_is_settled_once() {
+    settled_once(|lease| vec![rust(lease), jvm(lease)]);
+}
+
+#[test]
+fn a_lease_of_two_jvm_threads_is_settled_once() {
+    settled_once(|lease| vec![jvm(lease), jvm(lease)]);
+}
+
+/// A put looks for waiters while it is in the lease; who comes to wait goes through the lease, and then looks for the
+/// object. No put is missed by both.
+#[test]
+fn a_put_sees_the_waiter_or_is_seen() {
     loom::model(|| {
-        let disposals = Arc::new(AtomicUsize::new(0));
-        let handoff = Arc::new(Handoff::new(Value(Arc::clone(&disposals), 0)));
-        let other = {
-            let handoff = Arc::clone(&handoff);
-            thread::spawn(move || drop(handoff.close()))
+        let gate_word = Arc::new(AtomicU64::new(0));
+        let (awaited, entry) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let told = Arc::new(AtomicU64::new(0));
+        let putter = {
+            let (gate_word, awaited, entry, told) =
+                (Arc::clone(&gate_word), Arc::clone(&awaited), Arc::clone(&entry), Arc::clone(&told));
+            thread::spawn(move || {
+                if gate::enter(&*gate_word, || true).is_err() {
+                    // the waiter is in: it goes in by another lease, or when that one is out
+                    told.store(1, Ordering::SeqCst);
+                    return;
+                }
+                let awaited = awaited.load(Ordering::Relaxed) > 0;
+                entry.store(1, Ordering::Release);
+                gate::leave(&*gate_word);
+                if awaited {
+                    told.store(1, Ordering::SeqCst);
+                }
+            })
         };
-        {
-            let _inside = handoff.enter();
-            drop(handoff.close());
+        awaited.fetch_add(1, Ordering::SeqCst);
+        while gate::enter(&*gate_word, || true) == Err(Refused::Busy) {
+            thread::yield_now();
         }
-        other.join().unwrap();
-        assert_eq!(disposals.load(Ordering::SeqCst), 1);
+        gate::leave(&*gate_word);
+        let seen = entry.load(Ordering::Acquire) == 1;
+        putter.join().unwrap();
+        assert!(seen || told.load(Ordering::SeqCst) == 1);
     });
 }
 

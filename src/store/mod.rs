@@ -14,13 +14,14 @@ mod copy;
 mod core;
 mod extents;
 mod faults;
-mod handoff;
+mod gate;
 mod heap;
 mod index;
 mod layout;
 mod lease;
 #[cfg(all(test, loom))]
 mod loom_models;
+mod mapping;
 mod notify;
 mod pin;
 mod region;
@@ -35,6 +36,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
@@ -43,6 +45,7 @@ pub use self::clock::now_ms;
 pub use self::copy::{Span, SpanMut};
 pub use self::core::TaskLog;
 pub use self::faults::{FaultPoint, Faults, NoFaults, NthFault};
+pub use self::mapping::Mapping;
 pub use self::notify::{Event, EventKind, Notifier, Subscription};
 pub use self::pin::{Hold, Pin};
 pub use self::region::Region;
@@ -51,8 +54,8 @@ pub use self::types::{Dropped, Found, Kind, ObjectInfo, ObjectState, Removal, Si
 pub use self::unsealed::{RawSpan, Unsealed};
 
 use self::arena::Arena;
-use self::core::{Core, Headers};
-use self::layout::PAGE;
+use self::core::{Core, Records};
+use self::layout::{HEADER, LEASE, PAGE};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::BatchId;
 
@@ -112,10 +115,10 @@ pub struct StoreStats {
 pub struct Store {
     config: StoreConfig,
     core: Arc<Core>,
-    /// where its header lies → a region that lives, or that somebody holds memory of
-    regions: Mutex<HashMap<u64, Arc<Region>>>,
     /// dropped regions that somebody held memory of when last looked at
     draining: Mutex<Vec<Arc<Region>>>,
+    /// nobody was in a lease of a dropped region when last looked at
+    swept: AtomicBool,
 }
 
 impl Store {
@@ -140,16 +143,19 @@ impl Store {
             ));
         }
         let arena = Arena::open(config.capacity, config.path.as_deref(), &config.name, faults)?;
-        let notifier = Arc::new(Notifier::default());
+        let notifier = Arc::new(Notifier::new(&arena));
         let table = Table::new(&arena, &notifier);
-        let headers = Headers::new(&arena).map_err(|e| {
+        let (headers, stripes) = (Records::new(HEADER), Records::new(LEASE * lease::stripe_count()));
+        headers.reserve(&arena).and_then(|()| stripes.reserve(&arena)).map_err(|e| {
             Error::new(ErrorCode::StoreOpen, format!("store '{}': no memory to begin with: {e}", config.name))
         })?;
+        let regions = Mutex::new(HashMap::new());
+        let core = Core { arena, notifier, table, log, headers, stripes, regions };
         Ok(Arc::new(Store {
             config: config.clone(),
-            core: Arc::new(Core { arena, notifier, table, log, headers }),
-            regions: Mutex::new(HashMap::new()),
+            core: Arc::new(core),
             draining: Mutex::new(Vec::new()),
+            swept: AtomicBool::new(true),
         }))
     }
 
@@ -177,20 +183,27 @@ impl Store {
     /// `StoreFull`; `Io` when the system has no random numbers.
     pub fn create_region(&self, batch: BatchId, budget: Option<Arc<Budget>>) -> Result<Arc<Region>> {
         let region = Region::new(&self.core, batch, random_base()?, budget)?;
-        self.regions.lock().insert(region.header, Arc::clone(&region));
+        self.core.regions.lock().insert(region.header, Arc::clone(&region));
         Ok(region)
+    }
+
+    /// Regions that live.
+    fn regions(&self) -> Vec<Arc<Region>> {
+        self.core.regions.lock().values().filter(|region| !region.is_dropped()).cloned().collect()
+    }
+
+    /// The whole arena, for a reader and writer outside of Rust that keeps its protocols.
+    #[must_use]
+    pub fn mapping(&self) -> Mapping {
+        Mapping::new(&self.core)
     }
 
     /// Releases a region: work in the number of its runs, not of its objects. Zeros when it was dropped before.
     pub fn drop_region(&self, region: &Arc<Region>) -> Dropped {
-        {
-            // out of the registry before its header can serve another region
-            let mut regions = self.regions.lock();
-            if regions.get(&region.header).is_some_and(|r| Arc::ptr_eq(r, region)) {
-                regions.remove(&region.header);
-            }
-        }
         let dropped = region.drop_all();
+        if !region.sweep() {
+            self.swept.store(false, Ordering::Relaxed);
+        }
         if !region.is_drained() {
             let mut draining = self.draining.lock();
             draining.retain(|r| !r.is_drained());
@@ -199,12 +212,30 @@ impl Store {
         dropped
     }
 
+    /// Settles leases of dropped regions that somebody was in when they were dropped. For the background.
+    pub fn sweep(&self) {
+        if !self.swept.swap(true, Ordering::Relaxed) {
+            let left: Vec<_> = self.core.regions.lock().values().filter(|r| r.is_dropped()).cloned().collect();
+            // all of them: each is asked once
+            if left.iter().filter(|region| !region.sweep()).count() > 0 {
+                self.swept.store(false, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// True when there is something for `sweep`.
+    #[must_use]
+    pub fn wants_sweep(&self) -> bool {
+        !self.swept.load(Ordering::Relaxed)
+    }
+
     /// Figures; exact when nothing is going on.
     #[must_use]
     pub fn stats(&self) -> StoreStats {
+        self.sweep();
         let arena = &self.core.arena;
         let table = self.core.table.usage();
-        let regions: Vec<_> = self.regions.lock().values().cloned().collect();
+        let regions = self.regions();
         let (mut live, mut objects) = (table.bytes, table.objects);
         for region in regions {
             let usage = region.usage();
@@ -238,9 +269,11 @@ impl Store {
     /// # Errors
     /// `Internal`, with the sums.
     pub fn audit(&self) -> Result<()> {
-        let regions: u64 = self.regions.lock().values().map(|r| r.held.bytes()).sum();
+        self.sweep();
+        let regions: u64 = self.regions().iter().map(|r| r.held.bytes()).sum();
         let table = self.core.table.usage().held;
-        let (headers, draining) = (self.core.headers.bytes(), self.draining_bytes());
+        let headers = self.core.headers.bytes() + self.core.stripes.bytes();
+        let draining = self.draining_bytes();
         let used = self.core.arena.used();
         if PAGE + headers + regions + table + draining == used {
             return Ok(());
@@ -248,7 +281,7 @@ impl Store {
         Err(Error::new(
             ErrorCode::Internal,
             format!(
-                "the store's sums do not add up: {used} bytes lent, but {PAGE} of superblock + {headers} of headers + \
+                "the store's sums do not add up: {used} bytes lent, but {PAGE} of superblock + {headers} of headers and leases + \
                  {regions} of regions + {table} of the side table + {draining} draining"
             ),
         ))
@@ -268,11 +301,12 @@ impl Store {
 
     /// Maps zero pages over the arena and gives its memory back. Pins and holds that are left read zeros.
     pub fn close(&self) {
-        let regions: Vec<_> = self.regions.lock().values().cloned().collect();
-        for region in regions {
+        for region in self.regions() {
             self.drop_region(&region);
         }
         self.core.arena.close();
+        // whoever is in a lease still writes to zero pages, and finds nothing to settle
+        self.core.regions.lock().clear();
     }
 }
 

@@ -4,15 +4,18 @@
 //! are *posted* wherever they arise, locks held or not, and *flushed* to the waker when no lock is held.
 //!
 //! A waiter that registers and then looks again misses nothing: it fences after registering, the sealer between sealing
-//! and looking for waiters ([`Notifier::post`] is called after the entry is stored).
+//! and looking for waiters ([`Notifier::post`] is called after the entry is stored). A put, which may be the JVM's own,
+//! has no such fence: see [`Notifier::is_awaited`].
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, RwLock};
 
+use super::arena::Arena;
+use super::layout::AWAITED;
 use super::types::{ObjectInfo, ObjectState};
 use crate::id::{BatchId, ObjectId};
 
@@ -127,12 +130,12 @@ impl Subscription {
 type Waker = Box<dyn Fn(u64) + Send + Sync>;
 
 /// See the module.
-#[derive(Default)]
 pub struct Notifier {
+    /// Its superblock says how many tokens wait and subscriptions listen: 0 lets every post return at once, and has the
+    /// JVM put by itself.
+    arena: Arc<Arena>,
     waker: OnceLock<Waker>,
     waiters: Mutex<Waiters>,
-    /// Tokens waiting plus subscriptions: 0 lets every post return at once.
-    interested: AtomicUsize,
     subscriptions: RwLock<Vec<Arc<Subscription>>>,
     due: Mutex<Vec<u64>>,
     any_due: AtomicBool,
@@ -162,6 +165,21 @@ impl Waiters {
 }
 
 impl Notifier {
+    pub(crate) fn new(arena: &Arc<Arena>) -> Self {
+        Notifier {
+            arena: Arc::clone(arena),
+            waker: OnceLock::new(),
+            waiters: Mutex::default(),
+            subscriptions: RwLock::default(),
+            due: Mutex::default(),
+            any_due: AtomicBool::new(false),
+        }
+    }
+
+    fn interested(&self) -> &AtomicU64 {
+        self.arena.word(AWAITED)
+    }
+
     /// Sets what wakes a token, once; called with no lock held, from any thread. Later calls change nothing.
     pub fn set_waker(&self, waker: Waker) {
         let _ = self.waker.set(waker);
@@ -171,20 +189,20 @@ impl Notifier {
     pub fn watch(&self, ids: &[ObjectId], token: u64) {
         let mut waiters = self.waiters.lock();
         if waiters.remove(token) {
-            self.interested.fetch_sub(1, Ordering::SeqCst);
+            self.interested().fetch_sub(1, Ordering::SeqCst);
         }
         for id in ids {
             waiters.by_object.entry(*id).or_default().push(token);
         }
         waiters.by_token.insert(token, ids.to_vec());
-        self.interested.fetch_add(1, Ordering::SeqCst);
+        self.interested().fetch_add(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
     }
 
     /// Forgets a token.
     pub fn unwatch(&self, token: u64) {
         if self.waiters.lock().remove(token) {
-            self.interested.fetch_sub(1, Ordering::SeqCst);
+            self.interested().fetch_sub(1, Ordering::SeqCst);
         }
     }
 
@@ -194,7 +212,7 @@ impl Notifier {
         let queue = Queue { events: VecDeque::new(), known: None, open: true };
         let subscription = Arc::new(Subscription { token, queue: Mutex::new(queue), arrived: Condvar::new() });
         self.subscriptions.write().push(Arc::clone(&subscription));
-        self.interested.fetch_add(1, Ordering::SeqCst);
+        self.interested().fetch_add(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         let existing = existing();
         {
@@ -221,16 +239,17 @@ impl Notifier {
         let mut all = self.subscriptions.write();
         let before = all.len();
         all.retain(|s| !Arc::ptr_eq(s, subscription));
-        self.interested.fetch_sub(before - all.len(), Ordering::SeqCst);
+        self.interested().fetch_sub((before - all.len()) as u64, Ordering::SeqCst);
         drop(all);
         subscription.close();
         self.wake_later(subscription.token);
         self.flush();
     }
 
-    /// True when somebody waits or listens. For a put this is enough: nobody can wait for an id that was never told.
+    /// True when somebody waits or listens. A put asks while it is in a lease; who comes to wait or listen goes through
+    /// the leases once before they look ([`super::Region::synchronize`]), so that each put either is seen or sees them.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.interested.load(Ordering::Relaxed) > 0
+        self.interested().load(Ordering::Relaxed) > 0
     }
 
     /// Queues an event; `flush` follows when no lock is held.
@@ -248,7 +267,7 @@ impl Notifier {
         if let Some(tokens) = waiters.by_object.get(&event.id).cloned() {
             for token in tokens {
                 if waiters.remove(token) {
-                    self.interested.fetch_sub(1, Ordering::SeqCst);
+                    self.interested().fetch_sub(1, Ordering::SeqCst);
                     self.wake_later(token);
                 }
             }
@@ -281,7 +300,7 @@ impl Notifier {
             waiters.by_token.iter().filter(|(_, ids)| ids.iter().any(&matches)).map(|(&token, _)| token).collect();
         for token in tokens {
             waiters.remove(token);
-            self.interested.fetch_sub(1, Ordering::SeqCst);
+            self.interested().fetch_sub(1, Ordering::SeqCst);
             self.wake_later(token);
         }
         drop(waiters);

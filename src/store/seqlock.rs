@@ -13,26 +13,7 @@
 //! memory that is never used for anything else. The same holds for an entry whose bytes are given up while its region
 //! lives (`free`): its word changes before the run is handed back, and never changes back.
 
-use super::sync::{Ordering, fence};
-
-/// An atomic 64-bit word, of the arena or of loom.
-pub(crate) trait Word {
-    /// As `AtomicU64::load`.
-    fn load(&self, order: Ordering) -> u64;
-}
-
-impl Word for std::sync::atomic::AtomicU64 {
-    fn load(&self, order: Ordering) -> u64 {
-        std::sync::atomic::AtomicU64::load(self, order)
-    }
-}
-
-#[cfg(loom)]
-impl Word for loom::sync::atomic::AtomicU64 {
-    fn load(&self, order: Ordering) -> u64 {
-        loom::sync::atomic::AtomicU64::load(self, order)
-    }
-}
+use super::sync::{Ordering, Word, fence};
 
 /// True when neither word changed since `generation` and `entry` were read, so that all read in between was theirs.
 pub(crate) fn still(generation_word: &impl Word, generation: u64, entry_word: &impl Word, entry: u64) -> bool {

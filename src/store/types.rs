@@ -98,6 +98,9 @@ pub trait Sink {
     /// # Errors
     /// Any: the read fails with it.
     fn copy_from(&mut self, source: &Span<'_>) -> Result<()>;
+
+    /// What was copied last may be another object's: whoever can show it to somebody wipes it.
+    fn discard(&mut self) {}
 }
 
 impl Sink for Vec<u8> {

@@ -1,13 +1,13 @@
 //! A region: all that one batch put into the store, released at once.
 //!
-//! Locks: `body`, then the side table's, then the arena's. A lease (see `lease.rs`) is entered before `body` is locked.
+//! Locks: `body`, then the registry's and the records', the side table's, then the arena's. A lease (see `lease.rs`) is entered before `body` is locked.
 //! Nothing foreign is called with one of them held, except the source of a small put, by whoever is in a lease.
 
 mod change;
 mod read;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -16,8 +16,11 @@ use super::budget::Budget;
 use super::chunks::Chunks;
 use super::core::{Core, begin_life, end_life, generation_word};
 use super::index::{EntryWords, Index, find};
-use super::layout::{Entry, EntryState, HEADER_BASE, HEADER_BATCH, HEADER_INLINE, HEADER_OVERFLOW, INLINE_PAGES};
-use super::lease::Stripes;
+use super::layout::{
+    Entry, EntryState, HEADER_BASE, HEADER_BATCH, HEADER_INLINE, HEADER_OVERFLOW, HEADER_STRIPES, INLINE_PAGES,
+    NATIVE_ONLY,
+};
+use super::lease::{self, Leases, Memory};
 use super::pin::Place;
 use super::run::{Held, Run};
 use super::seqlock::still;
@@ -36,7 +39,7 @@ pub struct Region {
     pub(super) core: Arc<Core>,
     pub(super) budget: Option<Arc<Budget>>,
     pub(super) held: Arc<Held>,
-    pub(super) stripes: Stripes,
+    pub(super) leases: Leases,
     pub(super) body: Mutex<Body>,
     /// objects and bytes that left before the drop; both written under `body`
     gone_objects: AtomicU64,
@@ -51,10 +54,25 @@ pub(super) struct Body {
     pub(super) closed: bool,
     pub(super) chunks: Chunks,
     pub(super) index: Index,
+    /// the memory of each lease, as far as they have any
+    leases: Vec<Memory>,
+    /// a bit for each lease that was closed while somebody was in and is not settled yet
+    left: u128,
     /// slot → who holds the object
     holds: HashMap<u64, Holds>,
     /// slots whose unsealed object moved to the side table; its writer finishes it there
     moved_unsealed: HashSet<u64>,
+}
+
+impl Body {
+    /// The memory of the nth lease.
+    pub(super) fn memory(&mut self, n: u64) -> &mut Memory {
+        let n = n as usize;
+        if n >= self.leases.len() {
+            self.leases.resize_with(n + 1, Memory::default);
+        }
+        &mut self.leases[n]
+    }
 }
 
 #[derive(Default)]
@@ -81,6 +99,9 @@ impl Region {
         for n in 0..INLINE_PAGES / 2 {
             arena.word(header + HEADER_INLINE + n * 8).store(0, Ordering::Relaxed);
         }
+        let native_only = if budget.is_some() { NATIVE_ONLY } else { 0 };
+        arena.word(header + HEADER_STRIPES).store(native_only, Ordering::Relaxed);
+        let leases = Leases::new(core, header);
         let generation = begin_life(arena, header);
         Ok(Arc::new(Region {
             batch,
@@ -90,7 +111,7 @@ impl Region {
             core: Arc::clone(core),
             budget,
             held: Arc::new(Held::default()),
-            stripes: Stripes::new(),
+            leases,
             body: Mutex::new(Body::default()),
             gone_objects: AtomicU64::new(0),
             gone_bytes: AtomicU64::new(0),
@@ -109,6 +130,21 @@ impl Region {
     #[must_use]
     pub fn base(&self) -> u64 {
         self.base
+    }
+
+    /// Where its header lies in the arena, and the generation of its life: the JVM's way in. It ends with the drop.
+    #[must_use]
+    pub fn header(&self) -> (u64, u64) {
+        (self.header, self.generation)
+    }
+
+    /// Has the JVM put through the store from now on, which can refuse.
+    pub fn put_natively(&self) {
+        // The header is another region's once this one has retired, which it does under the lock.
+        let body = self.body.lock();
+        if !body.closed {
+            self.core.arena.word(self.header + HEADER_STRIPES).fetch_or(NATIVE_ONLY, Ordering::Release);
+        }
     }
 
     /// The limits it is under, if any.
@@ -136,20 +172,25 @@ impl Region {
             let body = self.body.lock();
             (body.holds.values().map(|h| u64::from(h.count)).sum(), body.index.slots())
         };
-        let (objects, bytes) = if self.is_dropped() { (0, 0) } else { self.live() };
+        let (objects, bytes) = self.live();
         let peak_bytes = self.peak.fetch_max(bytes, Ordering::Relaxed).max(bytes);
         Usage { objects, bytes, held: self.held.bytes(), peak_bytes, pins, slots }
     }
 
+    /// Objects and bytes there are; none once it is dropped.
     fn live(&self) -> (u64, u64) {
-        let (objects, bytes) = self.stripes.made();
+        let (objects, bytes) = self.leases.made(&self.core);
+        fence(Ordering::Acquire);
+        if !self.lives() {
+            return (0, 0);
+        }
         (
             objects.saturating_sub(self.gone_objects.load(Ordering::Relaxed)),
             bytes.saturating_sub(self.gone_bytes.load(Ordering::Relaxed)),
         )
     }
 
-    fn lives(&self) -> bool {
+    pub(super) fn lives(&self) -> bool {
         generation_word(&self.core.arena, self.header).load(Ordering::Acquire) == self.generation
     }
 
@@ -213,14 +254,28 @@ impl Region {
         if !end_life(&core.arena, self.header, self.generation) {
             return Dropped::default();
         }
-        // First nothing is leased any more, then the leases are closed: a stripe that is made in between stays empty.
-        let (chunks, index, deferred) = {
+        // Under the lock nothing is leased and no stripe is made.
+        let (chunks, index, memory, made, deferred) = {
             let mut body = self.body.lock();
             body.closed = true;
             let deferred = body.holds.len() as u64;
-            (std::mem::take(&mut body.chunks), std::mem::take(&mut body.index), deferred)
+            let (mut memory, mut made) = (Vec::new(), (0, 0));
+            for n in 0..self.leases.count() {
+                let Some(at) = self.leases.at(n) else { continue };
+                if lease::close(core, at) {
+                    let (objects, bytes) = lease::made(core, at);
+                    made = (made.0 + objects, made.1 + bytes);
+                    memory.push(std::mem::take(body.memory(n)));
+                } else {
+                    body.left |= 1 << n;
+                }
+            }
+            if body.left == 0 {
+                self.retire();
+            }
+            (std::mem::take(&mut body.chunks), std::mem::take(&mut body.index), memory, made, deferred)
         };
-        let made = self.stripes.close();
+        drop(memory);
         // What is being put just now is settled by whoever puts it. What left before may have been made through such a
         // lease: then this is less than nothing for a moment, and the counters wrap back.
         let objects = made.0.wrapping_sub(self.gone_objects.load(Ordering::Relaxed));
@@ -233,10 +288,53 @@ impl Region {
         let mut runs = index.into_runs();
         runs.extend(chunks.into_all().filter_map(Arc::into_inner));
         Run::give_back_all(runs);
-        core.headers.give(self.header);
         let dropped = Dropped { objects, bytes, deferred };
         let _ = self.dropped.set(dropped);
         dropped
+    }
+
+    /// Settles a lease that was closed while somebody was in, who is out now: its memory, and what was made through it
+    /// and counts to a budget.
+    #[cold]
+    pub(super) fn settle(&self, n: u64) {
+        let mut body = self.body.lock();
+        if body.left & 1 << n == 0 {
+            return; // somebody else was quicker
+        }
+        let memory = std::mem::take(body.memory(n));
+        let (objects, bytes) = self.leases.at(n).map_or((0, 0), |at| lease::made(&self.core, at));
+        body.left &= !(1 << n);
+        if body.left == 0 {
+            self.retire();
+        }
+        drop(body);
+        drop(memory);
+        if let Some(budget) = &self.budget {
+            budget.release(bytes, objects);
+        }
+    }
+
+    /// Settles what the JVM left behind: its way out of a lease does not tell whether the region was dropped meanwhile.
+    /// True when nobody is in a lease of the dropped region any more.
+    pub fn sweep(&self) -> bool {
+        let left = self.body.lock().left;
+        for n in (0..u128::BITS).filter(|n| left & 1 << n != 0) {
+            // the bit is set, so the lease is this region's still
+            if let Some(at) = self.leases.at(n.into())
+                && lease::shut(&self.core, at)
+            {
+                self.settle(n.into());
+            }
+        }
+        self.body.lock().left == 0
+    }
+
+    /// The region is dropped and nobody is in a lease of it: its header and its leases may serve others. Called once,
+    /// under the region's lock.
+    fn retire(&self) {
+        self.core.regions.lock().remove(&self.header);
+        self.leases.give_back(&self.core);
+        self.core.headers.give(self.header);
     }
 
     /// What went with the drop.

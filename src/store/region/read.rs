@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::ObjectId;
 use crate::store::layout::{EntryState, footprint};
 use crate::store::pin::Pin;
-use crate::store::types::{Found, Kind, ObjectInfo, ObjectState, Sink};
+use crate::store::types::{Found, Kind, ObjectInfo, ObjectState, Sink, Slot};
 
 impl Region {
     /// What the object's state is.
@@ -60,6 +60,7 @@ impl Region {
             if self.still(&seen) {
                 return Ok(Found::Here(kind));
             }
+            sink.discard();
         }
     }
 
@@ -84,10 +85,31 @@ impl Region {
         Found::Here(Pin::in_region(*id, kind, place, &self.core.arena, Arc::clone(self), slot, chunk))
     }
 
+    /// Slots and sizes of sealed objects, in the order of slots from `from` on, at most `most`. `None` once it is
+    /// dropped.
+    #[must_use]
+    pub fn scan(&self, from: u64, most: usize) -> Option<Vec<(Slot, u64)>> {
+        let slots = self.slots();
+        let mut out = Vec::new();
+        for slot in from..slots {
+            if out.len() == most {
+                break;
+            }
+            match self.see(slot, None) {
+                Found::Here(seen) if seen.entry.state == EntryState::Sealed => {
+                    out.push((Slot { slot, index: seen.entry.index }, u64::from(seen.entry.len)));
+                }
+                Found::Dropped => return None,
+                _ => {}
+            }
+        }
+        (!self.is_dropped()).then_some(out)
+    }
+
     /// All objects, in slot order; a put that returned before the call is among them.
     #[must_use]
     pub fn list(&self) -> Vec<ObjectInfo> {
-        self.stripes.synchronize();
+        self.synchronize();
         let (slots, holds) = {
             let body = self.body.lock();
             let holds: HashMap<u64, u32> = body.holds.iter().map(|(&slot, h)| (slot, h.count)).collect();

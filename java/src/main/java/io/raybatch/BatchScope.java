@@ -14,21 +14,26 @@ final class BatchScope {
     private final String name;
     /** The scope around it, which lives at least as long; null for the root, or when only its id is known. */
     private final BatchScope parent;
+    /** Null where all goes through the native side. */
+    private final MappedRegion region;
     /** Null for a batch that is held by its id. */
     private final LeakTracker tracker;
 
-    private BatchScope(RayApi ray, long id, long life, String name, BatchScope parent, LeakTracker tracker) {
+    private BatchScope(
+            RayApi ray, long id, long life, String name, BatchScope parent, MappedRegion region, LeakTracker tracker) {
         this.ray = ray;
         this.id = id;
         this.life = life;
         this.name = name;
         this.parent = parent;
+        this.region = region;
         this.tracker = tracker;
     }
 
     /** For a batch that is held by its id. */
-    static BatchScope heldById(RayApi ray, long id, long life, String name, BatchScope parent) {
-        return new BatchScope(ray, id, life, name, parent, null);
+    static BatchScope heldById(
+            RayApi ray, long id, long life, String name, BatchScope parent, MappedRegion region) {
+        return new BatchScope(ray, id, life, name, parent, region, null);
     }
 
     /**
@@ -36,9 +41,10 @@ final class BatchScope {
      *
      * @param forget run when it was ended as a leak; must not refer to the scope
      */
-    static BatchScope tracked(RayApi ray, long id, long life, String name, BatchScope parent, Runnable forget) {
+    static BatchScope tracked(
+            RayApi ray, long id, long life, String name, BatchScope parent, MappedRegion region, Runnable forget) {
         LeakTracker tracker = new LeakTracker(ray.client(), ray.config(), id, life, name, forget);
-        BatchScope scope = new BatchScope(ray, id, life, name, parent, tracker);
+        BatchScope scope = new BatchScope(ray, id, life, name, parent, region, tracker);
         tracker.watch(scope);
         return scope;
     }
@@ -58,6 +64,25 @@ final class BatchScope {
     /** Null if it has none. */
     String name() {
         return name;
+    }
+
+    /**
+     * Puts bytes into the batch.
+     *
+     * @return {@code slot << 24 | index}
+     */
+    long put(byte[] source, int offset, int length, int kind) {
+        long slot = region == null ? MappedRegion.NOT_HERE : region.put(source, offset, length, kind);
+        if (slot < 0) {
+            slot = Native.put(ray.client(), id, life, source, offset, length, kind);
+        }
+        Reference.reachabilityFence(this);
+        return slot;
+    }
+
+    /** Null where all goes through the native side. */
+    MappedRegion region() {
+        return region;
     }
 
     boolean isTracked() {

@@ -63,6 +63,34 @@ final class Native {
     /** Walks the whole store and throws {@link RayInternalException} when its sums do not add up; for tests. */
     static native void audit(long client);
 
+    // ---- the arena, as the JVM maps it -------------------------------------------------------------------------------
+
+    /**
+     * Maps the store's arena: direct buffers over it, of 1 GiB each but the last; {@code mapping[0]} becomes the mapping's
+     * handle. The memory stays mapped until {@link #unmap}, whatever becomes of client and store.
+     */
+    static native Object[] map(long client, long[] mapping);
+
+    /** Idempotent; works after the client has closed. Nothing may refer to its buffers any more. */
+    static native void unmap(long mapping);
+
+    /**
+     * Settles the leases of the region whose header lies there, if it was dropped: for whoever came out of one of them
+     * and found that it was. Works after the client has closed.
+     */
+    static native void sweep(long mapping, long header);
+
+    /** Where the header of a batch's region lies, and the generation of its life; null for a batch that has none. */
+    static native long[] region(long client, long batch, long life);
+
+    /**
+     * Sealed objects that a batch made and still has, in the order of slots from the packed slot {@code from} on: {@code
+     * {slot << 24 | index, size}} each, as many as {@code out} has room for.
+     *
+     * @return how many; 0 after the last
+     */
+    static native int scan(long client, long batch, long life, long from, long[] out);
+
     // ---- batches -------------------------------------------------------------------------------------------------
 
     /** A fresh id of the store's choosing (negative), reserved until it is started. */
@@ -74,7 +102,7 @@ final class Native {
      * @param id 0: the store chooses
      * @param parent 0: the client's root
      * @param timeoutMillis 0: none; likewise maxBytes and maxObjects
-     * @return {@code {id, life}}
+     * @return {@code {id, life, header, generation}}, the latter as {@link #region}, 0 for a batch without one
      */
     static native long[] startBatch(long client, long id, long parent, long parentLife, String name, long timeoutMillis,
             long maxBytes, long maxObjects, int priority, boolean noCleanup, String by);

@@ -69,6 +69,12 @@ public final class ObjectRef<T> {
         return index;
     }
 
+    /** The batch that made it, if that is its owner still as far as this reference knows; null otherwise. */
+    BatchScope maker() {
+        BatchScope scope = owner;
+        return scope != null && scope.id() == batch ? scope : null;
+    }
+
     boolean isSealed() {
         return sealed;
     }

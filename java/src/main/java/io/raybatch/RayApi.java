@@ -45,6 +45,8 @@ public final class RayApi implements AutoCloseable {
     private final long rootLife;
     private final long normalBase;
     private final boolean ownsStore;
+    /** Null where all goes through the native side. */
+    private final MappedStore mapped;
     private final AtomicBoolean closed = new AtomicBoolean();
     private final Reader reader = new Reader(this);
     private final RayInternals internals = new RayInternals(this);
@@ -64,6 +66,7 @@ public final class RayApi implements AutoCloseable {
         this.rootLife = info[1];
         this.ownsStore = info[2] != 0;
         this.normalBase = info[3];
+        this.mapped = config.directAccess() ? MappedStore.of(client) : null;
     }
 
     // ---- opening and closing --------------------------------------------------------------------------------------
@@ -204,13 +207,19 @@ public final class RayApi implements AutoCloseable {
         Reference.reachabilityFence(parent);
         if (o.id() != 0) {
             reserved.remove(o.id());
-            return BatchScope.heldById(this, started[0], started[1], o.name(), parent);
+            return BatchScope.heldById(this, started[0], started[1], o.name(), parent, region(started, 2));
         }
         long id = started[0];
         ConcurrentMap<Long, WeakReference<BatchScope>> scopes = tracked;
-        BatchScope scope = BatchScope.tracked(this, id, started[1], o.name(), parent, () -> scopes.remove(id));
+        BatchScope scope = BatchScope.tracked(
+                this, id, started[1], o.name(), parent, region(started, 2), () -> scopes.remove(id));
         scopes.put(id, new WeakReference<>(scope));
         return scope;
+    }
+
+    /** The region whose header and generation stand at {@code at}. */
+    private MappedRegion region(long[] figures, int at) {
+        return figures == null ? null : MappedRegion.of(mapped, figures[at], figures[at + 1]);
     }
 
     /**
@@ -440,12 +449,7 @@ public final class RayApi implements AutoCloseable {
     }
 
     <T> ObjectRef<T> put(BatchScope scope, T value) {
-        if (scope == null) {
-            long slot = Values.put(client, 0, 0, value, config.serializer());
-            return refOf(null, slot, true);
-        }
-        long slot = Values.put(client, scope.id(), scope.life(), value, config.serializer());
-        return refOf(scope, slot, true);
+        return refOf(scope, Values.put(client, scope, value, config.serializer()), true);
     }
 
     /** The reference for {@code slot << 24 | index} of a batch, or of normal mode. */
@@ -839,7 +843,8 @@ public final class RayApi implements AutoCloseable {
             return scope;
         }
         long itsLife = life != 0 ? life : ((long[]) Native.status(client, id, 0)[0])[0];
-        return BatchScope.heldById(this, id, itsLife, null, null);
+        MappedRegion region = mapped == null ? null : region(Native.region(client, id, itsLife), 0);
+        return BatchScope.heldById(this, id, itsLife, null, null, region);
     }
 
     /** The scope of a batch that ends when nobody can reach that; null for any other. */

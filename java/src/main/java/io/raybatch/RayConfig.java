@@ -23,6 +23,7 @@ import java.util.function.Consumer;
  *     <td>half of storeSize</td></tr>
  * <tr><td>{@link Builder#eviction eviction}</td><td>{@code raybatch.eviction}</td><td>{@code batch}</td></tr>
  * <tr><td>{@link Builder#tombstones tombstones}</td><td>{@code raybatch.tombstones}</td><td>100000</td></tr>
+ * <tr><td>{@link Builder#directAccess directAccess}</td><td>{@code raybatch.directAccess}</td><td>{@code true}</td></tr>
  * <tr><td>{@link Builder#leakDetection leakDetection}</td><td>{@code raybatch.leakDetection}</td><td>{@code simple}</td></tr>
  * <tr><td>{@link Builder#leakListener leakListener}</td><td>–</td><td>none: leaks are logged</td></tr>
  * <tr><td>{@link Builder#serializer serializer}</td><td>–</td><td>{@link Serializer#fory()}</td></tr>
@@ -41,6 +42,7 @@ public final class RayConfig {
     private final long warmReserve;
     private final Eviction eviction;
     private final int tombstones;
+    private final boolean directAccess;
     private final LeakLevel leakDetection;
     private final Consumer<LeakReport> leakListener;
     private final Serializer serializer;
@@ -53,6 +55,7 @@ public final class RayConfig {
         this.warmReserve = b.warmReserve;
         this.eviction = b.eviction;
         this.tombstones = b.tombstones;
+        this.directAccess = b.directAccess;
         this.leakDetection = b.leakDetection;
         this.leakListener = b.leakListener;
         this.serializer = b.serializer;
@@ -113,6 +116,11 @@ public final class RayConfig {
         return tombstones < 0 ? OptionalInt.empty() : OptionalInt.of(tombstones);
     }
 
+    /** {@return whether this client puts and gets in the store's memory without a native call for each} */
+    public boolean directAccess() {
+        return directAccess;
+    }
+
     /** {@return how much is said about leaks} */
     public LeakLevel leakDetection() {
         return leakDetection;
@@ -160,6 +168,7 @@ public final class RayConfig {
         private long warmReserve = size("warmReserve");
         private Eviction eviction = constant("eviction", Eviction.class, Eviction.BATCH);
         private int tombstones = count("tombstones");
+        private boolean directAccess = flag("directAccess", true);
         private LeakLevel leakDetection = constant("leakDetection", LeakLevel.class, LeakLevel.SIMPLE);
         private Consumer<LeakReport> leakListener;
         private Serializer serializer;
@@ -261,6 +270,18 @@ public final class RayConfig {
         }
 
         /**
+         * Sets whether this client puts small objects of batches, and gets them, in the store's memory without a native
+         * call for each. What is put and got is the same either way.
+         *
+         * @param direct false to go through the native side always, to compare or to narrow down a fault
+         * @return this
+         */
+        public Builder directAccess(boolean direct) {
+            this.directAccess = direct;
+            return this;
+        }
+
+        /**
          * Sets how much is said about leaks.
          *
          * @param level see there
@@ -299,7 +320,7 @@ public final class RayConfig {
         }
 
         /**
-         * Finishes a configuration that opens no store: of what was set, only leak detection and serializer count.
+         * Finishes a configuration that opens no store: of what was set, only direct access, leak detection and serializer count.
          *
          * @param storeName of a store that is open in this process
          * @return the configuration
@@ -323,6 +344,17 @@ public final class RayConfig {
         private static long size(String name) {
             String value = property(name);
             return value == null ? NOT_GIVEN : ByteSize.parse("raybatch." + name, value);
+        }
+
+        private static boolean flag(String name, boolean otherwise) {
+            String value = property(name);
+            if (value == null) {
+                return otherwise;
+            }
+            if (value.equalsIgnoreCase("true") || value.equalsIgnoreCase("false")) {
+                return Boolean.parseBoolean(value);
+            }
+            throw refused("raybatch." + name + " is \"" + value + "\", and must be true or false");
         }
 
         private static int count(String name) {

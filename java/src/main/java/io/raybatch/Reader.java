@@ -47,8 +47,7 @@ final class Reader {
         // asked first: it may be sealed right after it was looked for
         boolean wasSealed = ref.isSealed();
         try {
-            Object value =
-                    Values.get(ray.client(), ref.batchId(), ref.task(), ref.index(), ray.config().serializer());
+            Object value = Values.get(ray.client(), ref, ray.config().serializer());
             if (value == null && wasSealed) {
                 throw lost(ref);
             }

@@ -8,12 +8,21 @@ final class Slots {
 
     private Slots() {}
 
-    /** The task's own bits: its first slot above the base. */
-    static long task(long base, long slot) {
-        return base + (slot >>> INDEX_BITS) - (slot & INDEX_MASK);
+    static long pack(long slot, int index) {
+        return slot << INDEX_BITS | index;
     }
 
-    static int index(long slot) {
-        return (int) (slot & INDEX_MASK);
+    /** The slot itself. */
+    static long slot(long packed) {
+        return packed >>> INDEX_BITS;
+    }
+
+    static int index(long packed) {
+        return (int) (packed & INDEX_MASK);
+    }
+
+    /** The task's own bits: its first slot above the base. */
+    static long task(long base, long packed) {
+        return base + slot(packed) - index(packed);
     }
 }

@@ -11,35 +11,50 @@ final class Values {
     /**
      * Puts a value into a batch, or into normal mode.
      *
+     * @param scope null for normal mode
      * @return as {@link Native#put}
      */
-    static long put(long client, long batch, long life, Object value, Serializer serializer) {
+    static long put(long client, BatchScope scope, Object value, Serializer serializer) {
         if (value instanceof byte[] bytes) {
-            return Native.put(client, batch, life, bytes, 0, bytes.length, Native.KIND_BYTES);
+            return put(client, scope, bytes, 0, bytes.length, Native.KIND_BYTES);
         }
         if (value instanceof String text) {
             byte[] utf8 = utf8(text);
-            return Native.put(client, batch, life, utf8, 0, utf8.length, Native.KIND_STRING);
+            return put(client, scope, utf8, 0, utf8.length, Native.KIND_STRING);
         }
         if (value instanceof ByteBuffer buffer) {
-            return putBuffer(client, batch, life, buffer);
+            return putBuffer(client, scope, buffer);
         }
         if (value == null) {
             throw new InvalidArgumentException(
                     "null cannot be put: what get returns is always a value", ErrorDetails.NONE);
         }
         if (value.getClass().isArray() && value.getClass().getComponentType().isPrimitive()) {
-            return putArray(client, batch, life, value);
+            return putArray(client, scope, value);
         }
         if (value instanceof ObjectRef<?> ref) {
             throw new InvalidArgumentException(
                     "a reference cannot be put: put the value of object " + ref + ", or its id", ErrorDetails.of(ref.id()));
         }
         byte[] bytes = serialize(value, serializer);
-        return Native.put(client, batch, life, bytes, 0, bytes.length, Native.KIND_SERIALIZED);
+        return put(client, scope, bytes, 0, bytes.length, Native.KIND_SERIALIZED);
     }
 
-    private static long putArray(long client, long batch, long life, Object array) {
+    private static long put(long client, BatchScope scope, byte[] bytes, int offset, int length, int kind) {
+        return scope == null
+                ? Native.put(client, 0, 0, bytes, offset, length, kind)
+                : scope.put(bytes, offset, length, kind);
+    }
+
+    private static long idOf(BatchScope scope) {
+        return scope == null ? 0 : scope.id();
+    }
+
+    private static long lifeOf(BatchScope scope) {
+        return scope == null ? 0 : scope.life();
+    }
+
+    private static long putArray(long client, BatchScope scope, Object array) {
         int kind;
         int length;
         if (array instanceof long[] a) {
@@ -64,22 +79,23 @@ final class Values {
             kind = Native.KIND_BOOLEANS;
             length = ((boolean[]) array).length;
         }
-        return Native.put(client, batch, life, array, 0, length, kind);
+        return Native.put(client, idOf(scope), lifeOf(scope), array, 0, length, kind);
     }
 
     /** What remains in the buffer, whose position stays as it is. */
-    private static long putBuffer(long client, long batch, long life, ByteBuffer buffer) {
+    private static long putBuffer(long client, BatchScope scope, ByteBuffer buffer) {
         int length = buffer.remaining();
         if (buffer.isDirect()) {
-            return Native.putDirect(client, batch, life, buffer, buffer.position(), length, Native.KIND_BUFFER);
+            return Native.putDirect(
+                    client, idOf(scope), lifeOf(scope), buffer, buffer.position(), length, Native.KIND_BUFFER);
         }
         if (buffer.hasArray()) {
             int offset = buffer.arrayOffset() + buffer.position();
-            return Native.put(client, batch, life, buffer.array(), offset, length, Native.KIND_BUFFER);
+            return put(client, scope, buffer.array(), offset, length, Native.KIND_BUFFER);
         }
         byte[] copy = new byte[length];
         buffer.duplicate().get(copy);
-        return Native.put(client, batch, life, copy, 0, length, Native.KIND_BUFFER);
+        return put(client, scope, copy, 0, length, Native.KIND_BUFFER);
     }
 
     /**
@@ -127,17 +143,25 @@ final class Values {
      *
      * @return null when it is absent
      */
-    static Object get(long client, long batch, long task, int index, Serializer serializer) {
-        Object[] out = new Object[1];
-        int kind = Native.get(client, batch, task, index, out);
-        if (kind < 0) {
-            return null;
+    static Object get(long client, ObjectRef<?> ref, Serializer serializer) {
+        BatchScope maker = ref.maker();
+        if (maker != null && maker.region() != null && maker.ray().client() == client) {
+            MappedRegion.Found found = maker.region().get(ref.task() + ref.index() - maker.life(), ref.index());
+            if (found != null) {
+                return value(found.kind(), found.bytes(), ref, serializer);
+            }
         }
+        Object[] out = new Object[1];
+        int kind = Native.get(client, ref.batchId(), ref.task(), ref.index(), out);
+        return kind < 0 ? null : value(kind, out[0], ref, serializer);
+    }
+
+    private static Object value(int kind, Object array, ObjectRef<?> ref, Serializer serializer) {
         return switch (kind) {
-            case Native.KIND_STRING -> new String((byte[]) out[0], StandardCharsets.UTF_8);
-            case Native.KIND_BUFFER -> ByteBuffer.wrap((byte[]) out[0]);
-            case Native.KIND_SERIALIZED -> deserialize(new ObjectId(batch, task, index), (byte[]) out[0], serializer);
-            default -> out[0];
+            case Native.KIND_STRING -> new String((byte[]) array, StandardCharsets.UTF_8);
+            case Native.KIND_BUFFER -> ByteBuffer.wrap((byte[]) array);
+            case Native.KIND_SERIALIZED -> deserialize(ref.id(), (byte[]) array, serializer);
+            default -> array;
         };
     }
 

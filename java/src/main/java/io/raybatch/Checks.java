@@ -1,0 +1,37 @@
+package io.raybatch;
+
+/** Arguments that are looked at before anything is done. */
+final class Checks {
+
+    private Checks() {}
+
+    static <T> T notNull(String what, T value) {
+        if (value == null) {
+            throw new InvalidArgumentException(what + " is null", ErrorDetails.NONE);
+        }
+        return value;
+    }
+
+    /** That {@code count} elements from {@code at} on are inside of something that has {@code length}. */
+    static void range(String what, int length, int at, int count) {
+        if (at < 0 || count < 0 || at > length - count) {
+            throw bounds("offset " + at + " and length " + count + " are outside of " + what + " of " + Math.max(length, 0));
+        }
+    }
+
+    /** That the offsets {@code from … from + count} rise, or stay, within {@code 0 … length}. */
+    static void ascending(int[] offsets, int from, int count, int length) {
+        int before = 0;
+        for (int n = from; n <= from + count; n++) {
+            int offset = offsets[n];
+            if (offset < before || offset > length) {
+                throw bounds("offset " + n + " is " + offset + ": it must be " + before + " … " + length);
+            }
+            before = offset;
+        }
+    }
+
+    static ObjectBoundsException bounds(String what) {
+        return new ObjectBoundsException(what, ErrorDetails.NONE);
+    }
+}
