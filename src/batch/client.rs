@@ -33,6 +33,15 @@ pub struct Client {
     pub(super) subscriptions: Handles<Subscription>,
 }
 
+/// A batch that was just started.
+#[derive(Clone, Copy, Debug)]
+pub struct Started {
+    /// Its id and life.
+    pub key: BatchKey,
+    /// Where its region's header lies, and the generation of its life; `None` in a store that ignores batches.
+    pub region: Option<(u64, u64)>,
+}
+
 /// Figures of a store and its batches.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientStats {
@@ -187,7 +196,16 @@ impl Client {
     /// # Errors
     /// `BatchExists` while its id is live; `BatchEnded` or `BatchNotFound` for the parent; `InvalidArgument`; `StoreFull`.
     pub fn start_batch(&self, spec: BatchSpec, by: &str) -> Result<BatchKey> {
-        self.engine()?.start(&self.root, spec, by)
+        self.start_mapped(spec, by).map(|started| started.key)
+    }
+
+    /// As `start_batch`, telling where the batch's region is mapped.
+    ///
+    /// # Errors
+    /// As for `start_batch`.
+    pub fn start_mapped(&self, spec: BatchSpec, by: &str) -> Result<Started> {
+        let batch = self.engine()?.start(&self.root, spec, by)?;
+        Ok(Started { key: batch.key(), region: batch.region().map(|region| region.header()) })
     }
 
     /// Ends a batch for good, all within it first; before that hands `keep` to its parent, after that collects it if

@@ -58,15 +58,15 @@ impl Engine {
 
     fn collect_one(&self, batch: &Arc<Batch>, adopted: HashMap<ObjectId, Adoption>) -> Collected {
         let id = batch.id();
-        let usage = batch.usage();
-        let slots = if batch.region().is_some() { usage.slots } else { batch.slots() };
         let mut released = self.release_adopted(batch, adopted);
         // the table's deletion is what the node hears, and has the store drop the region
         self.gcs.delete_table(id);
-        let mut draining = None;
+        let (mut slots, mut peak_bytes, mut draining) = (batch.slots(), 0, None);
         if let Some(region) = batch.region() {
-            released.add(region.dropped().unwrap_or_default());
-            draining = Some(region).filter(|region| !region.is_drained()).cloned();
+            let dropped = region.dropped().unwrap_or_default();
+            released.add(dropped);
+            (slots, peak_bytes) = (dropped.slots, dropped.peak_bytes);
+            draining = Some(region).filter(|region| !dropped.drained && !region.is_drained()).cloned();
         }
         let drains = draining.is_some();
         let _ = batch.life.step(if drains { Step::CollectHeld } else { Step::CollectFree });
@@ -74,7 +74,7 @@ impl Engine {
         let remains = Remains {
             collected_ms: now_ms(),
             slots,
-            peak_bytes: usage.peak_bytes,
+            peak_bytes,
             released,
             kept: std::mem::take(&mut *batch.kept.lock()).into(),
             draining: Mutex::new(draining),

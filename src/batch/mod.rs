@@ -43,7 +43,7 @@ mod tree;
 
 use std::time::Duration;
 
-pub use self::client::{Client, ClientStats};
+pub use self::client::{Client, ClientStats, Started};
 pub use self::lifecycle::{Illegal, State, Step, next};
 pub use self::status::BatchStatus;
 use crate::id::BatchId;

@@ -33,7 +33,8 @@ impl Engine {
     ///
     /// # Errors
     /// `BatchExists`; `BatchEnded` or `BatchNotFound` for the parent; `InvalidArgument`; `StoreFull`.
-    pub(super) fn start(&self, root: &Arc<Batch>, spec: BatchSpec, by: &str) -> Result<BatchKey> {
+    pub(super) fn start(&self, root: &Arc<Batch>, spec: BatchSpec, by: &str) -> Result<Arc<Batch>> {
+        let chosen = spec.id.is_some();
         let id = self.check(&spec)?;
         let parent = match spec.parent {
             Some(key) => self.find(key)?,
@@ -59,13 +60,15 @@ impl Engine {
         let seq = self.next_seq.fetch_add(1, Ordering::Relaxed);
         let batch = Batch::new(record, seq, deadline, Some(Arc::clone(&parent)), region.region, budget);
         self.enter(&batch, &parent)?;
-        self.reserved.remove(&id);
+        if chosen {
+            self.reserved.remove(&id);
+        }
         self.schedule(&batch);
         if batch.end().is_some() {
             // it ended before its deadline was on the agenda
             self.unschedule(&batch);
         }
-        Ok(batch.key())
+        Ok(batch)
     }
 
     /// A root, in the registry.

@@ -120,9 +120,9 @@ impl Batch {
         self.region.as_ref()
     }
 
-    /// Slots that were ever lent in this life: an id whose slot is below was one of this life.
+    /// Slots that were taken in this life of a batch without a region.
     pub(crate) fn slots(&self) -> u64 {
-        self.region.as_ref().map_or_else(|| self.next_slot.load(Ordering::Relaxed), |region| region.slots())
+        self.next_slot.load(Ordering::Relaxed)
     }
 
     /// The next slot of a batch without a region.

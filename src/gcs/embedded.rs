@@ -1,5 +1,7 @@
 //! The tables in this process.
 
+use std::sync::Arc;
+
 use dashmap::DashMap;
 use hashbrown::DefaultHashBuilder;
 use parking_lot::RwLock;
@@ -12,7 +14,7 @@ use crate::id::{BatchId, ObjectId};
 pub struct EmbeddedGcs {
     /// batch → its records by task, in the order of slots
     tables: DashMap<BatchId, Vec<TaskRecord>, DefaultHashBuilder>,
-    subscribers: RwLock<Vec<OnDeleted>>,
+    subscribers: RwLock<Arc<[OnDeleted]>>,
 }
 
 /// Slots count up from a random base and may wrap: less than half of the circle apart, the one behind comes first.
@@ -46,22 +48,21 @@ impl Gcs for EmbeddedGcs {
         if self.tables.remove(&batch).is_none() {
             return false;
         }
-        let subscribers = self.subscribers.read().clone();
-        for on_deleted in &subscribers {
+        let subscribers = Arc::clone(&self.subscribers.read());
+        for on_deleted in &*subscribers {
             on_deleted(batch);
         }
         true
     }
 
     fn subscribe(&self, on_deleted: OnDeleted) {
-        self.subscribers.write().push(on_deleted);
+        let mut subscribers = self.subscribers.write();
+        *subscribers = subscribers.iter().cloned().chain([on_deleted]).collect();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use parking_lot::Mutex;
 
     use super::*;

@@ -8,9 +8,9 @@ use std::marker::PhantomData;
 
 use jni::EnvUnowned;
 use jni::jni_str;
-use jni::objects::{JByteArray, JObject, JObjectArray};
+use jni::objects::{JByteArray, JLongArray, JObject, JObjectArray};
 use jni::strings::JNIStr;
-use jni::sys::{self, jint, jsize};
+use jni::sys::{self, jint, jlong, jsize};
 
 use super::java::java;
 use crate::error::{Error, ErrorCode, Result};
@@ -120,6 +120,21 @@ impl<'local> Jni<'local> {
         unsafe { call!(self, GetArrayLength, array) }
     }
 
+    /// # Errors
+    /// `InvalidArgument` unless the array has so many elements.
+    pub(super) fn has_room(self, out: &JLongArray<'_>, count: jsize) -> Result<()> {
+        if out.is_null() || self.length(out.as_raw()) < count {
+            return Err(Error::new(ErrorCode::InvalidArgument, "the array for the result is null or too short"));
+        }
+        Ok(())
+    }
+
+    /// Sets the first elements of an array that has room for them.
+    pub(super) fn set_longs(self, out: &JLongArray<'_>, values: &[jlong]) {
+        // SAFETY: a long[] by Java's types; if it is too short, an exception is pending.
+        unsafe { call!(self, SetLongArrayRegion, out.as_raw(), 0, values.len() as jsize, values.as_ptr()) };
+    }
+
     /// Fails if a Java exception is pending, which is then thrown instead of this error.
     fn check(self) -> Result<()> {
         let env = self.env;
@@ -150,6 +165,44 @@ impl<'local> Jni<'local> {
             return Err(Error::new(ErrorCode::Internal, format!("no {} of {length}", element.array_name())));
         }
         Ok(array)
+    }
+}
+
+/// Text that Java passed as UTF-8; mostly short, and then not on the heap.
+pub(super) struct Utf8 {
+    short: [u8; Self::SHORT],
+    len: usize,
+    long: Vec<u8>,
+}
+
+impl Utf8 {
+    const SHORT: usize = 64;
+
+    /// Empty for null.
+    pub(super) fn read(jni: Jni<'_>, array: &JByteArray<'_>) -> Result<Self> {
+        let mut text = Utf8 { short: [0; Self::SHORT], len: 0, long: Vec::new() };
+        if array.is_null() {
+            return Ok(text);
+        }
+        let len = jni.length(array.as_raw());
+        text.len = len as usize;
+        let to = if text.len <= Self::SHORT {
+            text.short.as_mut_ptr()
+        } else {
+            text.long.resize(text.len, 0);
+            text.long.as_mut_ptr()
+        };
+        // SAFETY: a byte[] by Java's types, copied whole to memory that has room for it.
+        unsafe { call!(jni, GetByteArrayRegion, array.as_raw(), 0, len, to.cast()) };
+        Ok(text)
+    }
+
+    /// # Errors
+    /// `InvalidArgument` when it is no UTF-8.
+    pub(super) fn text(&self) -> Result<&str> {
+        let bytes = if self.len <= Self::SHORT { &self.short[..self.len] } else { &self.long };
+        std::str::from_utf8(bytes)
+            .map_err(|e| Error::new(ErrorCode::InvalidArgument, format!("a text is not valid UTF-8: {e}")))
     }
 }
 

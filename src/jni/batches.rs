@@ -6,8 +6,9 @@ use jni::Env;
 use jni::objects::{JByteArray, JLongArray, JObjectArray, JString};
 use jni::sys::{jboolean, jint, jlong};
 
+use super::arrays::{Jni, Utf8};
 use super::handles::with_client;
-use super::values::{actor, figure, ids, key, limit, longs, objects, some_key, text, texts};
+use super::values::{actor, figure, ids, key, limit, longs, objects, some_key, texts};
 use crate::batch::{BatchKey, BatchSpec, Collected, Reason};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::BatchId;
@@ -16,37 +17,37 @@ pub(super) fn new_id(_env: &mut Env<'_>, client: jlong) -> Result<jlong> {
     with_client(client, |client| Ok(client.new_batch_id()?.0))
 }
 
-pub(super) fn start<'local>(
-    env: &mut Env<'local>,
+pub(super) fn start(
+    jni: Jni<'_>,
     client: jlong,
     id: jlong,
     parent: jlong,
     parent_life: jlong,
-    name: JString<'local>,
+    name: JByteArray<'_>,
     timeout: jlong,
     max_bytes: jlong,
     max_objects: jlong,
     priority: jint,
     no_cleanup: jboolean,
-    by: JString<'local>,
-) -> Result<JLongArray<'local>> {
+    by: JByteArray<'_>,
+    out: JLongArray<'_>,
+) -> Result<()> {
+    jni.has_room(&out, 4)?;
     let spec = BatchSpec {
         id: (id != 0).then_some(BatchId(id)),
         parent: some_key(parent, parent_life),
-        name: text(env, &name)?,
+        name: if name.is_null() { None } else { Some(Utf8::read(jni, &name)?.text()?.to_owned()) },
         timeout: limit("the timeout", timeout)?.map(Duration::from_millis),
         max_bytes: limit("maxBytes", max_bytes)?,
         max_objects: limit("maxObjects", max_objects)?,
         priority,
         no_cleanup,
     };
-    let by = actor(env, &by)?;
-    let (started, region) = with_client(client, |client| {
-        let started = client.start_batch(spec, &by)?;
-        Ok((started, client.region(started)?))
-    })?;
-    let (header, generation) = region.unwrap_or_default();
-    longs(env, &[started.id.0, started.life as jlong, header as jlong, generation as jlong])
+    let by = Utf8::read(jni, &by)?;
+    let started = with_client(client, |client| client.start_mapped(spec, by.text()?))?;
+    let (header, generation) = started.region.unwrap_or_default();
+    jni.set_longs(&out, &[started.key.id.0, started.key.life as jlong, header as jlong, generation as jlong]);
+    Ok(())
 }
 
 pub(super) fn end<'local>(
@@ -69,15 +70,9 @@ pub(super) fn end<'local>(
     collected_of(env, collected)
 }
 
-pub(super) fn close<'local>(
-    env: &mut Env<'local>,
-    client: jlong,
-    id: jlong,
-    life: jlong,
-    by: JString<'local>,
-) -> Result<()> {
-    let by = actor(env, &by)?;
-    with_client(client, |client| client.close_batch(key(id, life), &by))
+pub(super) fn close(jni: Jni<'_>, client: jlong, id: jlong, life: jlong, by: JByteArray<'_>) -> Result<()> {
+    let by = Utf8::read(jni, &by)?;
+    with_client(client, |client| client.close_batch(key(id, life), by.text()?))
 }
 
 pub(super) fn delete<'local>(

@@ -44,12 +44,12 @@ mod all {
         -> jint = mapping::scan);
 
     export!(guard newBatchId(client: jlong) -> jlong = batches::new_id);
-    export!(guard startBatch(client: jlong, id: jlong, parent: jlong, parent_life: jlong, name: JString<'local>,
-        timeout: jlong, max_bytes: jlong, max_objects: jlong, priority: jint, no_cleanup: jboolean, by: JString<'local>)
-        -> JLongArray<'local> = batches::start);
+    export!(guard_hot startBatch(client: jlong, id: jlong, parent: jlong, parent_life: jlong, name: JByteArray<'local>,
+        timeout: jlong, max_bytes: jlong, max_objects: jlong, priority: jint, no_cleanup: jboolean,
+        by: JByteArray<'local>, out: JLongArray<'local>) -> () = batches::start);
     export!(guard endBatch(client: jlong, id: jlong, life: jlong, collect: jboolean, keep: JByteArray<'local>,
         reason: jint, by: JString<'local>) -> JLongArray<'local> = batches::end);
-    export!(guard closeBatch(client: jlong, id: jlong, life: jlong, by: JString<'local>) -> () = batches::close);
+    export!(guard_hot closeBatch(client: jlong, id: jlong, life: jlong, by: JByteArray<'local>) -> () = batches::close);
     export!(guard deleteBatch(client: jlong, id: jlong, life: jlong, by: JString<'local>) -> () = batches::delete);
     export!(guard gc(client: jlong, id: jlong, life: jlong) -> JLongArray<'local> = batches::gc);
     export!(guard openAncestor(client: jlong, id: jlong, life: jlong) -> JLongArray<'local> = batches::open_ancestor);

@@ -34,6 +34,36 @@ unsafe fn word_at<'a>(ptr: *const u8) -> (&'a AtomicU64, usize) {
     (unsafe { &*ptr.sub(inside).cast::<AtomicU64>() }, inside)
 }
 
+/// Zeroes bytes at the speed of memory.
+///
+/// What assembly stores is to the compiler what another process stores, and so no data race with readers that look at
+/// memory which is not theirs any more, and validate.
+///
+/// # Safety
+/// `at .. at + len` must be mapped, and nobody else may write it.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+unsafe fn zero_bytes(at: *mut u8, len: usize) {
+    // SAFETY: the caller's promise; the direction flag is clear in Rust code.
+    unsafe {
+        std::arch::asm!("rep stosb", inout("rcx") len => _, inout("rdi") at => _, in("al") 0u8,
+            options(nostack, preserves_flags));
+    }
+}
+
+/// As above, in words.
+///
+/// # Safety
+/// As above.
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+unsafe fn zero_bytes(at: *mut u8, len: usize) {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    // SAFETY: the caller's promise.
+    let span = unsafe { SpanMut::new(at, len) };
+    for from in (0..len).step_by(ZEROS.len()) {
+        span.write(from, &ZEROS[..(len - from).min(ZEROS.len())]);
+    }
+}
+
 impl<'a> Span<'a> {
     /// # Safety
     /// `ptr .. ptr + len`, widened to whole words, must stay mapped for `'a`, as arena memory does.
@@ -192,13 +222,9 @@ impl<'a> SpanMut<'a> {
     /// # Panics
     /// When the range is not inside.
     pub fn zero(&self, from: usize, to: usize) {
-        const ZEROS: [u8; 4096] = [0; 4096];
-        let mut at = from;
-        while at < to {
-            let n = (to - at).min(ZEROS.len());
-            self.write(at, &ZEROS[..n]);
-            at += n;
-        }
+        let part = self.part(from, to.saturating_sub(from));
+        // SAFETY: the part is mapped, and ours to write.
+        unsafe { zero_bytes(part.ptr, part.len) };
     }
 
     /// Copies from another object's memory.

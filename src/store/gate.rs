@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(enter(&word, || true), Err(Refused::Closed));
         assert!(leave(&word));
         assert!(!close(&word));
-        assert!(!leave_closed(&word), "nobody is in");
+        assert!(shut(&word), "it is");
     }
 
     #[test]

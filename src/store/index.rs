@@ -100,9 +100,13 @@ impl Index {
         self.pages * SLOTS
     }
 
-    /// Leases the next block: the larger the region, the larger the block.
-    pub(crate) fn lease(&mut self, core: &Core, held: &Arc<Held>, header: u64) -> Result<Block> {
-        let run = core.lend(held, (self.pages / 4).clamp(1, MAX_BLOCK), 1)?;
+    /// How many pages the next block is to have: the larger the region, the larger the block.
+    pub(crate) fn wished(&self) -> u64 {
+        (self.pages / 4).clamp(1, MAX_BLOCK)
+    }
+
+    /// Leases the next block, in a run just lent for it.
+    pub(crate) fn lease(&mut self, core: &Core, held: &Arc<Held>, header: u64, run: Run) -> Result<Block> {
         let pages = run.pages();
         self.grow_directory(core, held, header, self.pages + pages)?;
         core.arena.span_mut(run.offset(), run.len()).zero(0, run.len() as usize);

@@ -12,7 +12,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use super::chunks::Chunk;
+use super::chunks::{Chunk, Chunks};
 use super::core::Core;
 use super::gate::{self, Refused};
 use super::index::EntryWords;
@@ -21,7 +21,7 @@ use super::layout::{
 };
 use super::notify::{Event, EventKind};
 use super::pin::Place;
-use super::region::{Region, collected};
+use super::region::{Body, Region, collected};
 use super::run::Run;
 use super::table::check_size;
 use super::types::{Kind, Slot, Source};
@@ -167,6 +167,24 @@ struct Reserved {
     slot: Slot,
     entry_at: u64,
     offset: u64,
+}
+
+/// Pages of the next chunk: the larger the region, the larger the chunk.
+fn chunk_pages(chunks: &Chunks) -> u64 {
+    (chunks.pages() / 4).clamp(1, MAX_CHUNK)
+}
+
+/// Has a lease go on in a chunk just lent. Returns the old one, to be dropped when no lock is held.
+fn begin_chunk(body: &mut Body, inside: &InLease<'_>, run: Run) -> [Option<Chunk>; 2] {
+    let words = inside.words;
+    let chunk = Arc::new(run);
+    set(words, word::CURSOR, chunk.offset());
+    set(words, word::END, chunk.offset() + chunk.len());
+    body.chunks.add_leased(&chunk);
+    let old = body.memory(inside.n).chunk.replace(chunk);
+    let made = get(words, word::MADE) - get(words, word::CHUNK);
+    set(words, word::CHUNK, get(words, word::MADE));
+    [old.as_ref().and_then(|old| body.chunks.retire(old.offset(), made)), old]
 }
 
 impl Region {
@@ -320,7 +338,7 @@ impl Region {
     fn reserve(&self, inside: &InLease<'_>, bytes: u64, align: u64) -> Result<Reserved> {
         let words = inside.words;
         if get(words, word::MADE) == get(words, word::LIMIT) {
-            self.lease_slots(inside)?;
+            self.lease_slots(inside, bytes)?;
         }
         let mut offset = get(words, word::CURSOR).next_multiple_of(align);
         if bytes > 0 && offset + bytes > get(words, word::END) {
@@ -350,19 +368,30 @@ impl Region {
         set(words, word::BYTES, get(words, word::BYTES) + bytes);
     }
 
-    fn lease_slots(&self, inside: &InLease<'_>) -> Result<()> {
-        let block = {
+    /// Leases the next block of slots; and a chunk with it, in one run, for a lease that has none and needs one.
+    fn lease_slots(&self, inside: &InLease<'_>, bytes: u64) -> Result<()> {
+        let core = &self.core;
+        let leased = {
             let mut body = self.body.lock();
             if body.closed {
                 return Err(self.gone());
             }
-            body.index.lease(&self.core, &self.held, self.header).inspect(|block| {
-                body.memory(inside.n).block = Some(Arc::clone(&block.run));
-            })
+            let pages = body.index.wished();
+            let begins = bytes > 0 && body.memory(inside.n).chunk.is_none();
+            let chunk = if begins { chunk_pages(&body.chunks).max(bytes.div_ceil(PAGE)) } else { 0 };
+            core.lend(&self.held, pages + chunk, if begins { pages + chunk } else { 1 })
+                .map(|mut run| (begins.then(|| run.split_off(chunk)), run))
+                .or_else(|e| if begins { core.lend(&self.held, pages, 1).map(|run| (None, run)) } else { Err(e) })
+                .and_then(|(chunk, run)| {
+                    let block = body.index.lease(core, &self.held, self.header, run)?;
+                    body.memory(inside.n).block = Some(Arc::clone(&block.run));
+                    Ok((block, chunk.map(|chunk| begin_chunk(&mut body, inside, chunk))))
+                })
         };
-        self.core.notifier.flush(); // what was evicted for it
-        let block = block?;
-        self.core.log.leased(self.batch, self.base.wrapping_add(block.first), block.slots as u32);
+        core.notifier.flush(); // what was evicted for it
+        let (block, chunk) = leased?;
+        drop(chunk);
+        core.log.leased(self.batch, self.base.wrapping_add(block.first), block.slots as u32);
         let made = get(inside.words, word::MADE);
         set(inside.words, word::BLOCK, made);
         set(inside.words, word::ENTRIES, block.run.offset().wrapping_sub(made * ENTRY));
@@ -372,29 +401,17 @@ impl Region {
     }
 
     fn lease_chunk(&self, inside: &InLease<'_>, bytes: u64) -> Result<()> {
-        let result = {
+        let old = {
             let mut body = self.body.lock();
             if body.closed {
                 return Err(self.gone());
             }
-            let wished = (body.chunks.pages() / 4).clamp(1, MAX_CHUNK);
-            self.core.lend(&self.held, wished, bytes.div_ceil(PAGE)).map(|run| {
-                let chunk = Arc::new(run);
-                let (start, end) = (chunk.offset(), chunk.offset() + chunk.len());
-                body.chunks.add_leased(&chunk);
-                let old = body.memory(inside.n).chunk.replace(chunk);
-                let made = get(inside.words, word::MADE) - get(inside.words, word::CHUNK);
-                let empty = old.as_ref().and_then(|old| body.chunks.retire(old.offset(), made));
-                (start, end, empty, old)
-            })
+            let run = self.core.lend(&self.held, chunk_pages(&body.chunks), bytes.div_ceil(PAGE));
+            run.map(|run| begin_chunk(&mut body, inside, run))
         };
         self.core.notifier.flush();
-        let (start, end, empty, old) = result?;
         // the old chunk's memory, if nothing is left in it, goes here, after the lock
-        drop((empty, old));
-        set(inside.words, word::CURSOR, start);
-        set(inside.words, word::END, end);
-        set(inside.words, word::CHUNK, get(inside.words, word::MADE));
+        drop(old?);
         Ok(())
     }
 

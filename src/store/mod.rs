@@ -201,10 +201,10 @@ impl Store {
     /// Releases a region: work in the number of its runs, not of its objects. Zeros when it was dropped before.
     pub fn drop_region(&self, region: &Arc<Region>) -> Dropped {
         let dropped = region.drop_all();
-        if !region.sweep() {
+        if dropped.left {
             self.swept.store(false, Ordering::Relaxed);
         }
-        if !region.is_drained() {
+        if !dropped.drained && !region.is_drained() {
             let mut draining = self.draining.lock();
             draining.retain(|r| !r.is_drained());
             draining.push(Arc::clone(region));

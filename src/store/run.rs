@@ -39,6 +39,14 @@ impl Run {
         Ok(Run { arena: Arc::clone(arena), page, pages, held: Mutex::new(Arc::clone(held)) })
     }
 
+    /// Cuts the last pages off, as a run of their own.
+    pub(crate) fn split_off(&mut self, pages: u64) -> Run {
+        debug_assert!(pages < self.pages);
+        self.pages -= pages;
+        let held = Arc::clone(self.held.get_mut());
+        Run { arena: Arc::clone(&self.arena), page: self.page + self.pages, pages, held: Mutex::new(held) }
+    }
+
     /// Where it begins, in bytes.
     pub(crate) fn offset(&self) -> u64 {
         self.page * PAGE

@@ -229,4 +229,12 @@ pub struct Dropped {
     pub bytes: u64,
     /// Objects that somebody holds still: their chunks go with the last release.
     pub deferred: u64,
+    /// Slots that had been leased: every id of that life has its slot below.
+    pub slots: u64,
+    /// Most bytes there were, as far as anybody looked.
+    pub peak_bytes: u64,
+    /// Nobody holds any of its memory.
+    pub drained: bool,
+    /// Somebody was in a lease.
+    pub left: bool,
 }

@@ -255,25 +255,28 @@ impl Region {
             return Dropped::default();
         }
         // Under the lock nothing is leased and no stripe is made.
-        let (chunks, index, memory, made, deferred) = {
+        let (chunks, index, memory, made, deferred, left) = {
             let mut body = self.body.lock();
             body.closed = true;
             let deferred = body.holds.len() as u64;
-            let (mut memory, mut made) = (Vec::new(), (0, 0));
+            let mut memory = std::mem::take(&mut body.leases);
+            let mut made = (0, 0);
             for n in 0..self.leases.count() {
                 let Some(at) = self.leases.at(n) else { continue };
                 if lease::close(core, at) {
                     let (objects, bytes) = lease::made(core, at);
                     made = (made.0 + objects, made.1 + bytes);
-                    memory.push(std::mem::take(body.memory(n)));
                 } else {
                     body.left |= 1 << n;
+                    if let Some(left) = memory.get_mut(n as usize) {
+                        *body.memory(n) = std::mem::take(left);
+                    }
                 }
             }
             if body.left == 0 {
                 self.retire();
             }
-            (std::mem::take(&mut body.chunks), std::mem::take(&mut body.index), memory, made, deferred)
+            (std::mem::take(&mut body.chunks), std::mem::take(&mut body.index), memory, made, deferred, body.left != 0)
         };
         drop(memory);
         // What is being put just now is settled by whoever puts it. What left before may have been made through such a
@@ -284,49 +287,61 @@ impl Region {
             budget.release(bytes, objects);
         }
         let (objects, bytes) = ((objects as i64).max(0) as u64, (bytes as i64).max(0) as u64);
-        self.peak.fetch_max(bytes, Ordering::Relaxed);
+        let slots = index.slots();
         let mut runs = index.into_runs();
         runs.extend(chunks.into_all().filter_map(Arc::into_inner));
         Run::give_back_all(runs);
-        let dropped = Dropped { objects, bytes, deferred };
+        let peak_bytes = self.peak.fetch_max(bytes, Ordering::Relaxed).max(bytes);
+        let drained = deferred == 0 && !left && self.held.bytes() == 0;
+        let dropped = Dropped { objects, bytes, deferred, slots, peak_bytes, left, drained };
         let _ = self.dropped.set(dropped);
         dropped
     }
 
-    /// Settles a lease that was closed while somebody was in, who is out now: its memory, and what was made through it
-    /// and counts to a budget.
+    /// Settles a lease that was closed while somebody was in, who is out now.
     #[cold]
     pub(super) fn settle(&self, n: u64) {
         let mut body = self.body.lock();
+        let settled = self.settle_locked(&mut body, n);
+        drop(body);
+        drop(settled);
+    }
+
+    /// Gives back to the budget what was made through the lease; its memory goes when no lock is held.
+    fn settle_locked(&self, body: &mut Body, n: u64) -> Memory {
         if body.left & 1 << n == 0 {
-            return; // somebody else was quicker
+            return Memory::default(); // somebody else was quicker
+        }
+        let (objects, bytes) = self.leases.at(n).map_or((0, 0), |at| lease::made(&self.core, at));
+        if let Some(budget) = &self.budget {
+            budget.release(bytes, objects);
         }
         let memory = std::mem::take(body.memory(n));
-        let (objects, bytes) = self.leases.at(n).map_or((0, 0), |at| lease::made(&self.core, at));
         body.left &= !(1 << n);
         if body.left == 0 {
             self.retire();
         }
-        drop(body);
-        drop(memory);
-        if let Some(budget) = &self.budget {
-            budget.release(bytes, objects);
-        }
+        memory
     }
 
     /// Settles what the JVM left behind: its way out of a lease does not tell whether the region was dropped meanwhile.
     /// True when nobody is in a lease of the dropped region any more.
     pub fn sweep(&self) -> bool {
-        let left = self.body.lock().left;
-        for n in (0..u128::BITS).filter(|n| left & 1 << n != 0) {
-            // the bit is set, so the lease is this region's still
-            if let Some(at) = self.leases.at(n.into())
+        let mut settled = Vec::new();
+        // Under the lock a lease whose bit is set is this region's: without, it might be shut when it is another's.
+        let mut body = self.body.lock();
+        for n in 0..u128::BITS {
+            if body.left & 1 << n != 0
+                && let Some(at) = self.leases.at(n.into())
                 && lease::shut(&self.core, at)
             {
-                self.settle(n.into());
+                settled.push(self.settle_locked(&mut body, n.into()));
             }
         }
-        self.body.lock().left == 0
+        let all = body.left == 0;
+        drop(body);
+        drop(settled);
+        all
     }
 
     /// The region is dropped and nobody is in a lease of it: its header and its leases may serve others. Called once,

@@ -1,7 +1,14 @@
 package io.raybatch;
 
+import java.nio.charset.StandardCharsets;
+
 /** Who acts, for records and messages. */
 final class Actor {
+
+    /** A thread's name and its UTF-8, made once: they are asked for with every batch. */
+    private record Known(String name, byte[] utf8) {}
+
+    private static final ThreadLocal<Known> KNOWN = new ThreadLocal<>();
 
     private Actor() {}
 
@@ -10,5 +17,16 @@ final class Actor {
         Thread thread = Thread.currentThread();
         String name = thread.getName();
         return name.isEmpty() ? thread.toString() : name;
+    }
+
+    /** {@return {@link #name} in UTF-8, not to be written to} */
+    static byte[] utf8() {
+        Known known = KNOWN.get();
+        // a thread that was not renamed has the same String still
+        if (known == null || known.name != Thread.currentThread().getName()) {
+            known = new Known(Thread.currentThread().getName(), name().getBytes(StandardCharsets.UTF_8));
+            KNOWN.set(known);
+        }
+        return known.utf8;
     }
 }

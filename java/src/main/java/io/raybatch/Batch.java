@@ -173,7 +173,7 @@ public final class Batch implements AutoCloseable {
      */
     @Override
     public void close() {
-        finish(() -> Native.closeBatch(ray().client(), scope.id(), scope.life(), Actor.name()));
+        finish(() -> Native.closeBatch(ray().client(), scope.id(), scope.life(), Actor.utf8()));
     }
 
     /**

@@ -101,11 +101,12 @@ final class Native {
      *
      * @param id 0: the store chooses
      * @param parent 0: the client's root
+     * @param name in UTF-8, or null; likewise by
      * @param timeoutMillis 0: none; likewise maxBytes and maxObjects
-     * @return {@code {id, life, header, generation}}, the latter as {@link #region}, 0 for a batch without one
+     * @param out takes {@code {id, life, header, generation}}, the latter as {@link #region}, 0 for a batch without one
      */
-    static native long[] startBatch(long client, long id, long parent, long parentLife, String name, long timeoutMillis,
-            long maxBytes, long maxObjects, int priority, boolean noCleanup, String by);
+    static native void startBatch(long client, long id, long parent, long parentLife, byte[] name, long timeoutMillis,
+            long maxBytes, long maxObjects, int priority, boolean noCleanup, byte[] by, long[] out);
 
     /**
      * Ends a batch, inner ones first, and collects it if asked.
@@ -116,8 +117,8 @@ final class Native {
      */
     static native long[] endBatch(long client, long id, long life, boolean collect, byte[] keep, int reason, String by);
 
-    /** {@code Batch.close()}: idempotent; ends it if open and collects it unless {@code noCleanup}. */
-    static native void closeBatch(long client, long id, long life, String by);
+    /** {@code Batch.close()}: idempotent; ends it if open and collects it unless {@code noCleanup}. {@code by} in UTF-8. */
+    static native void closeBatch(long client, long id, long life, byte[] by);
 
     /** {@code Batch.delete()}: idempotent; ends, collects, and deletes what it kept unless transferred further. */
     static native void deleteBatch(long client, long id, long life, String by);

@@ -2,6 +2,7 @@ package io.raybatch;
 
 import java.lang.ref.Reference;
 import java.lang.ref.WeakReference;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -192,18 +193,20 @@ public final class RayApi implements AutoCloseable {
     }
 
     private BatchScope start(BatchOptions o, BatchScope parent) {
-        long[] started = Native.startBatch(
+        long[] started = new long[4];
+        Native.startBatch(
                 client,
                 o.id(),
                 parent == null ? 0 : parent.id(),
                 parent == null ? 0 : parent.life(),
-                o.name(),
+                o.name() == null ? null : o.name().getBytes(StandardCharsets.UTF_8),
                 o.timeoutMillis(),
                 o.maxBytes(),
                 o.maxObjects(),
                 o.priority(),
                 o.noCleanup(),
-                Actor.name());
+                Actor.utf8(),
+                started);
         Reference.reachabilityFence(parent);
         if (o.id() != 0) {
             reserved.remove(o.id());
