@@ -80,6 +80,8 @@ pub struct StoreConfig {
     pub path: Option<PathBuf>,
     /// Free bytes that stay with the store, ready for use.
     pub warm_reserve: u64,
+    /// Has as much memory allocated at once, when the store is opened.
+    pub pre_touch: bool,
     /// What goes first when memory is short.
     pub eviction: Eviction,
 }
@@ -150,6 +152,9 @@ impl Store {
             Error::new(ErrorCode::StoreOpen, format!("store '{}': no memory to begin with: {e}", config.name))
         })?;
         let regions = Mutex::new(HashMap::new());
+        if config.pre_touch {
+            arena.warm(config.warm_reserve);
+        }
         let core = Core { arena, notifier, table, log, headers, stripes, regions };
         Ok(Arc::new(Store {
             config: config.clone(),
