@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use crate::error::{Error, ErrorCode, Result};
 use crate::store::{Eviction, StoreConfig};
 
-/// The least and the most bytes of a store.
-const SIZES: std::ops::RangeInclusive<u64> = (64 << 10)..=(1 << 46);
+/// The least and the most bytes of a store: its pages are counted in 32 bits.
+const SIZES: std::ops::RangeInclusive<u64> = (64 << 10)..=(1 << 44);
 const TOMBSTONES: usize = 100_000;
 
 /// Checked options.

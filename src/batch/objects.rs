@@ -99,7 +99,7 @@ impl Engine {
     pub(super) fn get_slot(&self, key: BatchKey, slot: Slot, sink: &mut dyn Sink) -> Result<Option<Kind>> {
         let live = self.live(key);
         if let Some(region) = live.as_ref().and_then(|b| b.region())
-            && let Found::Here(kind) = region.get_slot(slot.slot, sink)?
+            && let Found::Here(kind) = region.get_slot(slot, sink)?
         {
             return Ok(Some(kind));
         }

@@ -187,7 +187,9 @@ impl Store {
     /// # Errors
     /// `StoreFull`; `Io` when the system has no random numbers.
     pub fn create_region(&self, batch: BatchId, budget: Option<Arc<Budget>>) -> Result<Arc<Region>> {
-        let region = Region::new(&self.core, batch, random_base()?, budget)?;
+        let region = Region::new(&self.core, batch, random_base()?, budget);
+        self.core.notifier.flush(); // what was evicted for its header
+        let region = region?;
         self.core.regions.lock().insert(region.header, Arc::clone(&region));
         Ok(region)
     }

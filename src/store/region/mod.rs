@@ -23,7 +23,7 @@ use super::layout::{
 use super::lease::{self, Leases, Memory};
 use super::pin::Place;
 use super::run::{Held, Run};
-use super::seqlock::still;
+use super::seqlock::{before_reuse, still};
 use super::types::{Dropped, Found, Usage};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
@@ -75,6 +75,13 @@ impl Body {
     }
 }
 
+impl Body {
+    /// One more hold on an object.
+    pub(super) fn hold(&mut self, slot: u64) {
+        self.holds.entry(slot).or_default().count += 1;
+    }
+}
+
 #[derive(Default)]
 struct Holds {
     count: u32,
@@ -92,6 +99,7 @@ struct Seen<'a> {
 impl Region {
     pub(super) fn new(core: &Arc<Core>, batch: BatchId, base: u64, budget: Option<Arc<Budget>>) -> Result<Arc<Self>> {
         let header = core.headers.take(core)?;
+        before_reuse();
         let arena = &core.arena;
         arena.word(header + HEADER_BASE).store(base, Ordering::Relaxed);
         arena.word(header + HEADER_BATCH).store(batch.0 as u64, Ordering::Relaxed);

@@ -25,20 +25,20 @@ impl Region {
     /// # Errors
     /// What the sink says.
     pub fn get(&self, id: &ObjectId, sink: &mut dyn Sink) -> Result<Found<Kind>> {
-        self.copy_out(id.slot(self.base), Some(id.index), sink)
+        self.copy_out(id.slot(self.base), id.index, sink)
     }
 
     /// As `get`, for a slot that `put` returned.
     ///
     /// # Errors
     /// What the sink says.
-    pub fn get_slot(&self, slot: u64, sink: &mut dyn Sink) -> Result<Found<Kind>> {
-        self.copy_out(slot, None, sink)
+    pub fn get_slot(&self, slot: Slot, sink: &mut dyn Sink) -> Result<Found<Kind>> {
+        self.copy_out(slot.slot, slot.index, sink)
     }
 
-    fn copy_out(&self, slot: u64, index: Option<u32>, sink: &mut dyn Sink) -> Result<Found<Kind>> {
+    fn copy_out(&self, slot: u64, index: u32, sink: &mut dyn Sink) -> Result<Found<Kind>> {
         loop {
-            let seen = match self.see(slot, index) {
+            let seen = match self.see(slot, Some(index)) {
                 Found::Here(seen) if seen.entry.state == EntryState::Sealed => seen,
                 Found::Here(_) => return Ok(Found::Absent),
                 other => return Ok(other.map(|_| Kind::Bytes)),
@@ -80,7 +80,7 @@ impl Region {
         let Ok(kind) = Kind::try_from(seen.entry.kind) else { return Found::Unknown };
         let place = self.place(&seen.entry);
         let chunk = body.chunks.holding(place.offset).filter(|_| footprint(place.len, place.metadata) > 0).cloned();
-        body.holds.entry(slot).or_default().count += 1;
+        body.hold(slot);
         drop(body);
         Found::Here(Pin::in_region(*id, kind, place, &self.core.arena, Arc::clone(self), slot, chunk))
     }
