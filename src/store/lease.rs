@@ -62,12 +62,13 @@ pub(super) fn stripe_count() -> u64 {
     })
 }
 
+thread_local! {
+    static NUMBER: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
 /// A small number for each thread, so that threads spread over the stripes.
 fn thread_number() -> u64 {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static NUMBER: Cell<Option<u64>> = const { Cell::new(None) };
-    }
     NUMBER.with(|number| match number.get() {
         Some(n) => n,
         None => {
@@ -76,6 +77,12 @@ fn thread_number() -> u64 {
             n
         }
     })
+}
+
+/// Gives this thread another number, for its next puts: that under which the JVM puts for the same thread of its own, so
+/// that it is the JVM's lease which gets more room here, and not another.
+pub fn number_thread(number: u64) {
+    NUMBER.set(Some(number));
 }
 
 /// Where a region's leases lie.

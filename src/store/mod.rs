@@ -45,6 +45,7 @@ pub use self::clock::now_ms;
 pub use self::copy::{Span, SpanMut};
 pub use self::core::TaskLog;
 pub use self::faults::{FaultPoint, Faults, NoFaults, NthFault};
+pub use self::lease::number_thread;
 pub use self::mapping::Mapping;
 pub use self::notify::{Event, EventKind, Notifier, Subscription};
 pub use self::pin::{Hold, Pin};
