@@ -63,6 +63,9 @@ final class JsonResults {
                     : entries.collect(Collectors.joining(",\n" + deeper, "{\n" + deeper, "\n" + indent + "}"));
         }
         if (value instanceof List<?> list) {
+            if (list.isEmpty()) {
+                return "[]";
+            }
             return list.stream().map(e -> deeper + json(e, deeper)).collect(Collectors.joining(",\n", "[\n", "\n" + indent + "]"));
         }
         if (value instanceof Double number) {

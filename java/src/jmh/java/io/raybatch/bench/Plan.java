@@ -14,6 +14,7 @@ final class Plan {
     private static final int PAGE = 4 << 10;
     private static final int LARGE = 1 << 20;
     private static final int MILLION = 1_000_000;
+    private static final int BATCHES = 100_000;
     private static final int REQUEST = 27_000_000;
     private static final int REQUEST_SIZE = 32;
     private static final long MOST_BYTES = 512L << 20;
@@ -64,7 +65,7 @@ final class Plan {
             plan.add(Work.MEMORY, ALL, size, objects(size));
         }
         plan.add(Work.TINY_BATCH, BY_REQUEST, SMALL, 10);
-        plan.add(Work.LIVE_BATCHES, OURS, SMALL, 100_000);
+        plan.add(Work.LIVE_BATCHES, OURS, SMALL, BATCHES);
         for (int size : new int[] {SMALL, PAGE}) {
             plan.add(Work.SCALING, with(SOME, FLOOR), size, objects(size));
         }
@@ -86,24 +87,24 @@ final class Plan {
     /** Every kind of work, with the subjects that matter most in each. */
     static List<Row> quick() {
         Plan plan = new Plan();
-        plan.add(Work.PUT, with(ALL, FLOOR), SMALL, MILLION / 4);
-        plan.add(Work.PUT, List.of(DIRECT, JNI, "heap", FLOOR), LARGE, 128);
-        plan.rows.add(Row.of(Work.PUT, DIRECT, SMALL, MILLION / 4).cold());
-        plan.add(Work.PUT_BULK, List.of(DIRECT, FLOOR), SMALL, MILLION / 4);
-        plan.add(Work.GET, SOME, SMALL, MILLION / 4);
+        plan.add(Work.PUT, with(SOME, FLOOR), SMALL, MILLION);
+        plan.add(Work.PUT, List.of(DIRECT, JNI, "heap", FLOOR), LARGE, objects(LARGE));
+        plan.rows.add(Row.of(Work.PUT, DIRECT, SMALL, MILLION).cold());
+        plan.add(Work.PUT_BULK, List.of(DIRECT, FLOOR), SMALL, MILLION);
+        plan.add(Work.GET, SOME, SMALL, MILLION);
         for (String subject : List.of(DIRECT, "heap")) {
-            plan.rows.add(Row.of(Work.GET, subject, SMALL, MILLION / 4).ordered(SHUFFLED));
+            plan.rows.add(Row.of(Work.GET, subject, SMALL, MILLION).ordered(SHUFFLED));
         }
-        plan.add(Work.CYCLE, List.of(DIRECT, "heap", "netty"), SMALL, MILLION / 4);
-        plan.add(Work.RELEASE, SOME, SMALL, MILLION / 4);
+        plan.add(Work.CYCLE, List.of(DIRECT, "heap", "netty"), SMALL, MILLION);
+        plan.add(Work.RELEASE, SOME, SMALL, MILLION);
         plan.add(Work.RELEASE, List.of(DIRECT), REQUEST_SIZE, REQUEST);
-        plan.add(Work.MEMORY, List.of(DIRECT, "heap", "netty"), SMALL, MILLION / 4);
+        plan.add(Work.MEMORY, List.of(DIRECT, "heap", "netty"), SMALL, MILLION);
         plan.add(Work.TINY_BATCH, List.of(DIRECT, "heap"), SMALL, 10);
-        plan.add(Work.LIVE_BATCHES, List.of(DIRECT), SMALL, 10_000);
+        plan.add(Work.LIVE_BATCHES, List.of(DIRECT), SMALL, BATCHES);
         plan.add(Work.SCALING, List.of(DIRECT, FLOOR), SMALL, MILLION);
-        plan.add(Work.READER_P999, List.of(DIRECT), REQUEST_SIZE, MILLION);
+        plan.add(Work.READER_P999, List.of(DIRECT), REQUEST_SIZE, REQUEST);
         for (String subject : NEWER) {
-            plan.rows.add(Row.of(Work.PUT, subject, SMALL, MILLION / 4).onNewer());
+            plan.rows.add(Row.of(Work.PUT, subject, SMALL, MILLION).onNewer());
         }
         return List.copyOf(plan.rows);
     }

@@ -69,7 +69,11 @@ final class RowRunner {
     private static double sample(Row row, IterationResult iteration) {
         double time = iteration.getPrimaryResult().getScore();
         return switch (row.work().kind()) {
-            case TIME -> row.work() == Work.TINY_BATCH ? time : time / row.count();
+            case TIME -> switch (row.work()) {
+                case TINY_BATCH -> time;
+                case PUT -> (time + secondary(iteration, "value") / secondary(iteration, "first")) / row.count();
+                default -> time / row.count();
+            };
             case SHOT -> time / row.count();
             case FIGURE -> secondary(iteration, "value");
         };
