@@ -1,0 +1,106 @@
+package io.raybatch.bench.subject;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import org.caffinitas.ohc.CacheSerializer;
+import org.caffinitas.ohc.DirectValueAccess;
+import org.caffinitas.ohc.OHCache;
+import org.caffinitas.ohc.OHCacheBuilder;
+
+/**
+ * OHC, the cache outside of the heap that Cassandra used, from number to bytes: hash tables as large as the objects need from the
+ * start, room for all so that nothing is evicted, reads in place ({@code getDirect}), {@code clear} as the bulk release.
+ */
+final class OhcSubject implements Subject {
+
+    /** Header, key, and what an allocator adds. */
+    private static final long OVERHEAD = 128;
+
+    private static final CacheSerializer<Integer> NUMBERS = new CacheSerializer<>() {
+        @Override
+        public void serialize(Integer number, ByteBuffer target) {
+            target.putInt(number);
+        }
+
+        @Override
+        public Integer deserialize(ByteBuffer source) {
+            return source.getInt();
+        }
+
+        @Override
+        public int serializedSize(Integer number) {
+            return Integer.BYTES;
+        }
+    };
+
+    private static final CacheSerializer<byte[]> BYTES = new CacheSerializer<>() {
+        @Override
+        public void serialize(byte[] bytes, ByteBuffer target) {
+            target.put(bytes);
+        }
+
+        @Override
+        public byte[] deserialize(ByteBuffer source) {
+            byte[] bytes = new byte[source.remaining()];
+            source.get(bytes);
+            return bytes;
+        }
+
+        @Override
+        public int serializedSize(byte[] bytes) {
+            return bytes.length;
+        }
+    };
+
+    private OHCache<Integer, byte[]> cache;
+
+    @Override
+    public void begin(int count, int size) {
+        if (cache == null) {
+            int segments = 2 * Runtime.getRuntime().availableProcessors();
+            // twice what is needed: entries are not spread evenly over segments, and a full one evicts
+            long capacity = 2 * count * (size + OVERHEAD) + segments * (size + OVERHEAD);
+            cache = OHCacheBuilder.<Integer, byte[]>newBuilder()
+                    .keySerializer(NUMBERS)
+                    .valueSerializer(BYTES)
+                    .hashTableSize(Math.max(8192, Integer.highestOneBit(2 * count / segments)))
+                    .capacity(capacity)
+                    .throwOOME(true)
+                    .build();
+        }
+    }
+
+    @Override
+    public void put(int number, byte[] bytes) {
+        cache.put(number, bytes);
+    }
+
+    @Override
+    public int get(int number, byte[] into) {
+        try (DirectValueAccess value = cache.getDirect(number)) {
+            ByteBuffer bytes = value.buffer();
+            int size = bytes.remaining();
+            bytes.get(into, 0, size);
+            return size;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Override
+    public void releaseAll() {
+        cache.clear();
+    }
+
+    @Override
+    public void close() {
+        if (cache != null) {
+            try {
+                cache.close();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+    }
+}

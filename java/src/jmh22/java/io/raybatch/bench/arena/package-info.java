@@ -1,0 +1,2 @@
+/** Subjects that need the memory API of JDK 22. */
+package io.raybatch.bench.arena;
