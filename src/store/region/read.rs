@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Region;
+use super::{Region, Seen};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::ObjectId;
 use crate::store::layout::{EntryState, footprint};
-use crate::store::pin::Pin;
+use crate::store::pin::{Pin, Place};
 use crate::store::types::{Found, Kind, ObjectInfo, ObjectState, Sink, Slot};
 
 impl Region {
@@ -18,6 +18,21 @@ impl Region {
             EntryState::Sealed => ObjectState::Sealed,
             _ => ObjectState::Created,
         })
+    }
+
+    /// The object's bytes of data and metadata, sealed or not.
+    #[must_use]
+    pub fn size(&self, id: &ObjectId) -> Found<u64> {
+        loop {
+            let seen = match self.see_id(id) {
+                Found::Here(seen) => seen,
+                other => return other.map(|_| 0),
+            };
+            let place = self.place(&seen.entry);
+            if self.still(&seen) {
+                return Found::Here(place.len + place.metadata);
+            }
+        }
     }
 
     /// Copies an object out, without a lock: what was copied is validated before it is called read.
@@ -117,12 +132,8 @@ impl Region {
         };
         let mut out = Vec::new();
         for slot in 0..slots {
-            let Found::Here(seen) = self.see(slot, None) else { continue };
-            let place = self.place(&seen.entry);
+            let Some((seen, place)) = self.see_whole(slot) else { continue };
             let Ok(kind) = Kind::try_from(seen.entry.kind) else { continue };
-            if !self.still(&seen) {
-                continue;
-            }
             out.push(ObjectInfo {
                 id: self.id(slot, &seen.entry),
                 size: place.len,
@@ -136,5 +147,17 @@ impl Region {
             });
         }
         out
+    }
+
+    /// The entry of a slot and where its object lies, looked at again for as long as they change: one that is just being
+    /// sealed is there all the time.
+    fn see_whole(&self, slot: u64) -> Option<(Seen<'_>, Place)> {
+        loop {
+            let Found::Here(seen) = self.see(slot, None) else { return None };
+            let place = self.place(&seen.entry);
+            if self.still(&seen) {
+                return Some((seen, place));
+            }
+        }
     }
 }
