@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dashmap::DashMap;
+use hashbrown::DefaultHashBuilder;
 
 use crate::gcs::Gcs;
 use crate::id::BatchId;
@@ -12,7 +13,7 @@ use crate::store::{Region, Store};
 #[derive(Default)]
 pub struct Node {
     /// batch → its region on this node
-    regions: DashMap<BatchId, Arc<Region>>,
+    regions: DashMap<BatchId, Arc<Region>, DefaultHashBuilder>,
 }
 
 impl Node {

@@ -124,7 +124,8 @@ impl Engine {
     /// Told of bytes that were collected, it tidies up when they have become many.
     pub(super) fn collected_bytes(&self, bytes: u64) {
         let many = bytes > 0 && self.agenda.collected.fetch_add(bytes, Ordering::Relaxed) + bytes >= WORTH_TIDYING;
-        if many || self.store.wants_sweep() {
+        // waking a thread costs more than a small collection: only for something to do
+        if (many && (self.store.wants_trim() || self.tombstones.has_draining())) || self.store.wants_sweep() {
             self.tidy_soon();
         }
     }

@@ -33,11 +33,11 @@ mod types;
 mod unsealed;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use hashbrown::HashMap;
 use parking_lot::Mutex;
 
 pub use self::budget::Budget;

@@ -6,10 +6,10 @@
 mod change;
 mod read;
 
-use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 
+use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 
 use super::budget::Budget;

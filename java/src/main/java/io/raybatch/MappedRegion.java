@@ -19,6 +19,9 @@ import java.util.Arrays;
  * <p><b>Getting.</b> What was copied counts only if the region's generation and the object's entry are the same
  * afterwards as before: so it was that object all the while, whoever collects, frees or reuses memory meanwhile.
  *
+ * <p>Words are read and written with the plain accessors of buffers, whose aligned eight bytes HotSpot moves at once, and ordered
+ * by fences, which cost nothing on x86; where a step must be atomic or release, a {@link VarHandle} does it.
+ *
  * <p>The protocols are those of the crate's {@code gate.rs} and {@code seqlock.rs}, where they are proven. Safe for many
  * threads; nothing here waits or allocates, except for results.
  */
@@ -115,7 +118,7 @@ final class MappedRegion {
         if (source == null || (offset | length - 1 | LARGE - length | source.length - offset - length) < 0) {
             return NOT_HERE;
         }
-        long stripes = (long) WORD.getAcquire(header, h + STRIPES);
+        long stripes = header.getLong(h + STRIPES);
         if (stripes != 0) {
             return putStriped(stripes, source, offset, length, kind);
         }
@@ -292,12 +295,9 @@ final class MappedRegion {
         return gate;
     }
 
+    /** If the region was dropped meanwhile, the lease is left to whoever looks next: the store's housekeeping at the latest. */
     private void leave(ByteBuffer lease, int l, long gate) {
         WORD.setRelease(lease, l + GATE, gate);
-        if (!lives()) {
-            // dropped meanwhile, and the lease was left to us
-            Native.sweep(store.mapping(), headerAt);
-        }
         Reference.reachabilityFence(this);
     }
 
@@ -346,7 +346,8 @@ final class MappedRegion {
         }
         ByteBuffer entries = store.window(entry);
         int e = index(entry);
-        long word = (long) WORD.getAcquire(entries, e);
+        long word = entries.getLong(e);
+        VarHandle.acquireFence();
         long more = entries.getLong(e + 8);
         int kind = (int) (word >>> KIND_SHIFT) & KIND_MASK;
         if (kind > Native.KIND_BUFFER || !isPlain(word, more, objectIndex)) {
@@ -372,7 +373,8 @@ final class MappedRegion {
         }
         ByteBuffer entries = store.window(entry);
         int e = index(entry);
-        long word = (long) WORD.getAcquire(entries, e);
+        long word = entries.getLong(e);
+        VarHandle.acquireFence();
         long more = entries.getLong(e + 8);
         int size = (int) (more >>> 32);
         if (size > room || !isPlain(word, more, objectIndex)) {
@@ -404,8 +406,7 @@ final class MappedRegion {
     private boolean isStill(ByteBuffer entries, int e, long word) {
         // the generation never comes back: if it is the region's now, it was while all of this was read
         VarHandle.acquireFence();
-        boolean still = (long) WORD.getOpaque(header, h + GENERATION) == generation
-                && (long) WORD.getOpaque(entries, e) == word;
+        boolean still = header.getLong(h + GENERATION) == generation && entries.getLong(e) == word;
         Reference.reachabilityFence(this);
         return still;
     }
