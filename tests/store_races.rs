@@ -109,7 +109,7 @@ fn a_list_racing_a_drop_leaves_the_budget_exact() {
     }
 }
 
-/// an unsealed object whose writer let go has no holder when it moves to the table.
+/// An unsealed object whose writer let go has no holder when it moves to the table.
 #[test]
 fn a_released_unsealed_object_can_be_sealed_after_it_moved() {
     let store = open(16 << 20);
@@ -125,7 +125,7 @@ fn a_released_unsealed_object_can_be_sealed_after_it_moved() {
     assert!(sealed.is_ok(), "{sealed:?}; removing it: {removed:?}; table: {:?}", store.table().usage());
 }
 
-/// somebody waits for an unsealed object that is aborted.
+/// Somebody waits for an unsealed object that is aborted.
 #[test]
 fn an_abort_wakes_who_waits() {
     let store = open(16 << 20);
@@ -147,7 +147,7 @@ fn an_abort_wakes_who_waits() {
     assert_eq!((by_region, by_table), (1, 1), "woken by the abort in a region, in the table");
 }
 
-/// eviction for a region's header tells subscribers, and wakes them.
+/// Eviction for a region's header tells subscribers, and wakes them.
 #[test]
 fn what_is_evicted_for_a_header_is_told_at_once() {
     let store = open(64 << 10); // 16 pages
@@ -175,7 +175,7 @@ fn what_is_evicted_for_a_header_is_told_at_once() {
     assert!(after > before, "an event waits and nobody was woken");
 }
 
-/// an id of normal mode that is deleted while a subscription begins, and used again.
+/// An id of normal mode that is deleted while a subscription begins, and used again.
 #[test]
 fn a_subscriber_hears_of_the_second_life_of_an_id() {
     let store = open(16 << 20);
@@ -191,7 +191,7 @@ fn a_subscriber_hears_of_the_second_life_of_an_id() {
     assert_eq!(kinds, [EventKind::Sealed, EventKind::Deleted, EventKind::Sealed]);
 }
 
-/// events of one object come in the order in which they happened.
+/// Events of one object come in the order in which they happened.
 #[test]
 fn sealed_comes_before_deleted() {
     let store = open(16 << 20);
@@ -211,7 +211,7 @@ fn sealed_comes_before_deleted() {
     }
 }
 
-/// a put that is refused further out does not refuse another for a moment.
+/// A put that is refused further out does not refuse another for a moment.
 #[test]
 fn no_put_fails_while_budget_is_unused() {
     let outer = Budget::new(BatchId(1), "outer", Some(100), None, None);
@@ -235,4 +235,45 @@ fn no_put_fails_while_budget_is_unused() {
         failures
     });
     assert_eq!(failures, 0, "10 of 50 free bytes refused");
+}
+
+/// An object that is sealed while the list is made is in the list.
+#[test]
+fn a_list_has_what_is_sealed_meanwhile() {
+    let store = open(64 << 20);
+    for round in 0..100 {
+        let region = store.create_region(BatchId(7), None).unwrap();
+        let writers: Vec<_> = (0..500).map(|_| region.create(8, &[], Kind::Bytes).unwrap().1).collect();
+        std::thread::scope(|s| {
+            s.spawn(|| writers.iter().for_each(|w| w.seal().unwrap()));
+            for _ in 0..20 {
+                assert_eq!(region.list().len(), 500, "round {round}");
+            }
+        });
+        store.drop_region(&region);
+    }
+}
+
+/// A store that closes removes its own file, not another's that has its name since.
+#[test]
+fn a_close_removes_only_its_own_file() {
+    let path = std::env::temp_dir().join(format!("raybatch-arena-{}", std::process::id()));
+    let at = || {
+        let config = StoreConfig {
+            name: "races".into(),
+            capacity: 1 << 20,
+            path: Some(path.clone()),
+            warm_reserve: 0,
+            pre_touch: false,
+            eviction: Eviction::Batch,
+        };
+        Store::open_with(&config, Arc::new(NoLog), Arc::new(NoFaults)).unwrap()
+    };
+    let a = at();
+    std::fs::remove_file(&path).unwrap(); // somebody tidies up /tmp
+    let b = at();
+    a.close();
+    let there = path.exists();
+    b.close();
+    assert!(there, "the file of another store is gone");
 }

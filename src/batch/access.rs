@@ -46,7 +46,9 @@ impl Client {
     /// # Errors
     /// `ObjectCollected`, `ObjectNotFound`, `ObjectLost`, `BatchNotFound`; what the sink says.
     pub fn get(&self, id: &ObjectId, sink: &mut dyn Sink) -> Result<Option<Kind>> {
-        self.engine()?.get(id, sink)
+        let found = self.engine()?.get(id, sink)?;
+        self.check_open().inspect_err(|_| sink.discard())?;
+        Ok(found)
     }
 
     /// As `get`, for what `put` with the same key returned.
@@ -55,7 +57,13 @@ impl Client {
     /// As for `get`.
     pub fn get_slot(&self, key: BatchKey, slot: Slot, sink: &mut dyn Sink) -> Result<Option<Kind>> {
         let engine = self.engine()?;
-        if key.id.is_normal() { engine.get(&self.normal_id(slot), sink) } else { engine.get_slot(key, slot, sink) }
+        let found = if key.id.is_normal() {
+            engine.get(&self.normal_id(slot), sink)
+        } else {
+            engine.get_slot(key, slot, sink)
+        }?;
+        self.check_open().inspect_err(|_| sink.discard())?;
+        Ok(found)
     }
 
     /// Slots and sizes of sealed objects that a batch made and still has, in the order of slots from `from` on, at most
@@ -133,7 +141,9 @@ impl Client {
     /// # Errors
     /// `ObjectNotSealed`; as for `get`.
     pub fn hash(&self, id: &ObjectId) -> Result<u64> {
-        self.engine()?.hash(id)
+        let hash = self.engine()?.hash(id)?;
+        self.check_open()?;
+        Ok(hash)
     }
 
     /// Objects that a batch owns (id 0: normal mode), or all there are.
@@ -158,7 +168,7 @@ impl Client {
         } else {
             engine.create(key, size, metadata, kind)?
         };
-        Ok((self.add_writer(engine, unsealed), slot))
+        Ok((self.add_writer(engine, unsealed)?, slot))
     }
 
     /// Makes an unsealed object of normal mode under the caller's id. Returns its writer's handle.
@@ -173,16 +183,24 @@ impl Client {
             return Err(Error::new(ErrorCode::InvalidArgument, text).object(id));
         }
         let unsealed = engine.store.table().create(id, BatchId::NORMAL, size, metadata, kind);
-        Ok(self.add_writer(engine, unsealed.map_err(|e| engine.with_holders(e))?))
+        self.add_writer(engine, unsealed.map_err(|e| engine.with_holders(e))?)
     }
 
-    fn add_writer(&self, engine: &Engine, unsealed: Unsealed) -> u64 {
+    fn add_writer(&self, engine: &Engine, unsealed: Unsealed) -> Result<u64> {
         if engine.outlives(&unsealed.id(), &self.root) {
             engine.unsealed.insert(unsealed.id(), self.number);
         }
         let handle = engine.handle();
-        self.writers.insert(handle, Arc::new(unsealed));
-        handle
+        let (id, unsealed) = (unsealed.id(), Arc::new(unsealed));
+        self.writers.insert(handle, Arc::clone(&unsealed));
+        // a close that went through the writers before this one was there is seen here
+        self.check_open().inspect_err(|_| {
+            self.writers.remove(&handle);
+            let _ = unsealed.abort();
+            engine.writer_done(&id);
+            engine.unsealed.remove(&id);
+        })?;
+        Ok(handle)
     }
 
     /// The writer of that handle.
@@ -239,6 +257,7 @@ impl Client {
         let Some(pin) = engine.pin(id)? else { return Ok(None) };
         let (handle, pin) = (engine.handle(), Arc::new(pin));
         self.views.insert(handle, Arc::clone(&pin));
+        self.check_open().inspect_err(|_| drop(self.views.remove(&handle)))?;
         Ok(Some((handle, pin)))
     }
 
@@ -285,6 +304,7 @@ impl Client {
         let subscription = engine.store.notifier().subscribe(token, || engine.list(None).unwrap_or_default());
         let handle = engine.handle();
         self.subscriptions.insert(handle, subscription);
+        self.check_open().inspect_err(|_| self.unsubscribe(handle))?;
         Ok(handle)
     }
 

@@ -1,7 +1,7 @@
 //! A client of a store: what callers hold.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 use dashmap::DashMap;
 use hashbrown::DefaultHashBuilder;
@@ -141,6 +141,15 @@ impl Client {
             return Err(self.closed_error());
         }
         Ok(&self.engine)
+    }
+
+    /// For what was copied without a lock on anything: an owner that closed the store meanwhile mapped zeros over it.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn check_open(&self) -> Result<()> {
+        fence(Ordering::Acquire);
+        self.engine().map(|_| ())
     }
 
     #[cold]

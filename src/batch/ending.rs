@@ -76,7 +76,8 @@ impl Engine {
             slots,
             peak_bytes,
             released,
-            kept: std::mem::take(&mut *batch.kept.lock()).into(),
+            // a copy: until the record is among the remembered ones, whoever looks for an heir looks here
+            kept: batch.kept.lock().as_slice().into(),
             draining: Mutex::new(draining),
         };
         let _ = batch.record.remains.set(remains);

@@ -124,8 +124,9 @@ impl Engine {
             slot.insert(Arc::clone(batch));
             return Ok(());
         }
-        drop(slot);
+        // while the place is ours: another batch of that id would lose its table, and with it its region
         self.gcs.delete_table(id);
+        drop(slot);
         Err(errors::ended(&parent.record))
     }
 

@@ -39,7 +39,7 @@ struct Inner {
 struct Lives {
     latest: Arc<Record>,
     /// the oldest first; mostly none
-    earlier: Vec<Arc<Record>>,
+    earlier: VecDeque<Arc<Record>>,
 }
 
 impl Lives {
@@ -53,11 +53,11 @@ impl Inner {
     fn insert(&mut self, record: &Arc<Record>) {
         match self.lives.entry(record.key.id) {
             Entry::Vacant(slot) => {
-                slot.insert(Lives { latest: Arc::clone(record), earlier: Vec::new() });
+                slot.insert(Lives { latest: Arc::clone(record), earlier: VecDeque::new() });
             }
             Entry::Occupied(mut lives) => {
                 let lives = lives.get_mut();
-                lives.earlier.push(std::mem::replace(&mut lives.latest, Arc::clone(record)));
+                lives.earlier.push_back(std::mem::replace(&mut lives.latest, Arc::clone(record)));
             }
         }
     }
@@ -65,9 +65,11 @@ impl Inner {
     fn forget(&mut self, record: &Arc<Record>) {
         let Entry::Occupied(mut entry) = self.lives.entry(record.key.id) else { return };
         let lives = entry.get_mut();
-        if !Arc::ptr_eq(&lives.latest, record) {
+        if lives.earlier.front().is_some_and(|oldest| Arc::ptr_eq(oldest, record)) {
+            lives.earlier.pop_front();
+        } else if !Arc::ptr_eq(&lives.latest, record) {
             lives.earlier.retain(|r| !Arc::ptr_eq(r, record));
-        } else if let Some(before) = lives.earlier.pop() {
+        } else if let Some(before) = lives.earlier.pop_back() {
             lives.latest = before;
         } else {
             entry.remove();

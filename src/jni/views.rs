@@ -69,7 +69,8 @@ fn copy(
     let (what, span) = if metadata { ("view's metadata", pin.metadata()) } else { ("view", pin.data()) };
     let (at, len) = inside(what, span.len() as u64, position, len as i64)?;
     sink.prepare(pin.kind(), len)?;
-    sink.copy_from(&span.part(at as usize, len))
+    sink.copy_from(&span.part(at as usize, len))?;
+    with_client(client, |client| client.check_open())
 }
 
 pub(super) fn buffer<'local>(

@@ -339,24 +339,28 @@ impl Arena {
     /// Gives strides that are wholly free back to the system, from the highest address down, until no more than
     /// `reserve` bytes of free memory stay warm. Returns the bytes given back.
     pub(crate) fn trim(&self, reserve: u64) -> u64 {
-        let remap = self.remap.lock();
-        if remap.closed {
-            return 0;
-        }
+        // Whoever needs memory mapped waits for one group at most.
+        const GROUP: u64 = 16;
         let mut given = 0;
-        let mut excess = self.backed().saturating_sub(self.used()).saturating_sub(reserve) / STRIDE;
         let mut stride = self.len / STRIDE;
-        while excess > 0 && stride > 0 {
+        while stride > 0 {
+            let remap = self.remap.lock();
+            if remap.closed {
+                break;
+            }
+            let excess = self.backed().saturating_sub(self.used()).saturating_sub(reserve) / STRIDE;
+            if excess == 0 {
+                break;
+            }
             let to = stride;
             let pages = STRIDE / PAGE;
             // a group of neighbours costs one remapping
-            while excess > 0
+            while to - stride < excess.min(GROUP)
                 && stride > 0
                 && self.is_backed(stride - 1)
                 && self.extents.lock().take_at((stride - 1) * pages, pages)
             {
                 stride -= 1;
-                excess -= 1;
             }
             if stride == to {
                 stride -= 1;
@@ -411,9 +415,20 @@ impl Arena {
             log::debug!("the arena's memory goes with its file: {e}");
         }
         if let Some(path) = &self.path
+            && self.is_at(path)
             && let Err(e) = std::fs::remove_file(path)
         {
             log::warn!("the arena's file {} could not be removed: {e}", path.display());
+        }
+    }
+}
+
+impl Arena {
+    /// True unless another file has that name by now.
+    fn is_at(&self, path: &Path) -> bool {
+        match (rustix::fs::fstat(&self.file), rustix::fs::stat(path)) {
+            (Ok(ours), Ok(there)) => (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino),
+            _ => false,
         }
     }
 }

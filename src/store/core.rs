@@ -43,7 +43,9 @@ impl Core {
             match Run::lend(&self.arena, held, pages) {
                 Ok(run) => return Ok(run),
                 Err(_) if pages > least => pages = (pages / 2).max(least),
-                Err(e) if self.table.make_room(pages * PAGE) == 0 => return Err(self.arena.explain(&e)),
+                Err(e) if pages * PAGE > self.arena.len() || self.table.make_room(pages * PAGE) == 0 => {
+                    return Err(self.arena.explain(&e));
+                }
                 Err(_) => {}
             }
         }

@@ -66,7 +66,9 @@ impl Inner {
             };
             match attempt {
                 Ok(memory) => return Ok(memory),
-                Err(e) if self.evict_locked(state, room, true) == 0 => return Err(self.arena.explain(&e)),
+                Err(e) if bytes > self.arena.len() || self.evict_locked(state, room, true) == 0 => {
+                    return Err(self.arena.explain(&e));
+                }
                 // what went may lie scattered: ask for more each time
                 Err(_) => room = room.saturating_mul(2),
             }

@@ -7,7 +7,6 @@ import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
@@ -167,7 +166,7 @@ public final class Subscription implements AutoCloseable {
         private void submit() {
             try {
                 executor.execute(this::drain);
-            } catch (RejectedExecutionException e) {
+            } catch (RuntimeException | Error e) {
                 RayLog.warn("a listener's executor takes no more tasks: its subscription is closed", e);
                 subscription.close();
             }
@@ -193,7 +192,8 @@ public final class Subscription implements AutoCloseable {
         private void tell(ObjectEvent event) {
             try {
                 listener.accept(event);
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | Error e) {
+                // one that ended the loop would leave all later events untold
                 RayLog.warn("a listener failed on " + event, e);
             }
         }
