@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use crate::error::{Error, ErrorCode, Result};
 use crate::store::{Eviction, StoreConfig};
 
-/// The least and the most bytes of a store.
-const SIZES: std::ops::RangeInclusive<u64> = (64 << 10)..=(1 << 46);
+/// The least and the most bytes of a store: its pages are counted in 32 bits.
+const SIZES: std::ops::RangeInclusive<u64> = (64 << 10)..=(1 << 44);
 const TOMBSTONES: usize = 100_000;
 
 /// Checked options.
@@ -20,6 +20,8 @@ pub struct Config {
     pub path: Option<PathBuf>,
     /// Free bytes that stay warm; half the store if `None`.
     pub warm_reserve: Option<u64>,
+    /// Has those bytes allocated when the store is opened.
+    pub pre_touch: bool,
     /// What goes first when memory is short.
     pub eviction: Eviction,
     /// Collected batches that are remembered.
@@ -36,7 +38,7 @@ impl Config {
     }
 
     /// Reads `key = value` pairs: `name`, `store.size` (bytes; 0: 30 % of the memory there is), `store.path`,
-    /// `store.warmReserve` (bytes), `eviction` (`batch` or `lru`), `tombstones` (a count).
+    /// `store.warmReserve` (bytes), `store.preTouch` (`true` or `false`), `eviction` (`batch` or `lru`), `tombstones` (a count).
     ///
     /// # Errors
     /// `InvalidArgument` naming the option and what it takes.
@@ -45,6 +47,7 @@ impl Config {
         let mut size = 0;
         let mut path = None;
         let mut warm_reserve = None;
+        let mut pre_touch = false;
         let mut eviction = Eviction::Batch;
         let mut tombstones = TOMBSTONES;
         for (key, value) in pairs {
@@ -55,6 +58,9 @@ impl Config {
                 "store.path" if value.is_empty() => return Err(invalid(key, value, "a path")),
                 "store.path" => path = Some(PathBuf::from(value)),
                 "store.warmReserve" => warm_reserve = Some(number(key, value)?),
+                "store.preTouch" => {
+                    pre_touch = value.parse().map_err(|_| invalid(key, value, "'true' or 'false'"))?;
+                }
                 "eviction" => {
                     eviction = match value.as_str() {
                         "batch" => Eviction::Batch,
@@ -66,7 +72,7 @@ impl Config {
                     tombstones = usize::try_from(number(key, value)?).map_err(|_| invalid(key, value, "a count"))?;
                 }
                 _ => {
-                    let known = "name, store.size, store.path, store.warmReserve, eviction, tombstones";
+                    let known = "name, store.size, store.path, store.warmReserve, store.preTouch, eviction, tombstones";
                     return Err(Error::new(
                         ErrorCode::InvalidArgument,
                         format!("there is no option '{key}'; there are {known}"),
@@ -78,7 +84,7 @@ impl Config {
             let range = format!("{} to {} bytes", SIZES.start(), SIZES.end());
             return Err(invalid("store.size", &size.to_string(), &range));
         }
-        Ok(Config { name, size, path, warm_reserve, eviction, tombstones })
+        Ok(Config { name, size, path, warm_reserve, pre_touch, eviction, tombstones })
     }
 
     /// What the store is told.
@@ -110,6 +116,7 @@ impl Config {
             capacity,
             path: self.path.clone(),
             warm_reserve: self.warm_reserve.unwrap_or(capacity / 2),
+            pre_touch: self.pre_touch,
             eviction: self.eviction,
         })
     }

@@ -44,6 +44,7 @@ fn config(path: &Path, capacity: u64) -> StoreConfig {
         capacity,
         path: Some(path.join("arena")),
         warm_reserve: capacity,
+        pre_touch: false,
         eviction: Eviction::Batch,
     }
 }

@@ -20,7 +20,14 @@ impl TaskLog for NoLog {
 }
 
 fn config(capacity: u64) -> StoreConfig {
-    StoreConfig { name: "test".into(), capacity, path: None, warm_reserve: capacity, eviction: Eviction::Batch }
+    StoreConfig {
+        name: "test".into(),
+        capacity,
+        path: None,
+        warm_reserve: capacity,
+        pre_touch: false,
+        eviction: Eviction::Batch,
+    }
 }
 
 fn open(capacity: u64) -> Arc<Store> {

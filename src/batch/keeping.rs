@@ -134,11 +134,9 @@ impl Engine {
 
     fn size_of(&self, id: &ObjectId, owner: &Owner) -> u64 {
         let Owner::Maker(maker) = owner else { return self.store.table().size(id).unwrap_or(0) };
-        let Some(region) = maker.region() else { return 0 };
-        match region.pin(id) {
-            Found::Here(pin) => (pin.data().len() + pin.metadata().len()) as u64,
-            // not sealed: rare enough to look through all
-            _ => region.list().iter().find(|o| o.id == *id).map_or(0, |o| o.size + o.metadata),
+        match maker.region().map(|region| region.size(id)) {
+            Some(Found::Here(bytes)) => bytes,
+            _ => 0,
         }
     }
 

@@ -68,8 +68,8 @@ impl Engine {
             }
         }
         if let Some(maker) = self.tombstones.maker(id) {
-            return match maker.kept().iter().rev().find(|k| k.id == *id) {
-                Some(kept) => self.heir_lost(id, kept.to),
+            return match maker.heir(id) {
+                Some(heir) => self.heir_lost(id, heir),
                 None => errors::collected(id, &maker),
             };
         }
@@ -99,7 +99,7 @@ impl Engine {
     pub(super) fn get_slot(&self, key: BatchKey, slot: Slot, sink: &mut dyn Sink) -> Result<Option<Kind>> {
         let live = self.live(key);
         if let Some(region) = live.as_ref().and_then(|b| b.region())
-            && let Found::Here(kind) = region.get_slot(slot.slot, sink)?
+            && let Found::Here(kind) = region.get_slot(slot, sink)?
         {
             return Ok(Some(kind));
         }
@@ -280,11 +280,13 @@ impl Engine {
         const MOST_HANDS: usize = 8;
         let mut next = Some(keeper);
         for _ in 0..MOST_HANDS {
-            let Some(keeper) = next.and_then(|key| self.live(key)) else { return };
-            if keeper.forget(id) {
-                return;
-            }
-            next = keeper.heir(id);
+            let Some(key) = next else { return };
+            next = match self.live(key) {
+                Some(keeper) if keeper.forget(id) => return,
+                Some(keeper) => keeper.heir(id),
+                // collected meanwhile: what it gave away is remembered
+                None => self.tombstones.find(key).and_then(|record| record.heir(id)),
+            };
         }
     }
 
@@ -334,7 +336,7 @@ impl Engine {
         }
         let heir = match self.live(BatchKey::any(id.batch)).and_then(|batch| batch.heir(id)) {
             Some(heir) => Some(heir),
-            None => self.tombstones.maker(id).and_then(|r| r.kept().iter().rev().find(|k| k.id == *id).map(|k| k.to)),
+            None => self.tombstones.maker(id).and_then(|record| record.heir(id)),
         };
         if let Some(heir) = heir {
             self.take_from(heir, id);

@@ -75,6 +75,11 @@ impl Record {
         self.remains.get().map_or(&[], |r| &r.kept)
     }
 
+    /// Whom it gave an object to last, once it is collected.
+    pub(crate) fn heir(&self, id: &ObjectId) -> Option<BatchKey> {
+        self.kept().iter().rev().find(|kept| kept.id == *id).map(|kept| kept.to)
+    }
+
     /// True for an object that this life, now over, made or had lent a slot for.
     pub(crate) fn made(&self, id: &ObjectId) -> bool {
         let slots = self.remains.get().map_or(0, |r| r.slots);

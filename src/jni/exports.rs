@@ -57,7 +57,7 @@ mod all {
     export!(guard batches(client: jlong) -> JLongArray<'local> = batches::all);
 
     export!(guard_hot put(client: jlong, batch: jlong, life: jlong, array: JObject<'local>, offset: jint, length: jint,
-        kind: jint) -> jlong = objects::put);
+        kind: jint, thread: jint) -> jlong = objects::put);
     export!(guard putDirect(client: jlong, batch: jlong, life: jlong, buffer: JByteBuffer<'local>, offset: jint,
         length: jint, kind: jint) -> jlong = objects::put_direct);
     export!(guard_hot get(client: jlong, batch: jlong, task: jlong, index: jint, out: JObjectArray<'local>)

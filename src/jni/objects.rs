@@ -10,7 +10,7 @@ use super::handles::with_client;
 use super::values::{self, figure, ids, key, kind, longs, object, pack, size, some_key, unpack};
 use crate::batch::BatchKey;
 use crate::error::Result;
-use crate::store::{Kind, Slot};
+use crate::store::{Kind, Slot, number_thread};
 
 /// What Java is told of an object that is not there.
 const ABSENT: jint = -1;
@@ -24,7 +24,9 @@ pub(super) fn put(
     offset: jint,
     length: jint,
     number: jint,
+    thread: jint,
 ) -> Result<jlong> {
+    number_thread(u64::from(thread as u32));
     let kind = kind(number)?;
     let window = Window::of(jni, &array, Element::of(kind), offset, length)?;
     with_client(client, |client| pack(client.put(key(batch, life), kind, &window)?))

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use memmap2::{MmapOptions, MmapRaw};
 use parking_lot::Mutex;
 use rustix::fs::{FallocateFlags, FlockOperation, MemfdFlags, Mode, OFlags, SealFlags};
-use rustix::mm::{MapFlags, ProtFlags};
+use rustix::mm::{Advice, MapFlags, ProtFlags};
 
 use super::copy::{Span, SpanMut};
 use super::extents::Extents;
@@ -31,6 +31,8 @@ const AHEAD: u64 = 8;
 pub(crate) struct Arena {
     /// Owns the reservation: unmapped when the last run, pin or buffer is gone.
     map: MmapRaw,
+    /// Bytes of the reservation before the arena, which begins at a multiple of a stride: so a stride can be a huge page.
+    before: usize,
     len: u64,
     file: File,
     path: Option<PathBuf>,
@@ -70,10 +72,13 @@ impl Arena {
         let file = file.map_err(|e| fail("create its file", e))?;
         let map = faults
             .check(FaultPoint::Reserve)
-            .and_then(|()| MmapOptions::new().len(len as usize).no_reserve_swap().map_anon())
+            .and_then(|()| MmapOptions::new().len((len + STRIDE) as usize).no_reserve_swap().map_anon())
             .map_err(|e| fail("reserve its address space", e))?;
+        let map = MmapRaw::from(map);
+        let before = map.as_ptr().align_offset(STRIDE as usize);
         let arena = Arc::new(Arena {
-            map: MmapRaw::from(map),
+            map,
+            before,
             len,
             file,
             path: path.map(Path::to_owned),
@@ -123,6 +128,16 @@ impl Arena {
         offset <= self.len && len <= self.len - offset
     }
 
+    /// The address of an offset that is inside.
+    ///
+    /// # Safety
+    /// `offset` must be at most `len`.
+    #[inline(always)]
+    unsafe fn at(&self, offset: u64) -> *mut u8 {
+        // SAFETY: the reservation is a stride longer than the arena, and `before` is less than one.
+        unsafe { self.map.as_mut_ptr().add(self.before + offset as usize) }
+    }
+
     /// The word at a multiple of 8.
     ///
     /// # Panics
@@ -131,7 +146,7 @@ impl Arena {
         assert!(offset.is_multiple_of(8) && self.contains(offset, 8), "word at {offset} of {}", self.len);
         // SAFETY: inside the reservation, which stays mapped while self lives; aligned, since the base is page-aligned;
         // all accesses from Rust are atomic.
-        unsafe { &*self.map.as_mut_ptr().add(offset as usize).cast::<AtomicU64>() }
+        unsafe { &*self.at(offset).cast::<AtomicU64>() }
     }
 
     /// Some words from a multiple of 8 on.
@@ -141,7 +156,7 @@ impl Arena {
     pub(crate) fn words<const N: usize>(&self, offset: u64) -> &[AtomicU64; N] {
         assert!(offset.is_multiple_of(8) && self.contains(offset, 8 * N as u64), "words at {offset} of {}", self.len);
         // SAFETY: as for `word`; an array of atomics is laid out as its words are.
-        unsafe { &*self.map.as_mut_ptr().add(offset as usize).cast::<[AtomicU64; N]>() }
+        unsafe { &*self.at(offset).cast::<[AtomicU64; N]>() }
     }
 
     /// Memory for reading; to be validated unless it is pinned.
@@ -151,7 +166,7 @@ impl Arena {
     pub(crate) fn span(&self, offset: u64, len: u64) -> Span<'_> {
         assert!(self.contains(offset, len), "{offset}+{len} of {}", self.len);
         // SAFETY: inside the reservation, which stays mapped while self is borrowed and is a whole number of words.
-        unsafe { Span::new(self.map.as_mut_ptr().add(offset as usize), len as usize) }
+        unsafe { Span::new(self.at(offset), len as usize) }
     }
 
     /// Memory for writing, by whoever was lent it.
@@ -161,7 +176,7 @@ impl Arena {
     pub(crate) fn span_mut(&self, offset: u64, len: u64) -> SpanMut<'_> {
         assert!(self.contains(offset, len), "{offset}+{len} of {}", self.len);
         // SAFETY: as for `span`; callers write only to runs lent to them, and give each object's bytes to one writer.
-        unsafe { SpanMut::new(self.map.as_mut_ptr().add(offset as usize), len as usize) }
+        unsafe { SpanMut::new(self.at(offset), len as usize) }
     }
 
     /// Lends pages, their memory allocated for real.
@@ -245,17 +260,23 @@ impl Arena {
     }
 
     /// Allocates and maps strides `from..to`. Called with `remap` held.
+    ///
+    /// Memory without a file is mapped first and then populated, which allocates it for real, in huge pages where the
+    /// system grants them, and leaves no page to be faulted in later. A file is allocated first: on a disk, populating
+    /// could find out too late that there is no room.
     fn commit(&self, from: u64, to: u64) -> io::Result<()> {
         let offset = from * STRIDE;
         let len = (to * STRIDE).min(self.len) - offset;
         self.faults.check(FaultPoint::Commit)?;
-        retry(|| rustix::fs::fallocate(&self.file, FallocateFlags::empty(), offset, len))?;
+        if self.path.is_some() {
+            retry(|| rustix::fs::fallocate(&self.file, FallocateFlags::empty(), offset, len))?;
+        }
         self.faults.check(FaultPoint::Map)?;
         // SAFETY: the range lies in our own reservation. The zero pages there are replaced in one step by the file's
         // pages; nobody was lent them, and a stray reader validates.
         unsafe {
             rustix::mm::mmap(
-                self.map.as_mut_ptr().add(offset as usize).cast(),
+                self.at(offset).cast(),
                 len as usize,
                 ProtFlags::READ | ProtFlags::WRITE,
                 MapFlags::SHARED | MapFlags::FIXED,
@@ -263,11 +284,56 @@ impl Arena {
                 offset,
             )
         }?;
+        if self.path.is_none()
+            && let Err(e) = self.populate(offset, len)
+        {
+            if let Err(e) = self.map_zero_pages(offset, len) {
+                log::warn!("memory that could not be allocated could not be unmapped either: {e}");
+            }
+            let _ = self.punch(offset, len);
+            return Err(e);
+        }
         for s in from..to {
             self.backed[(s / 64) as usize].fetch_or(1 << (s % 64), Ordering::Release);
         }
         self.backed_strides.fetch_add(to - from, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Has the system allocate memory that is mapped to a file without a name.
+    fn populate(&self, offset: u64, len: u64) -> io::Result<()> {
+        let advise = |advice| {
+            // SAFETY: the range lies in our own reservation, and neither advice changes what is read there.
+            retry(|| unsafe { rustix::mm::madvise(self.at(offset).cast(), len as usize, advice) })
+        };
+        // where the system has none, small pages do
+        let _ = advise(Advice::LinuxHugepage);
+        match advise(Advice::LinuxPopulateWrite) {
+            // Linux before 5.14
+            Err(e) if e.raw_os_error() == Some(rustix::io::Errno::INVAL.raw_os_error()) => {
+                retry(|| rustix::fs::fallocate(&self.file, FallocateFlags::empty(), offset, len))
+            }
+            other => other,
+        }
+    }
+
+    fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
+        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        retry(|| rustix::fs::fallocate(&self.file, hole, offset, len))
+    }
+
+    /// Has so many bytes from the low end on allocated, as far as the system has them: to be used first, and fast.
+    pub(crate) fn warm(&self, bytes: u64) {
+        let strides = bytes.min(self.len).div_ceil(STRIDE);
+        let remap = self.remap.lock();
+        for stride in (0..strides).filter(|_| !remap.closed) {
+            if !self.is_backed(stride)
+                && let Err(e) = self.commit(stride, stride + 1)
+            {
+                log::warn!("only {} of {bytes} bytes could be touched beforehand: {e}", stride * STRIDE);
+                return;
+            }
+        }
     }
 
     /// Gives strides that are wholly free back to the system, from the highest address down, until no more than
@@ -315,14 +381,14 @@ impl Arena {
         }
         self.backed_strides.fetch_sub(to - from, Ordering::Relaxed);
         self.map_zero_pages(offset, len)?;
-        retry(|| rustix::fs::fallocate(&self.file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, offset, len))
+        self.punch(offset, len)
     }
 
     fn map_zero_pages(&self, offset: u64, len: u64) -> io::Result<()> {
         // SAFETY: the range lies in our own reservation; addresses stay valid, and read as zero from here on.
         unsafe {
             rustix::mm::mmap_anonymous(
-                self.map.as_mut_ptr().add(offset as usize).cast(),
+                self.at(offset).cast(),
                 len as usize,
                 ProtFlags::READ | ProtFlags::WRITE,
                 MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE,
@@ -341,8 +407,7 @@ impl Arena {
             log::warn!("the arena could not be unmapped at close: {e}");
         }
         // Holds may keep the mapping, and so the file, for long: its memory goes now.
-        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        if let Err(e) = rustix::fs::fallocate(&self.file, hole, 0, self.len) {
+        if let Err(e) = self.punch(0, self.len) {
             log::debug!("the arena's memory goes with its file: {e}");
         }
         if let Some(path) = &self.path

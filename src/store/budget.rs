@@ -54,11 +54,18 @@ impl Budget {
         self.parent.as_ref()
     }
 
-    /// Takes from this budget and all above it, or from none.
+    /// Takes from this budget and all above it, or from none. Of two that race for the last room of an outer budget the
+    /// loser may keep a third from the same room of an inner one for a moment.
     ///
     /// # Errors
     /// `BatchLimit`, naming the batch whose limit it is, with the whole chain's use.
     pub fn reserve(&self, bytes: u64, objects: u64) -> Result<()> {
+        // Looked at first: one that does not fit must not take from the inner ones for a moment, where others do fit.
+        let mut at = Some(self);
+        while let Some(budget) = at {
+            budget.check_here(bytes, objects).map_err(|e| e.context(&self.chain()))?;
+            at = budget.parent.as_deref();
+        }
         let mut at = Some(self);
         while let Some(budget) = at {
             if let Err(e) = budget.reserve_here(bytes, objects) {
@@ -77,6 +84,17 @@ impl Budget {
             budget.release_here(bytes, objects);
             at = budget.parent.as_deref();
         }
+    }
+
+    fn check_here(&self, bytes: u64, objects: u64) -> Result<()> {
+        let (used_bytes, used_objects) = self.used();
+        if !fits(used_bytes, bytes, self.max_bytes) {
+            return Err(self.over("bytes", "maxBytes", self.max_bytes, used_bytes, bytes));
+        }
+        if !fits(used_objects, objects, self.max_objects) {
+            return Err(self.over("objects", "maxObjects", self.max_objects, used_objects, objects));
+        }
+        Ok(())
     }
 
     fn reserve_here(&self, bytes: u64, objects: u64) -> Result<()> {
@@ -147,11 +165,11 @@ impl Budget {
 
 /// Adds within a limit; the value before, if that would be over it.
 fn take(counter: &AtomicU64, n: u64, max: Option<u64>) -> Result<(), u64> {
-    counter
-        .try_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-            used.checked_add(n).filter(|&sum| n == 0 || max.is_none_or(|max| sum <= max))
-        })
-        .map(|_| ())
+    counter.try_update(Ordering::Relaxed, Ordering::Relaxed, |used| fits(used, n, max).then(|| used + n)).map(|_| ())
+}
+
+fn fits(used: u64, n: u64, max: Option<u64>) -> bool {
+    used.checked_add(n).is_some_and(|sum| n == 0 || max.is_none_or(|max| sum <= max))
 }
 
 #[cfg(test)]

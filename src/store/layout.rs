@@ -202,6 +202,46 @@ mod tests {
         assert_eq!(Entry::decode(0, 0).map(|e| e.state), Some(EntryState::Empty), "a zeroed page is empty");
     }
 
+    /// The JVM's half of this is `MappedLayoutTest`.
+    #[test]
+    fn the_jvm_has_the_same_numbers() {
+        let word = |n: usize| 8 * n as u64;
+        let known = [
+            ("page", PAGE),
+            ("awaited", AWAITED),
+            ("header.generation", HEADER_GENERATION),
+            ("header.overflow", HEADER_OVERFLOW),
+            ("header.inline", HEADER_INLINE),
+            ("header.inline_pages", INLINE_PAGES),
+            ("header.stripes", HEADER_STRIPES),
+            ("header.native_only", NATIVE_ONLY),
+            ("header.lease", HEADER_LEASE),
+            ("lease.bytes", LEASE),
+            ("lease.gate", word(lease_word::GATE)),
+            ("lease.cursor", word(lease_word::CURSOR)),
+            ("lease.end", word(lease_word::END)),
+            ("lease.made", word(lease_word::MADE)),
+            ("lease.bytes_made", word(lease_word::BYTES)),
+            ("lease.block", word(lease_word::BLOCK)),
+            ("lease.limit", word(lease_word::LIMIT)),
+            ("lease.entries", word(lease_word::ENTRIES)),
+            ("lease.first", word(lease_word::FIRST)),
+            ("entry.bytes", ENTRY),
+            ("entry.sealed", EntryState::Sealed as u64),
+            ("entry.has_metadata", HAS_METADATA),
+            ("entry.kind_shift", KIND_SHIFT.into()),
+            ("entry.kind_mask", KIND_MASK),
+            ("large", super::super::lease::LARGE),
+        ];
+        let told: Vec<_> = include_str!("../../tests/data/layout.txt")
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| line.split_once(' '))
+            .collect();
+        let known: Vec<_> = known.iter().map(|(name, value)| (*name, value.to_string())).collect();
+        assert_eq!(known.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>(), told);
+    }
+
     #[test]
     fn footprints_are_padded() {
         assert_eq!(footprint(64, 0), 64);

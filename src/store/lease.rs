@@ -23,6 +23,7 @@ use super::notify::{Event, EventKind};
 use super::pin::Place;
 use super::region::{Body, Region, collected};
 use super::run::Run;
+use super::seqlock::before_reuse;
 use super::table::check_size;
 use super::types::{Kind, Slot, Source};
 use super::unsealed::{Unsealed, Writer};
@@ -30,7 +31,7 @@ use crate::error::Result;
 use crate::id::ObjectId;
 
 /// Objects larger than this have a run of their own, and are copied outside of the lease.
-const LARGE: u64 = 64 << 10;
+pub(super) const LARGE: u64 = 64 << 10;
 /// Most pages of a chunk.
 const MAX_CHUNK: u64 = (1 << 20) / PAGE;
 
@@ -61,12 +62,13 @@ pub(super) fn stripe_count() -> u64 {
     })
 }
 
+thread_local! {
+    static NUMBER: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
 /// A small number for each thread, so that threads spread over the stripes.
 fn thread_number() -> u64 {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static NUMBER: Cell<Option<u64>> = const { Cell::new(None) };
-    }
     NUMBER.with(|number| match number.get() {
         Some(n) => n,
         None => {
@@ -75,6 +77,12 @@ fn thread_number() -> u64 {
             n
         }
     })
+}
+
+/// Gives this thread another number, for its next puts: that under which the JVM puts for the same thread of its own, so
+/// that it is the JVM's lease which gets more room here, and not another.
+pub fn number_thread(number: u64) {
+    NUMBER.set(Some(number));
 }
 
 /// Where a region's leases lie.
@@ -214,10 +222,12 @@ impl Region {
                 index: at.slot.index,
             };
             self.publish(&inside, &at, &entry, len, len);
-            drop(inside);
             if awaited {
+                // in the lease: whoever deletes it goes through there before they tell
                 let id = ObjectId::from_slot(self.batch, self.base, at.slot.slot, at.slot.index);
-                self.core.notifier.emit(Event::object(EventKind::Sealed, id, len, 0));
+                self.core.notifier.post(Event::object(EventKind::Sealed, id, len, 0));
+                drop(inside);
+                self.core.notifier.flush();
             }
             Ok(at.slot)
         })
@@ -235,12 +245,17 @@ impl Region {
             let inside = self.enter()?;
             let large = bytes > LARGE;
             let mut at = self.reserve(&inside, if large { 0 } else { bytes }, 8)?;
-            let mut chunk = if bytes == 0 { None } else { self.body.lock().memory(inside.n).chunk.clone() };
-            if large {
-                let single = self.lend_single(bytes)?;
-                at.offset = single.offset();
-                chunk = Some(single);
-            }
+            let single = if large { Some(self.lend_single(bytes)?) } else { None };
+            at.offset = single.as_ref().map_or(at.offset, |single| single.offset());
+            let chunk = {
+                let mut body = self.body.lock();
+                if body.closed {
+                    return Err(self.gone());
+                }
+                // before the entry can be seen, so that it is never taken for one without a writer
+                body.hold(at.slot.slot);
+                if bytes == 0 { None } else { single.or_else(|| body.memory(inside.n).chunk.clone()) }
+            };
             let place = Place { offset: at.offset, len: size, metadata: meta };
             place.write_metadata(&self.core.arena, metadata);
             let entry = Entry {
@@ -254,10 +269,6 @@ impl Region {
             self.publish(&inside, &at, &entry, size + meta, if large { 0 } else { bytes });
             Ok((at.slot, place, chunk))
         })?;
-        // it was made, and counts: if the region went since, so did what it counted
-        if !self.hold_for_writer(slot.slot) {
-            return Err(self.gone());
-        }
         let id = ObjectId::from_slot(self.batch, self.base, slot.slot, slot.index);
         let writer = Writer::Region { region: Arc::clone(self), slot: slot.slot, chunk };
         Ok((slot, Unsealed::new(id, kind, place, writer, &self.core.arena)))
@@ -279,7 +290,9 @@ impl Region {
     fn enter_nth(&self, n: u64) -> Result<InLease<'_>, Refused> {
         let at = self.leases.at(n).ok_or(Refused::Closed)?;
         let words = words(&self.core, at);
-        gate::enter(&words[word::GATE], || self.lives()).map(|()| InLease { region: self, n, words })
+        gate::enter(&words[word::GATE], || self.lives())?;
+        before_reuse(); // the chunk may have been lent to another thread, which fenced for itself only
+        Ok(InLease { region: self, n, words })
     }
 
     fn enter_stripe(&self) -> Result<InLease<'_>> {

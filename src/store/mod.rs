@@ -45,6 +45,7 @@ pub use self::clock::now_ms;
 pub use self::copy::{Span, SpanMut};
 pub use self::core::TaskLog;
 pub use self::faults::{FaultPoint, Faults, NoFaults, NthFault};
+pub use self::lease::number_thread;
 pub use self::mapping::Mapping;
 pub use self::notify::{Event, EventKind, Notifier, Subscription};
 pub use self::pin::{Hold, Pin};
@@ -80,6 +81,8 @@ pub struct StoreConfig {
     pub path: Option<PathBuf>,
     /// Free bytes that stay with the store, ready for use.
     pub warm_reserve: u64,
+    /// Has as much memory allocated at once, when the store is opened.
+    pub pre_touch: bool,
     /// What goes first when memory is short.
     pub eviction: Eviction,
 }
@@ -150,6 +153,9 @@ impl Store {
             Error::new(ErrorCode::StoreOpen, format!("store '{}': no memory to begin with: {e}", config.name))
         })?;
         let regions = Mutex::new(HashMap::new());
+        if config.pre_touch {
+            arena.warm(config.warm_reserve);
+        }
         let core = Core { arena, notifier, table, log, headers, stripes, regions };
         Ok(Arc::new(Store {
             config: config.clone(),
@@ -182,7 +188,9 @@ impl Store {
     /// # Errors
     /// `StoreFull`; `Io` when the system has no random numbers.
     pub fn create_region(&self, batch: BatchId, budget: Option<Arc<Budget>>) -> Result<Arc<Region>> {
-        let region = Region::new(&self.core, batch, random_base()?, budget)?;
+        let region = Region::new(&self.core, batch, random_base()?, budget);
+        self.core.notifier.flush(); // what was evicted for its header
+        let region = region?;
         self.core.regions.lock().insert(region.header, Arc::clone(&region));
         Ok(region)
     }

@@ -7,7 +7,7 @@
 //! and looking for waiters ([`Notifier::post`] is called after the entry is stored). A put, which may be the JVM's own,
 //! has no such fence: see [`Notifier::is_awaited`].
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -74,7 +74,7 @@ pub struct Subscription {
 struct Queue {
     events: VecDeque<Event>,
     /// Objects reported as existing, until their next event: their own sealing, if it is posted late, is left out.
-    known: Option<std::collections::HashSet<ObjectId>>,
+    known: Option<HashSet<ObjectId>>,
     open: bool,
 }
 
@@ -218,9 +218,17 @@ impl Notifier {
         {
             let mut queue = subscription.queue.lock();
             let sealed: Vec<_> = existing.iter().filter(|o| o.state == ObjectState::Sealed).collect();
-            let known: std::collections::HashSet<_> = sealed.iter().map(|o| o.id).collect();
-            // what was sealed and at once deleted while listing is told in full, in its order
-            queue.events.retain(|e| e.kind != EventKind::Sealed || !known.contains(&e.id));
+            let mut known: HashSet<_> = sealed.iter().map(|o| o.id).collect();
+            // What was listed is told as that; its own sealing, if it came first, is left out. What went meanwhile, and
+            // perhaps came again, is told in full from there on.
+            queue.events.retain(|e| match e.kind {
+                EventKind::Sealed => !known.contains(&e.id),
+                EventKind::Deleted | EventKind::Evicted => {
+                    known.remove(&e.id);
+                    true
+                }
+                _ => true,
+            });
             for object in sealed.iter().rev() {
                 queue.events.push_front(Event::object(EventKind::Sealed, object.id, object.size, object.metadata));
             }
@@ -263,8 +271,20 @@ impl Notifier {
                 self.wake_later(subscription.token);
             }
         }
+        self.wake_for(&event.id);
+    }
+
+    /// As `post`, of an object that can never be, and of which no event tells.
+    pub(crate) fn post_gone(&self, id: &ObjectId) {
+        fence(Ordering::SeqCst);
+        if self.is_awaited() {
+            self.wake_for(id);
+        }
+    }
+
+    fn wake_for(&self, id: &ObjectId) {
         let mut waiters = self.waiters.lock();
-        if let Some(tokens) = waiters.by_object.get(&event.id).cloned() {
+        if let Some(tokens) = waiters.by_object.get(id).cloned() {
             for token in tokens {
                 if waiters.remove(token) {
                     self.interested().fetch_sub(1, Ordering::SeqCst);

@@ -9,6 +9,7 @@ use super::chunks::Chunk;
 use super::copy::Span;
 use super::pin::{Hold, Place};
 use super::region::Region;
+use super::seqlock::before_reuse;
 use super::table::{Finish, Inner, TableHold, already_sealed};
 use super::types::{Kind, Sink, Source};
 use crate::error::{Error, ErrorCode, Result};
@@ -86,6 +87,7 @@ impl Unsealed {
         let mut state = self.state.lock();
         self.check_open(&state)?;
         self.check_bounds(at, len)?;
+        before_reuse(); // the memory may have been lent to another thread, which fenced for itself only
         let data = self.place.data_mut(&self.arena);
         if at > state.written {
             data.zero(state.written as usize, at as usize);

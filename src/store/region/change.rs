@@ -41,15 +41,6 @@ impl Region {
         }
     }
 
-    /// A writer's hold begins. False when the region was dropped meanwhile.
-    pub(in crate::store) fn hold_for_writer(&self, slot: u64) -> bool {
-        let mut body = self.body.lock();
-        if !body.closed {
-            body.holds.entry(slot).or_default().count += 1;
-        }
-        !body.closed
-    }
-
     /// A writer is done.
     pub(in crate::store) fn finish(&self, slot: u64, id: &ObjectId, place: Place, end: Finish) -> Result<()> {
         let mut body = self.body.lock();
@@ -113,6 +104,7 @@ impl Region {
         let gone = self.remove_locked(&mut body, id.slot(self.base), &seen, EntryState::Aborted);
         drop(body);
         drop(gone);
+        self.core.notifier.flush();
         Ok(())
     }
 
@@ -148,6 +140,10 @@ impl Region {
 
     fn take_away(&self, id: &ObjectId, then: EntryState) -> Result<Found<Removal>> {
         let slot = id.slot(self.base);
+        if self.core.notifier.is_awaited() {
+            // whoever put it just now has told of it before the deletion is
+            self.synchronize();
+        }
         let mut body = self.body.lock();
         if body.closed {
             return Ok(Found::Dropped);
@@ -186,9 +182,13 @@ impl Region {
         {
             budget.release(bytes, 1);
         }
-        if matches!(then, EntryState::Deleted | EntryState::Freed) {
-            let id = self.id(slot, &seen.entry);
-            self.core.notifier.post(Event::object(EventKind::Deleted, id, place.len, place.metadata));
+        let id = self.id(slot, &seen.entry);
+        match then {
+            EntryState::Deleted | EntryState::Freed => {
+                self.core.notifier.post(Event::object(EventKind::Deleted, id, place.len, place.metadata));
+            }
+            EntryState::Aborted => self.core.notifier.post_gone(&id),
+            _ => {}
         }
         if footprint(place.len, place.metadata) == 0 { None } else { body.chunks.leave(place.offset) }
     }
@@ -218,10 +218,11 @@ impl Region {
             return Ok(Found::Deleted);
         }
         let sealed = seen.entry.state == EntryState::Sealed;
+        let written = !sealed && body.holds.contains_key(&slot);
         let place = self.place(&seen.entry);
         let single = body.chunks.take_single(place.offset).filter(|_| footprint(place.len, place.metadata) > 0);
         let kind = Kind::try_from(seen.entry.kind)?;
-        let adopted = Adopted { id: *id, owner, kind, place, sealed, single: single.as_ref() };
+        let adopted = Adopted { id: *id, owner, kind, place, sealed, written, single: single.as_ref() };
         if let Err(e) = self.core.table.adopt(adopted) {
             if let Some(chunk) = &single {
                 body.chunks.add_single(chunk);
@@ -230,7 +231,7 @@ impl Region {
             self.core.notifier.flush();
             return Err(e);
         }
-        if !sealed {
+        if written {
             body.moved_unsealed.insert(slot);
         }
         let gone = self.remove_locked(&mut body, slot, &seen, EntryState::Moved);

@@ -23,7 +23,7 @@ use super::layout::{
 use super::lease::{self, Leases, Memory};
 use super::pin::Place;
 use super::run::{Held, Run};
-use super::seqlock::still;
+use super::seqlock::{before_reuse, still};
 use super::types::{Dropped, Found, Usage};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
@@ -75,6 +75,13 @@ impl Body {
     }
 }
 
+impl Body {
+    /// One more hold on an object.
+    pub(super) fn hold(&mut self, slot: u64) {
+        self.holds.entry(slot).or_default().count += 1;
+    }
+}
+
 #[derive(Default)]
 struct Holds {
     count: u32,
@@ -92,6 +99,7 @@ struct Seen<'a> {
 impl Region {
     pub(super) fn new(core: &Arc<Core>, batch: BatchId, base: u64, budget: Option<Arc<Budget>>) -> Result<Arc<Self>> {
         let header = core.headers.take(core)?;
+        before_reuse();
         let arena = &core.arena;
         arena.word(header + HEADER_BASE).store(base, Ordering::Relaxed);
         arena.word(header + HEADER_BATCH).store(batch.0 as u64, Ordering::Relaxed);
@@ -255,17 +263,19 @@ impl Region {
             return Dropped::default();
         }
         // Under the lock nothing is leased and no stripe is made.
-        let (chunks, index, memory, made, deferred, left) = {
+        let (chunks, index, memory, made, settled, deferred, left) = {
             let mut body = self.body.lock();
             body.closed = true;
             let deferred = body.holds.len() as u64;
             let mut memory = std::mem::take(&mut body.leases);
-            let mut made = (0, 0);
+            let (mut made, mut settled) = ((0, 0), (0, 0));
             for n in 0..self.leases.count() {
                 let Some(at) = self.leases.at(n) else { continue };
-                if lease::close(core, at) {
-                    let (objects, bytes) = lease::made(core, at);
-                    made = (made.0 + objects, made.1 + bytes);
+                let idle = lease::close(core, at);
+                let (objects, bytes) = lease::made(core, at);
+                made = (made.0 + objects, made.1 + bytes);
+                if idle {
+                    settled = (settled.0 + objects, settled.1 + bytes);
                 } else {
                     body.left |= 1 << n;
                     if let Some(left) = memory.get_mut(n as usize) {
@@ -276,17 +286,24 @@ impl Region {
             if body.left == 0 {
                 self.retire();
             }
-            (std::mem::take(&mut body.chunks), std::mem::take(&mut body.index), memory, made, deferred, body.left != 0)
+            (
+                std::mem::take(&mut body.chunks),
+                std::mem::take(&mut body.index),
+                memory,
+                made,
+                settled,
+                deferred,
+                body.left != 0,
+            )
         };
         drop(memory);
-        // What is being put just now is settled by whoever puts it. What left before may have been made through such a
-        // lease: then this is less than nothing for a moment, and the counters wrap back.
-        let objects = made.0.wrapping_sub(self.gone_objects.load(Ordering::Relaxed));
-        let bytes = made.1.wrapping_sub(self.gone_bytes.load(Ordering::Relaxed));
+        let gone = (self.gone_objects.load(Ordering::Relaxed), self.gone_bytes.load(Ordering::Relaxed));
         if let Some(budget) = &self.budget {
-            budget.release(bytes, objects);
+            // What was made through a lease that somebody is in is given back by them. What left before may have been made
+            // there: then this is less than nothing for a moment, and the counters wrap back.
+            budget.release(settled.1.wrapping_sub(gone.1), settled.0.wrapping_sub(gone.0));
         }
-        let (objects, bytes) = ((objects as i64).max(0) as u64, (bytes as i64).max(0) as u64);
+        let (objects, bytes) = (made.0.saturating_sub(gone.0), made.1.saturating_sub(gone.1));
         let slots = index.slots();
         let mut runs = index.into_runs();
         runs.extend(chunks.into_all().filter_map(Arc::into_inner));

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Region;
+use super::{Region, Seen};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::ObjectId;
 use crate::store::layout::{EntryState, footprint};
-use crate::store::pin::Pin;
+use crate::store::pin::{Pin, Place};
 use crate::store::types::{Found, Kind, ObjectInfo, ObjectState, Sink, Slot};
 
 impl Region {
@@ -20,25 +20,40 @@ impl Region {
         })
     }
 
+    /// The object's bytes of data and metadata, sealed or not.
+    #[must_use]
+    pub fn size(&self, id: &ObjectId) -> Found<u64> {
+        loop {
+            let seen = match self.see_id(id) {
+                Found::Here(seen) => seen,
+                other => return other.map(|_| 0),
+            };
+            let place = self.place(&seen.entry);
+            if self.still(&seen) {
+                return Found::Here(place.len + place.metadata);
+            }
+        }
+    }
+
     /// Copies an object out, without a lock: what was copied is validated before it is called read.
     ///
     /// # Errors
     /// What the sink says.
     pub fn get(&self, id: &ObjectId, sink: &mut dyn Sink) -> Result<Found<Kind>> {
-        self.copy_out(id.slot(self.base), Some(id.index), sink)
+        self.copy_out(id.slot(self.base), id.index, sink)
     }
 
     /// As `get`, for a slot that `put` returned.
     ///
     /// # Errors
     /// What the sink says.
-    pub fn get_slot(&self, slot: u64, sink: &mut dyn Sink) -> Result<Found<Kind>> {
-        self.copy_out(slot, None, sink)
+    pub fn get_slot(&self, slot: Slot, sink: &mut dyn Sink) -> Result<Found<Kind>> {
+        self.copy_out(slot.slot, slot.index, sink)
     }
 
-    fn copy_out(&self, slot: u64, index: Option<u32>, sink: &mut dyn Sink) -> Result<Found<Kind>> {
+    fn copy_out(&self, slot: u64, index: u32, sink: &mut dyn Sink) -> Result<Found<Kind>> {
         loop {
-            let seen = match self.see(slot, index) {
+            let seen = match self.see(slot, Some(index)) {
                 Found::Here(seen) if seen.entry.state == EntryState::Sealed => seen,
                 Found::Here(_) => return Ok(Found::Absent),
                 other => return Ok(other.map(|_| Kind::Bytes)),
@@ -80,7 +95,7 @@ impl Region {
         let Ok(kind) = Kind::try_from(seen.entry.kind) else { return Found::Unknown };
         let place = self.place(&seen.entry);
         let chunk = body.chunks.holding(place.offset).filter(|_| footprint(place.len, place.metadata) > 0).cloned();
-        body.holds.entry(slot).or_default().count += 1;
+        body.hold(slot);
         drop(body);
         Found::Here(Pin::in_region(*id, kind, place, &self.core.arena, Arc::clone(self), slot, chunk))
     }
@@ -117,12 +132,8 @@ impl Region {
         };
         let mut out = Vec::new();
         for slot in 0..slots {
-            let Found::Here(seen) = self.see(slot, None) else { continue };
-            let place = self.place(&seen.entry);
+            let Some((seen, place)) = self.see_whole(slot) else { continue };
             let Ok(kind) = Kind::try_from(seen.entry.kind) else { continue };
-            if !self.still(&seen) {
-                continue;
-            }
             out.push(ObjectInfo {
                 id: self.id(slot, &seen.entry),
                 size: place.len,
@@ -136,5 +147,17 @@ impl Region {
             });
         }
         out
+    }
+
+    /// The entry of a slot and where its object lies, looked at again for as long as they change: one that is just being
+    /// sealed is there all the time.
+    fn see_whole(&self, slot: u64) -> Option<(Seen<'_>, Place)> {
+        loop {
+            let Found::Here(seen) = self.see(slot, None) else { return None };
+            let place = self.place(&seen.entry);
+            if self.still(&seen) {
+                return Some((seen, place));
+            }
+        }
     }
 }

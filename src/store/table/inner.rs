@@ -11,7 +11,7 @@ use crate::id::{BatchId, ObjectId};
 use crate::store::arena::Arena;
 use crate::store::heap::LARGEST_CELL;
 use crate::store::layout::{MAX_OBJECT, PAGE, footprint};
-use crate::store::notify::{Event, EventKind, Notifier};
+use crate::store::notify::{EventKind, Notifier};
 use crate::store::pin::Place;
 use crate::store::run::{Held, Run};
 use crate::store::types::{Kind, Removal};
@@ -98,20 +98,39 @@ impl Inner {
         if let Some(object) = state.get_mut(n).filter(|o| o.holds > 0) {
             object.doomed = true;
             object.hidden |= hide;
+            if hide && !object.sealed {
+                // for all but its writer it can never be
+                self.notifier.post_gone(&object.id);
+            }
+            drop(state);
+            self.notifier.flush();
             return Removal::Deferred;
         }
-        let gone = state.remove(n);
-        drop(state);
-        self.tell(gone.map(|(object, _memory)| object.event(EventKind::Deleted)));
+        self.remove(state, n);
         Removal::Done
     }
 
-    pub(super) fn seal_locked(&self, state: &mut MutexGuard<'_, State>, n: u32) -> Option<Event> {
-        let object = state.get_mut(n)?;
+    /// Takes an object out, and tells who listens or waits.
+    pub(super) fn remove(&self, mut state: MutexGuard<'_, State>, n: u32) {
+        let gone = state.remove(n);
+        if let Some((object, _)) = &gone {
+            if object.sealed {
+                self.notifier.post(object.event(EventKind::Deleted));
+            } else {
+                self.notifier.post_gone(&object.id);
+            }
+        }
+        drop(state);
+        drop(gone);
+        self.notifier.flush();
+    }
+
+    /// Seals. The event is posted under the lock, so that no later one of the object comes before it.
+    pub(super) fn seal_locked(&self, state: &mut MutexGuard<'_, State>, n: u32) {
+        let Some(object) = state.get_mut(n) else { return };
         object.sealed = true;
-        let event = object.event(EventKind::Sealed);
+        self.notifier.post(object.event(EventKind::Sealed));
         state.touch(n);
-        Some(event)
     }
 
     /// For a writer that is done: seals, aborts, or leaves it unsealed.
@@ -119,25 +138,18 @@ impl Inner {
         let mut state = self.state.lock();
         let Some(object) = state.get_mut(n) else { return };
         object.holds -= 1;
-        let doomed = object.doomed;
-        let event = match end {
-            Finish::Seal if !doomed => self.seal_locked(&mut state, n),
-            Finish::Release if !doomed => None,
-            _ => {
-                let gone = state.remove(n);
-                drop(state);
-                drop(gone);
-                return;
+        match end {
+            Finish::Seal if !object.doomed => self.seal_locked(&mut state, n),
+            Finish::Release if !object.doomed => {}
+            // a buffer over its memory is reachable still: it goes with that
+            _ if object.holds > 0 => {
+                object.doomed = true;
+                object.hidden = true;
+                self.notifier.post_gone(&object.id);
             }
-        };
-        drop(state);
-        self.tell(event);
-    }
-
-    pub(super) fn tell(&self, event: Option<Event>) {
-        if let Some(event) = event {
-            self.notifier.post(event);
+            _ => return self.remove(state, n),
         }
+        drop(state);
         self.notifier.flush();
     }
 }
@@ -191,9 +203,7 @@ impl Drop for TableHold {
         let Some(object) = state.get_mut(self.n) else { return };
         object.holds -= 1;
         if object.holds == 0 && object.doomed {
-            let gone = state.remove(self.n);
-            drop(state);
-            self.table.tell(gone.map(|(object, _memory)| object.event(EventKind::Deleted)));
+            self.table.remove(state, self.n);
         } else {
             state.touch(self.n);
         }

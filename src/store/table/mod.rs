@@ -148,9 +148,9 @@ impl Table {
     pub fn seal(&self, id: &ObjectId) -> Result<()> {
         let mut state = self.inner.state.lock();
         let n = released(&state, id)?;
-        let event = self.inner.seal_locked(&mut state, n);
+        self.inner.seal_locked(&mut state, n);
         drop(state);
-        self.inner.tell(event);
+        self.inner.notifier.flush();
         Ok(())
     }
 
@@ -159,11 +159,9 @@ impl Table {
     /// # Errors
     /// As for `seal`.
     pub fn abort(&self, id: &ObjectId) -> Result<()> {
-        let mut state = self.inner.state.lock();
+        let state = self.inner.state.lock();
         let n = released(&state, id)?;
-        let gone = state.remove(n);
-        drop(state);
-        drop(gone);
+        self.inner.remove(state, n);
         Ok(())
     }
 
@@ -270,7 +268,7 @@ impl Table {
     /// Takes a region's object over: its run if it has one of its own, else a copy. An unsealed one is copied when its
     /// writer seals it, into memory reserved now.
     pub(crate) fn adopt(&self, adopted: Adopted<'_>) -> Result<()> {
-        let Adopted { id, owner, kind, place, sealed, single } = adopted;
+        let Adopted { id, owner, kind, place, sealed, written, single } = adopted;
         let inner = &self.inner;
         let mut state = inner.state.lock();
         let (memory, offset) = match single {
@@ -281,13 +279,15 @@ impl Table {
             None => {
                 let bytes = footprint(place.len, place.metadata);
                 let (memory, offset) = inner.reserve(&mut state, bytes)?;
-                if sealed {
+                if sealed || !written {
                     place.copy_to(&inner.arena, &Place { offset, ..place });
                 }
                 (memory, offset)
             }
         };
-        let n = state.insert(Object::new(id, owner, kind, memory, Place { offset, ..place }, sealed));
+        let mut object = Object::new(id, owner, kind, memory, Place { offset, ..place }, sealed);
+        object.holds = u32::from(written);
+        let n = state.insert(object);
         state.touch(n);
         Ok(())
     }
@@ -316,6 +316,8 @@ pub(crate) struct Adopted<'a> {
     pub(crate) kind: Kind,
     pub(crate) place: Place,
     pub(crate) sealed: bool,
+    /// it has a writer still, who holds it
+    pub(crate) written: bool,
     /// the run it has to itself
     pub(crate) single: Option<&'a Chunk>,
 }

@@ -74,7 +74,7 @@ final class BatchScope {
     long put(byte[] source, int offset, int length, int kind) {
         long slot = region == null ? MappedRegion.NOT_HERE : region.put(source, offset, length, kind);
         if (slot < 0) {
-            slot = Native.put(ray.client(), id, life, source, offset, length, kind);
+            slot = Native.put(ray.client(), id, life, source, offset, length, kind, MappedRegion.thread());
         }
         Reference.reachabilityFence(this);
         return slot;

@@ -269,8 +269,13 @@ final class MappedRegion {
         if ((stripes & NATIVE_ONLY) != 0 || attempt == count) {
             return GONE;
         }
-        int n = (int) Thread.currentThread().getId() + attempt & count - 1;
+        int n = thread() + attempt & count - 1;
         return (stripes >>> STRIPES_SHIFT) + (long) n * LEASE;
+    }
+
+    /** A number of the current thread, by which threads spread over the stripes, here and on the native side. */
+    static int thread() {
+        return (int) Thread.currentThread().getId();
     }
 
     /** What the gate read before it was entered, or why it was not. */

@@ -150,10 +150,12 @@ final class Native {
      *
      * @param batch 0: normal mode
      * @param array the array whose type {@code kind} names: {@code byte[]} for bytes, strings, buffers and serialized values
+     * @param thread whose lease gets the object and more room: as {@link MappedRegion#thread}
      * @return {@code slot << 24 | index}; the id is {@code (batch, base + slot - index, index)}, base being the batch's
      *     life, or the client's normal-mode base
      */
-    static native long put(long client, long batch, long life, Object array, int offset, int length, int kind);
+    static native long put(
+            long client, long batch, long life, Object array, int offset, int length, int kind, int thread);
 
     /** As {@link #put}, from a direct buffer. */
     static native long putDirect(long client, long batch, long life, ByteBuffer buffer, int offset, int length, int kind);

@@ -21,6 +21,7 @@ import java.util.function.Consumer;
  * <tr><td>{@link Builder#storePath storePath}</td><td>{@code raybatch.storePath}</td><td>memory without a file</td></tr>
  * <tr><td>{@link Builder#warmReserve(String) warmReserve}</td><td>{@code raybatch.warmReserve}</td>
  *     <td>half of storeSize</td></tr>
+ * <tr><td>{@link Builder#preTouch preTouch}</td><td>{@code raybatch.preTouch}</td><td>{@code false}</td></tr>
  * <tr><td>{@link Builder#eviction eviction}</td><td>{@code raybatch.eviction}</td><td>{@code batch}</td></tr>
  * <tr><td>{@link Builder#tombstones tombstones}</td><td>{@code raybatch.tombstones}</td><td>100000</td></tr>
  * <tr><td>{@link Builder#directAccess directAccess}</td><td>{@code raybatch.directAccess}</td><td>{@code true}</td></tr>
@@ -40,6 +41,7 @@ public final class RayConfig {
     private final long storeSize;
     private final Path storePath;
     private final long warmReserve;
+    private final boolean preTouch;
     private final Eviction eviction;
     private final int tombstones;
     private final boolean directAccess;
@@ -53,6 +55,7 @@ public final class RayConfig {
         this.storeSize = b.storeSize;
         this.storePath = b.storePath;
         this.warmReserve = b.warmReserve;
+        this.preTouch = b.preTouch;
         this.eviction = b.eviction;
         this.tombstones = b.tombstones;
         this.directAccess = b.directAccess;
@@ -106,6 +109,11 @@ public final class RayConfig {
         return optional(warmReserve);
     }
 
+    /** {@return whether that memory is allocated when the store is opened} */
+    public boolean preTouch() {
+        return preTouch;
+    }
+
     /** {@return what may be evicted} */
     public Eviction eviction() {
         return eviction;
@@ -148,6 +156,7 @@ public final class RayConfig {
         storePath().ifPresent(path -> add(options, "store.path", path));
         warmReserve().ifPresent(bytes -> add(options, "store.warmReserve", bytes));
         tombstones().ifPresent(count -> add(options, "tombstones", count));
+        add(options, "store.preTouch", preTouch);
         add(options, "eviction", eviction.name().toLowerCase(Locale.ROOT));
         return options.toArray(String[]::new);
     }
@@ -166,6 +175,7 @@ public final class RayConfig {
         private long storeSize = size("storeSize");
         private Path storePath = property("storePath") == null ? null : Path.of(property("storePath"));
         private long warmReserve = size("warmReserve");
+        private boolean preTouch = flag("preTouch", false);
         private Eviction eviction = constant("eviction", Eviction.class, Eviction.BATCH);
         private int tombstones = count("tombstones");
         private boolean directAccess = flag("directAccess", true);
@@ -241,6 +251,18 @@ public final class RayConfig {
          */
         public Builder warmReserve(String size) {
             return warmReserve(ByteSize.parse("warmReserve", required("warmReserve", size)));
+        }
+
+        /**
+         * Has the memory of the warm reserve allocated when the store is opened, as the JVM does its heap with {@code
+         * -XX:+AlwaysPreTouch}: opening takes longer, and no request pays for memory that is used for the first time.
+         *
+         * @param touch true to allocate it at once
+         * @return this
+         */
+        public Builder preTouch(boolean touch) {
+            this.preTouch = touch;
+            return this;
         }
 
         /**

@@ -42,7 +42,7 @@ final class Values {
 
     private static long put(long client, BatchScope scope, byte[] bytes, int offset, int length, int kind) {
         return scope == null
-                ? Native.put(client, 0, 0, bytes, offset, length, kind)
+                ? Native.put(client, 0, 0, bytes, offset, length, kind, MappedRegion.thread())
                 : scope.put(bytes, offset, length, kind);
     }
 
@@ -79,7 +79,7 @@ final class Values {
             kind = Native.KIND_BOOLEANS;
             length = ((boolean[]) array).length;
         }
-        return Native.put(client, idOf(scope), lifeOf(scope), array, 0, length, kind);
+        return Native.put(client, idOf(scope), lifeOf(scope), array, 0, length, kind, MappedRegion.thread());
     }
 
     /** What remains in the buffer, whose position stays as it is. */

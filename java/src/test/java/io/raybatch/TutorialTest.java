@@ -136,6 +136,14 @@ class TutorialTest {
                 }
                 assertThat(slots.get(slot[77], features, 0, features.length)).isEqualTo(64);
                 assertThat(features[0]).isEqualTo((byte) 77);
+
+                byte[] rows = new byte[64 * 256];
+                slots.putAll(rows, 0, 64, 256, slot, 0); // 256 objects of 64 bytes, with one copy
+                int objects = 0;
+                for (SlotCursor all = slots.cursor(); all.next(); objects++) {
+                    all.get(features, 0);
+                }
+                assertThat(objects).isEqualTo(100_256);
             }
             // [/slots]
         }

@@ -39,6 +39,9 @@ final class Comparison {
         rows.add(latency("latency p99", r -> r.percentile(0.99)));
         rows.add(latency("latency max", RunResult::maxMs));
         rows.add(row(String.format(Locale.ROOT, "requests over %.0f ms", RunResult.BUDGET_MS), r -> count(r.overBudget())));
+        rows.add(row("time goes to: putting", r -> share(r.putMs(), r)));
+        rows.add(row("  reading", r -> share(r.readMs(), r)));
+        rows.add(row("  ending and collecting", r -> share(r.endMs(), r)));
         rows.add(row("A's objects", r -> count(SignatureJob.OBJECTS)));
         rows.add(row("A's objects evicted", r -> count(r.aEvicted())));
         rows.add(row("A's objects rebuilt", r -> count(r.aRebuilt())));
@@ -105,6 +108,11 @@ final class Comparison {
         String line = String.format("%-28s%16s%s%17s%s", row.label(), row.lru(), row.lruOver() ? " !" : "  ", row.batch(),
                 row.batchOver() ? " !" : "");
         text.append(line.stripTrailing()).append('\n');
+    }
+
+    /** Of all requests' latencies. */
+    private static String share(double ms, RunResult run) {
+        return String.format(Locale.ROOT, "%s (%.0f %%)", millis(ms), 100 * ms / Math.max(1e-9, run.allMs()));
     }
 
     static String count(long n) {

@@ -4,7 +4,10 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
-/** A node's 64 bytes of features: eight words that are a function of the node's number alone. */
+/**
+ * Each node's 64 bytes of features: eight words that are a function of the node's number alone. A service that answers requests
+ * has them in memory, as a table.
+ */
 final class Features {
 
     static final int WORDS = 8;
@@ -14,16 +17,25 @@ final class Features {
 
     private static final long STEP = 0x9e3779b97f4a7c15L;
 
-    private Features() {}
+    private final byte[] table;
+
+    /** Of nodes {@code 0 … nodes - 1}. */
+    Features(int nodes) {
+        table = new byte[Math.multiplyExact(nodes, BYTES)];
+        for (int node = 0; node < nodes; node++) {
+            for (int k = 0; k < WORDS; k++) {
+                WORD.set(table, node * BYTES + k * Long.BYTES, word(node, k));
+            }
+        }
+    }
+
+    /** Copies a node's out. */
+    void copy(int node, byte[] target, int at) {
+        System.arraycopy(table, node * BYTES, target, at, BYTES);
+    }
 
     static long word(int node, int k) {
         return mix(((long) node * WORDS + k + 1) * STEP);
-    }
-
-    static void write(int node, byte[] target) {
-        for (int k = 0; k < WORDS; k++) {
-            WORD.set(target, k * Long.BYTES, word(node, k));
-        }
     }
 
     /** The finalizer of SplitMix64: a bijection that spreads every bit. */

@@ -9,12 +9,19 @@ final class Graph {
     private final String name;
     private final int[] offsets;
     private final int[] neighbours;
+    private final Features features;
 
     /** Takes the arrays over. */
     Graph(String name, int[] offsets, int[] neighbours) {
         this.name = name;
         this.offsets = offsets;
         this.neighbours = neighbours;
+        this.features = new Features(offsets.length - 1);
+    }
+
+    /** What is known of its nodes. */
+    Features features() {
+        return features;
     }
 
     String name() {

@@ -7,31 +7,40 @@ import io.raybatch.examples.IRayaJobDriver;
 
 /**
  * The short job: every node of the walk tree becomes an object of its own; then all are read back, and their weighted sum is the
- * answer, the only object that is kept. One instance serves request after request, and allocates nothing for an object.
+ * answer, the only object that is kept. Several threads can work at it, branch by branch. One instance serves request after request,
+ * and allocates nothing for an object.
  */
-final class GraphRequest implements IRayaJobDriver {
+final class GraphRequest implements IRayaJobDriver, AutoCloseable {
 
     private final Graph graph;
     private final Runnable allPut;
+    private final Team team;
+    private final Branches[] workers;
     /** The objects of the request, in the order of the walk. */
     private final long[] slots;
-    private final byte[] features = new byte[Features.BYTES];
-    private final Walk.Visitor putting = this::put;
-    private final Walk.Visitor getting = this::get;
+    /** Where each branch begins in that order. */
+    private final int[] begins = new int[Walk.FANOUT + 1];
 
     private int start;
-    private ObjectSlots objects;
-    private int at;
     private long[] sum;
     private long jobId;
     private ObjectRef<long[]> answer;
-    private long lost;
+    private long putNanos;
+    private long readNanos;
 
-    /** Requests of up to {@code largest} objects; {@code allPut} is called when all objects of one are in the store. */
-    GraphRequest(Graph graph, int largest, Runnable allPut) {
+    /**
+     * Requests of up to {@code largest} objects, each served by so many threads; {@code allPut} is called when all objects of one
+     * are in the store.
+     */
+    GraphRequest(Graph graph, int largest, int threads, Runnable allPut) {
+        team = new Team(threads);
         this.graph = graph;
         this.allPut = allPut;
         slots = new long[largest];
+        workers = new Branches[team.size()];
+        for (int n = 0; n < workers.length; n++) {
+            workers[n] = new Branches(graph);
+        }
     }
 
     /** Sets what the next start serves. */
@@ -43,32 +52,28 @@ final class GraphRequest implements IRayaJobDriver {
     @Override
     public void start(long id, Batch batch) {
         jobId = id;
-        objects = batch.slots();
-        at = 0;
-        Walk.walk(graph, start, putting);
+        ObjectSlots objects = batch.slots();
+        int branches = Walk.branches(graph, start);
+        for (int branch = 0; branch < branches; branch++) {
+            begins[branch + 1] = begins[branch] + Walk.size(graph, start, branch);
+        }
+        for (Branches worker : workers) {
+            worker.begin(objects, slots);
+        }
+        long began = System.nanoTime();
+        team.each(branches, (worker, branch) -> workers[worker].put(start, branch, begins[branch]));
+        long put = System.nanoTime();
         allPut.run();
-        at = 0;
+        long reading = System.nanoTime();
+        team.each(branches, (worker, branch) -> workers[worker].get(start, branch, begins[branch]));
         sum = new long[Features.WORDS];
-        Walk.walk(graph, start, getting);
+        for (Branches worker : workers) {
+            worker.addTo(sum);
+        }
+        putNanos += put - began;
+        readNanos += System.nanoTime() - reading;
         answer = batch.put(sum);
         batch.keep(answer);
-    }
-
-    private void put(int hop, int node) {
-        Features.write(node, features);
-        slots[at++] = objects.put(features, 0, Features.BYTES);
-    }
-
-    private void get(int hop, int node) {
-        if (objects.get(slots[at++], features, 0, Features.BYTES) < 0) {
-            // Only the old store takes a running request's own objects, and only when one request fills it.
-            lost++;
-            Features.write(node, features);
-        }
-        long weight = Requests.weight(hop);
-        for (int k = 0; k < Features.WORDS; k++) {
-            sum[k] += weight * (long) Features.WORD.get(features, k * Long.BYTES);
-        }
     }
 
     long jobId() {
@@ -87,6 +92,26 @@ final class GraphRequest implements IRayaJobDriver {
 
     /** Own objects that were evicted before they were read, of all requests. */
     long lost() {
+        long lost = 0;
+        for (Branches worker : workers) {
+            lost += worker.lost();
+        }
         return lost;
+    }
+
+    /** Time that all requests put, in milliseconds. */
+    double putMillis() {
+        return putNanos / 1e6;
+    }
+
+    /** Time that all requests read. */
+    double readMillis() {
+        return readNanos / 1e6;
+    }
+
+    /** Ends its threads. */
+    @Override
+    public void close() {
+        team.close();
     }
 }

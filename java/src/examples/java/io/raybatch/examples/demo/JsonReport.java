@@ -47,6 +47,9 @@ final class JsonReport {
         run.put("store_bytes", r.capacity());
         run.put("wall_s", r.wallSeconds());
         run.put("over_budget", r.overBudget());
+        run.put("put_ms", r.putMs());
+        run.put("read_ms", r.readMs());
+        run.put("end_ms", r.endMs());
         run.put("answers_kept", r.answersKept());
         run.put("evicted_objects", r.evicted());
         run.put("request_objects_lost", r.ownLost());

@@ -18,6 +18,9 @@ import java.util.Arrays;
  * @param keptBytes payload of the answers that are in the store then
  * @param answersKept how many those are
  * @param ownLost objects of a request that were evicted before the request had read them
+ * @param putMs the time that requests put, of all requests
+ * @param readMs the time that they read back and summed up
+ * @param endMs the time of their ends and collections
  * @param evicted objects that the store evicted, whoever's
  * @param capacity bytes of the store
  * @param jvm the JVM's collections during the run
@@ -38,6 +41,9 @@ record RunResult(
         long keptBytes,
         int answersKept,
         long ownLost,
+        double putMs,
+        double readMs,
+        double endMs,
         long evicted,
         long capacity,
         JvmCollections jvm,
@@ -58,6 +64,11 @@ record RunResult(
     /** Nearest rank: the least latency that this share of the requests did not exceed. */
     double percentile(double share) {
         return latencies[(int) Math.max(0, Math.ceil(share * latencies.length) - 1)];
+    }
+
+    /** All latencies together. */
+    double allMs() {
+        return Arrays.stream(latencies).sum();
     }
 
     double maxMs() {

@@ -2,7 +2,8 @@ package io.raybatch.examples.demo;
 
 /**
  * The walk tree of a request: from a start node three hops, at each the first 300 neighbours in ascending order, backtracking
- * allowed. Hop after hop; within a hop in the order of the tree. The same start gives the same order.
+ * allowed. It is walked branch by branch, a branch being one neighbour of the start and all below it; within a branch hop after
+ * hop, and within a hop in the order of the tree. The same start gives the same order.
  */
 final class Walk {
 
@@ -11,7 +12,7 @@ final class Walk {
 
     private Walk() {}
 
-    /** Is shown each node of the tree. */
+    /** Is shown each node of a branch. */
     @FunctionalInterface
     interface Visitor {
 
@@ -19,37 +20,50 @@ final class Walk {
         void visit(int hop, int node);
     }
 
-    static void walk(Graph graph, int start, Visitor visitor) {
-        for (int hop = 0; hop < HOPS; hop++) {
-            descend(graph, start, hop, hop, visitor);
+    /** Branches of the tree. */
+    static int branches(Graph graph, int start) {
+        return graph.to(start, FANOUT) - graph.from(start);
+    }
+
+    /** The node at which a branch begins. */
+    static int branch(Graph graph, int start, int branch) {
+        return graph.end(graph.from(start) + branch);
+    }
+
+    /** Goes through one branch. */
+    static void walk(Graph graph, int start, int branch, Visitor visitor) {
+        int child = branch(graph, start, branch);
+        visitor.visit(0, child);
+        int to = graph.to(child, FANOUT);
+        for (int at = graph.from(child); at < to; at++) {
+            visitor.visit(1, graph.end(at));
+        }
+        for (int at = graph.from(child); at < to; at++) {
+            int grandchild = graph.end(at);
+            int end = graph.to(grandchild, FANOUT);
+            for (int below = graph.from(grandchild); below < end; below++) {
+                visitor.visit(2, graph.end(below));
+            }
         }
     }
 
-    private static void descend(Graph graph, int node, int deeper, int hop, Visitor visitor) {
-        int to = graph.to(node, FANOUT);
-        if (deeper == 0) {
-            for (int at = graph.from(node); at < to; at++) {
-                visitor.visit(hop, graph.end(at));
-            }
-        } else {
-            for (int at = graph.from(node); at < to; at++) {
-                descend(graph, graph.end(at), deeper - 1, hop, visitor);
-            }
+    /** Nodes of one branch. */
+    static int size(Graph graph, int start, int branch) {
+        int child = branch(graph, start, branch);
+        int to = graph.to(child, FANOUT);
+        int n = 1 + to - graph.from(child);
+        for (int at = graph.from(child); at < to; at++) {
+            int grandchild = graph.end(at);
+            n += graph.to(grandchild, FANOUT) - graph.from(grandchild);
         }
+        return n;
     }
 
     /** Nodes of the tree: n1 + n2 + n3. */
     static int size(Graph graph, int start) {
         int n = 0;
-        int to = graph.to(start, FANOUT);
-        for (int at = graph.from(start); at < to; at++) {
-            int child = graph.end(at);
-            int childTo = graph.to(child, FANOUT);
-            n += 1 + childTo - graph.from(child);
-            for (int childAt = graph.from(child); childAt < childTo; childAt++) {
-                int grandchild = graph.end(childAt);
-                n += graph.to(grandchild, FANOUT) - graph.from(grandchild);
-            }
+        for (int branch = 0; branch < branches(graph, start); branch++) {
+            n += size(graph, start, branch);
         }
         return n;
     }

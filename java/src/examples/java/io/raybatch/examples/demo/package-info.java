@@ -3,6 +3,6 @@
  * recently used, and once with batches. {@link io.raybatch.examples.demo.Main} runs both and writes a report.
  *
  * <p>To read it in order: {@code Graph} and its readers; {@code Requests}, the plan that both runs follow;
- * {@code GraphRequest}, the short job, and {@code SignatureJob}, the long one; {@code Run}; {@code Report}.
+ * {@code GraphRequest}, the short job, with {@code Branches} and {@code Team}, and {@code SignatureJob}, the long one; {@code Run}; {@code Report}.
  */
 package io.raybatch.examples.demo;

@@ -31,9 +31,19 @@ class RequestsTest {
     @Test
     void theWalkGoesHopByHopInAscendingOrderAndBacktracks() {
         List<String> visits = new ArrayList<>();
-        Walk.walk(kite(), 0, (hop, node) -> visits.add(hop + ":" + node));
+        Walk.walk(kite(), 0, 0, (hop, node) -> visits.add(hop + ":" + node));
         assertThat(visits).containsExactly("0:1", "1:0", "1:2", "1:3", "2:1", "2:1", "2:3", "2:1", "2:2");
+        assertThat(Walk.branches(kite(), 0)).isEqualTo(1);
         assertThat(Walk.size(kite(), 0)).isEqualTo(visits.size());
+    }
+
+    @Test
+    void branchesAreTheNeighboursOfTheStart() {
+        List<String> visits = new ArrayList<>();
+        Walk.walk(kite(), 1, 2, (hop, node) -> visits.add(hop + ":" + node));
+        assertThat(visits).as("node 3, its neighbours, and theirs").containsExactly("0:3", "1:1", "1:2", "2:0", "2:2", "2:3", "2:1", "2:3");
+        assertThat(Walk.size(kite(), 1, 2)).isEqualTo(visits.size());
+        assertThat(Walk.branches(kite(), 1)).isEqualTo(3);
     }
 
     @Test
@@ -77,11 +87,13 @@ class RequestsTest {
         long[][] answers = requests.answers();
         for (int i = 0; i < 20; i++) {
             long[] sum = new long[Features.WORDS];
-            Walk.walk(graph, requests.start(i), (hop, node) -> {
-                for (int k = 0; k < Features.WORDS; k++) {
-                    sum[k] += Requests.weight(hop) * Features.word(node, k);
-                }
-            });
+            for (int branch = 0; branch < Walk.branches(graph, requests.start(i)); branch++) {
+                Walk.walk(graph, requests.start(i), branch, (hop, node) -> {
+                    for (int k = 0; k < Features.WORDS; k++) {
+                        sum[k] += Requests.weight(hop) * Features.word(node, k);
+                    }
+                });
+            }
             assertThat(answers[i]).isEqualTo(sum);
         }
     }
