@@ -22,19 +22,22 @@ final class Launch {
             "--add-opens=java.base/java.lang.reflect=ALL-UNNAMED",
             "--add-opens=java.base/java.io=ALL-UNNAMED",
             "--add-opens=java.base/java.util=ALL-UNNAMED",
-            "-Dchronicle.analytics.disable=true");
+            "-Dchronicle.analytics.disable=true",
+            "-Dchronicle.announcer.disable=true");
 
     private Launch() {}
 
     static List<String> flags(Row row, Jdk jdk) {
         List<String> flags = new ArrayList<>(HEAP);
         flags.add("--enable-native-access=ALL-UNNAMED");
+        flags.add("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn");
         if (jdk.feature() >= UNSAFE_WARNS_FROM) {
             flags.add("--sun-misc-unsafe-memory-access=allow"); // JMH's own use, and Fory's
         }
         switch (row.subject()) {
             case "netty" -> flags.add("-Dio.netty.leakDetection.level=disabled");
             case "arrow" -> flags.add("--add-opens=java.base/java.nio=ALL-UNNAMED"); // its documentation
+            case "ohc" -> flags.add("--add-exports=java.base/sun.nio.ch=ALL-UNNAMED"); // its chunks
             case "chronicle-map" -> flags.addAll(CHRONICLE);
             default -> { }
         }

@@ -60,7 +60,7 @@ public final class Main {
         List<Measured> measured = new ArrayList<>();
         int failed;
         try (PrintStream log = new PrintStream(Files.newOutputStream(folder.resolve("jmh.log")), true)) {
-            OutputFormat format = OutputFormatFactory.createFormatInstance(log, VerboseMode.EXTRA);
+            OutputFormat format = OutputFormatFactory.createFormatInstance(log, VerboseMode.NORMAL);
             failed = measure(rows, new RowRunner(options.quick(), Jdk.own(), newer, format), measured, out);
         }
         Results results = new Results(Machine.facts(), Machine.versions(newer), measured, Criterion.read(options.criterion()));

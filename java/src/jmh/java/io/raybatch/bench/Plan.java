@@ -67,7 +67,7 @@ final class Plan {
         plan.add(Work.TINY_BATCH, BY_REQUEST, SMALL, 10);
         plan.add(Work.LIVE_BATCHES, OURS, SMALL, BATCHES);
         for (int size : new int[] {SMALL, PAGE}) {
-            plan.add(Work.SCALING, with(SOME, FLOOR), size, objects(size));
+            plan.add(Work.SCALING, with(OURS, FLOOR), size, (int) (MOST_BYTES / size));
         }
         plan.add(Work.READER_P999, List.of(DIRECT, JNI, "heap"), REQUEST_SIZE, REQUEST);
         for (int size : new int[] {SMALL, PAGE, LARGE}) {
@@ -101,7 +101,7 @@ final class Plan {
         plan.add(Work.MEMORY, List.of(DIRECT, "heap", "netty"), SMALL, MILLION);
         plan.add(Work.TINY_BATCH, List.of(DIRECT, "heap"), SMALL, 10);
         plan.add(Work.LIVE_BATCHES, List.of(DIRECT), SMALL, BATCHES);
-        plan.add(Work.SCALING, List.of(DIRECT, FLOOR), SMALL, MILLION);
+        plan.add(Work.SCALING, List.of(DIRECT, FLOOR), SMALL, (int) (MOST_BYTES / SMALL));
         plan.add(Work.READER_P999, List.of(DIRECT), REQUEST_SIZE, REQUEST);
         for (String subject : NEWER) {
             plan.rows.add(Row.of(Work.PUT, subject, SMALL, MILLION).onNewer());

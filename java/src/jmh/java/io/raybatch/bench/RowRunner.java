@@ -22,7 +22,8 @@ import org.openjdk.jmh.runner.options.TimeValue;
 final class RowRunner {
 
     private static final double NANOS = 1e-6;
-    private static final int MOST_LENGTHENED = 8;
+    private static final int LENGTHENED = 4;
+    private static final int MOST_LENGTHENED = 16;
     private static final String COLLECTIONS = "gc.count";
 
     private final boolean quick;
@@ -39,7 +40,7 @@ final class RowRunner {
 
     Measured run(Row row) throws RunnerException {
         boolean collects = row.work() == Work.PUT && List.of("heap", "caffeine").contains(row.subject());
-        for (int times = collects ? 3 : 1; ; times *= 2) {
+        for (int times = collects ? LENGTHENED : 1; ; times *= 2) {
             List<IterationResult> iterations = iterations(row, times, collects);
             Map<String, Double> further = new LinkedHashMap<>();
             if (collects) {
@@ -140,7 +141,7 @@ final class RowRunner {
             case MEMORY, LIVE_BATCHES -> new int[] {0, 1};
         };
         int forks = row.work() == Work.MEMORY || row.work() == Work.LIVE_BATCHES ? (quick ? 1 : 3) : 1;
-        TimeValue time = TimeValue.milliseconds((quick ? 250L : 600L) * times);
+        TimeValue time = TimeValue.milliseconds((quick ? 250L : 500L) * times);
         options.forks(forks)
                 .warmupForks(0)
                 .warmupIterations(warmupAndMeasured[0])

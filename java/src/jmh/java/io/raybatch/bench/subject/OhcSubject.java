@@ -10,9 +10,15 @@ import org.caffinitas.ohc.OHCacheBuilder;
 
 /**
  * OHC, the cache outside of the heap that Cassandra used, from number to bytes: hash tables as large as the objects need from the
- * start, room for all so that nothing is evicted, reads in place ({@code getDirect}), {@code clear} as the bulk release.
+ * start, room for all so that nothing is evicted, {@code clear} as the bulk release. Of its two implementations, small objects
+ * are in the <em>chunked</em> one, which is meant for them and clears whole chunks; others in the <em>linked</em> one, an allocation
+ * for each, which can be read in place ({@code getDirect}).
  */
 final class OhcSubject implements Subject {
+
+    private static final int SMALL = 1024;
+    private static final int MOST_CHUNK = 1 << 20;
+    private static final int CHUNKS = 8;
 
     /** Header, key, and what an allocator adds. */
     private static final long OVERHEAD = 128;
@@ -54,6 +60,7 @@ final class OhcSubject implements Subject {
     };
 
     private OHCache<Integer, byte[]> cache;
+    private boolean chunked;
 
     @Override
     public void begin(int count, int size) {
@@ -61,11 +68,13 @@ final class OhcSubject implements Subject {
             int segments = 2 * Runtime.getRuntime().availableProcessors();
             // twice what is needed: entries are not spread evenly over segments, and a full one evicts
             long capacity = 2 * count * (size + OVERHEAD) + segments * (size + OVERHEAD);
+            chunked = size < SMALL;
             cache = OHCacheBuilder.<Integer, byte[]>newBuilder()
                     .keySerializer(NUMBERS)
                     .valueSerializer(BYTES)
                     .hashTableSize(Math.max(8192, Integer.highestOneBit(2 * count / segments)))
                     .capacity(capacity)
+                    .chunkSize(chunked ? (int) Math.min(MOST_CHUNK, capacity / segments / CHUNKS) : 0)
                     .throwOOME(true)
                     .build();
         }
@@ -78,6 +87,11 @@ final class OhcSubject implements Subject {
 
     @Override
     public int get(int number, byte[] into) {
+        if (chunked) {
+            byte[] bytes = cache.get(number);
+            System.arraycopy(bytes, 0, into, 0, bytes.length);
+            return bytes.length;
+        }
         try (DirectValueAccess value = cache.getDirect(number)) {
             ByteBuffer bytes = value.buffer();
             int size = bytes.remaining();
