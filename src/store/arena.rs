@@ -12,6 +12,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use memmap2::{MmapOptions, MmapRaw};
 use parking_lot::Mutex;
@@ -339,8 +340,9 @@ impl Arena {
     /// Gives strides that are wholly free back to the system, from the highest address down, until no more than
     /// `reserve` bytes of free memory stay warm. Returns the bytes given back.
     pub(crate) fn trim(&self, reserve: u64) -> u64 {
-        // Whoever needs memory mapped waits for one group at most.
-        const GROUP: u64 = 16;
+        // Whoever needs memory mapped waits for one group at most; each costs every running thread an interrupt or two.
+        const GROUP: u64 = 2;
+        const PAUSE: Duration = Duration::from_millis(1);
         let mut given = 0;
         let mut stride = self.len / STRIDE;
         while stride > 0 {
@@ -371,6 +373,8 @@ impl Arena {
                 Err(e) => log::warn!("memory could not be given back to the system and stays with the store: {e}"),
             }
             self.extents.lock().give(stride * pages, (to - stride) * pages);
+            drop(remap);
+            std::thread::sleep(PAUSE);
         }
         given
     }

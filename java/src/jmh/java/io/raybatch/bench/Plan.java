@@ -77,7 +77,6 @@ final class Plan {
         plan.newer(Work.GET, SMALL, SHUFFLED);
         plan.newer(Work.CYCLE, SMALL, IN_ORDER);
         plan.newer(Work.RELEASE, SMALL, IN_ORDER);
-        plan.newer(Work.MEMORY, SMALL, IN_ORDER);
         for (String subject : NEWER) {
             plan.rows.add(Row.of(Work.TINY_BATCH, subject, SMALL, 10).onNewer());
         }

@@ -27,6 +27,8 @@ public class Releases {
     private static final int MANY = 4_000_000;
 
     private static final int BULK = 10_000;
+    private static final int FEW = 10;
+    private static final long PRACTICE_NANOS = 2_000_000_000L;
 
     /** Of the row. */
     @Param("heap")
@@ -42,10 +44,16 @@ public class Releases {
 
     private Subject measured;
 
-    /** Opens the subject. */
+    /** Opens the subject, and has it release small requests for a while: in a service, releasing is compiled code. */
     @Setup(Level.Trial)
     public void open() {
         measured = Subjects.of(subject);
+        byte[] bytes = Loops.payload(size);
+        for (long end = System.nanoTime() + PRACTICE_NANOS; System.nanoTime() < end; ) {
+            measured.begin(count, size);
+            Loops.put(measured, bytes, 0, FEW);
+            measured.releaseAll();
+        }
     }
 
     /** Puts what is released. */
