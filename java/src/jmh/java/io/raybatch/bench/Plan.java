@@ -52,7 +52,7 @@ final class Plan {
             plan.add(Work.GET, with(ALL, FLOOR), size, objects(size));
         }
         for (int size : new int[] {SMALL, PAGE}) {
-            for (String subject : with(ALL, FLOOR)) {
+            for (String subject : with(size == SMALL ? ALL : SOME, FLOOR)) {
                 plan.rows.add(Row.of(Work.GET, subject, size, objects(size)).ordered(SHUFFLED));
             }
         }
@@ -87,22 +87,22 @@ final class Plan {
     static List<Row> quick() {
         Plan plan = new Plan();
         plan.add(Work.PUT, with(SOME, FLOOR), SMALL, MILLION);
-        plan.add(Work.PUT, List.of(DIRECT, JNI, "heap", FLOOR), LARGE, objects(LARGE));
+        plan.add(Work.PUT, List.of(DIRECT, "heap", FLOOR), LARGE, objects(LARGE));
         plan.rows.add(Row.of(Work.PUT, DIRECT, SMALL, MILLION).cold());
         plan.add(Work.PUT_BULK, List.of(DIRECT, FLOOR), SMALL, MILLION);
-        plan.add(Work.GET, SOME, SMALL, MILLION);
+        plan.add(Work.GET, List.of(DIRECT, JNI, "heap"), SMALL, MILLION);
         for (String subject : List.of(DIRECT, "heap")) {
             plan.rows.add(Row.of(Work.GET, subject, SMALL, MILLION).ordered(SHUFFLED));
         }
-        plan.add(Work.CYCLE, List.of(DIRECT, "heap", "netty"), SMALL, MILLION);
-        plan.add(Work.RELEASE, SOME, SMALL, MILLION);
+        plan.add(Work.CYCLE, List.of(DIRECT, "heap"), SMALL, MILLION);
+        plan.add(Work.RELEASE, List.of(DIRECT, "heap", "ohc"), SMALL, MILLION);
         plan.add(Work.RELEASE, List.of(DIRECT), REQUEST_SIZE, REQUEST);
-        plan.add(Work.MEMORY, List.of(DIRECT, "heap", "netty"), SMALL, MILLION);
+        plan.add(Work.MEMORY, List.of(DIRECT, "heap"), SMALL, MILLION);
         plan.add(Work.TINY_BATCH, List.of(DIRECT, "heap"), SMALL, 10);
         plan.add(Work.LIVE_BATCHES, List.of(DIRECT), SMALL, BATCHES);
         plan.add(Work.SCALING, List.of(DIRECT, FLOOR), SMALL, (int) (MOST_BYTES / SMALL));
         plan.add(Work.READER_P999, List.of(DIRECT), REQUEST_SIZE, REQUEST);
-        for (String subject : NEWER) {
+        for (String subject : List.of(DIRECT, "heap", "arena-confined")) {
             plan.rows.add(Row.of(Work.PUT, subject, SMALL, MILLION).onNewer());
         }
         return List.copyOf(plan.rows);

@@ -107,7 +107,7 @@ final class RowRunner {
             case PUT -> options.param("warm", "" + row.warm());
             case GET -> options.param("order", row.order());
             case CYCLE -> options.param("millis", quick ? "400" : "1000");
-            case READER_P999 -> options.param("rounds", quick ? "2" : "5");
+            case READER_P999 -> options.param("rounds", quick ? "1" : "5");
             case SCALING -> options.param("threads", "" + row.threads());
             default -> { }
         }
@@ -133,15 +133,14 @@ final class RowRunner {
     private void repeat(ChainedOptionsBuilder options, Row row, int times) {
         boolean large = (long) row.count() * row.size() > (600L << 20);
         int[] warmupAndMeasured = switch (row.work()) {
-            case PUT, PUT_BULK, GET, TINY_BATCH -> quick ? new int[] {2, 3} : new int[] {3, 5};
+            case PUT, PUT_BULK, GET, TINY_BATCH -> quick ? new int[] {2, 3} : new int[] {3, 6};
             case CYCLE -> quick ? new int[] {1, 2} : new int[] {2, 4};
             case RELEASE -> large ? new int[] {2, quick ? 3 : 5} : quick ? new int[] {3, 5} : new int[] {4, 9};
-            case SCALING -> quick ? new int[] {5, 11} : new int[] {8, 25};
-            case READER_P999 -> quick ? new int[] {0, 1} : new int[] {0, 2};
-            case MEMORY, LIVE_BATCHES -> new int[] {0, 1};
+            case SCALING -> quick ? new int[] {5, 9} : new int[] {6, 15};
+            case READER_P999, MEMORY, LIVE_BATCHES -> new int[] {0, 1};
         };
-        int forks = row.work() == Work.MEMORY || row.work() == Work.LIVE_BATCHES ? (quick ? 1 : 3) : 1;
-        TimeValue time = TimeValue.milliseconds((quick ? 250L : 500L) * times);
+        int forks = row.work() == Work.MEMORY || row.work() == Work.LIVE_BATCHES ? (quick ? 1 : 2) : 1;
+        TimeValue time = TimeValue.milliseconds((quick ? 250L : 400L) * times);
         options.forks(forks)
                 .warmupForks(0)
                 .warmupIterations(warmupAndMeasured[0])
