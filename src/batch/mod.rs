@@ -37,6 +37,7 @@ mod lifecycle;
 mod objects;
 mod record;
 mod registry;
+mod service;
 mod start;
 mod status;
 mod tasks;

@@ -1,6 +1,7 @@
 //! What the batches are to the task room: they count its active tasks, and tell it what becomes of them.
 #![allow(dead_code, reason = "the task room is built on it")]
 
+use std::any::Any;
 use std::sync::{Arc, Weak};
 
 use super::engine::Engine;
@@ -32,6 +33,12 @@ pub(crate) trait TaskHooks: Send + Sync {
 
     /// How many tasks of a batch are in which state.
     fn counts(&self, key: BatchKey) -> TaskCounts;
+
+    /// The notifier woke a token: true if it is the task room's.
+    fn woken(&self, token: u64) -> bool;
+
+    /// Itself, for whoever knows what it is.
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
 /// Tasks of one batch, by state.
@@ -78,7 +85,7 @@ impl Engine {
     }
 
     /// The task room, if there is one.
-    pub(super) fn tasks(&self) -> Option<Arc<dyn TaskHooks>> {
+    pub(crate) fn tasks(&self) -> Option<Arc<dyn TaskHooks>> {
         self.tasks.get().and_then(Weak::upgrade)
     }
 

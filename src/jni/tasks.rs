@@ -7,7 +7,7 @@ use jni::sys::{jboolean, jint, jlong};
 use super::arrays::{Element, Jni, Utf8, Window};
 use super::handles::with_client;
 use super::values::{figure, ids, key, kind, longs, object, objects, some_key, texts};
-use super::wakes;
+use super::threads;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::ObjectId;
 use crate::store::Kind;
@@ -57,7 +57,7 @@ pub(super) fn start(
     let max_pending = u64::try_from(max_pending).map_err(|_| invalid("the most pending tasks", max_pending))?;
     with_client(client, |client| {
         let tasks = Tasks::start(client, slots, max_pending)?;
-        tasks.on_alert(Box::new(move || wakes::wake(token as u64)));
+        tasks.on_alert(Box::new(move || threads::wake(token as u64)));
         Ok(())
     })
 }
@@ -426,7 +426,7 @@ pub(super) fn status<'local>(
     life: jlong,
 ) -> Result<JObjectArray<'local>> {
     let status = with_client(client, |client| Ok(Tasks::of(client)?.status(key(batch, life))))?;
-    let Some(status) = status else { return Ok(JObjectArray::null()) };
+    let Some(status) = status else { return Ok(JObjectArray::<JObject<'_>>::null()) };
     let c = status.counts;
     let counts = [c.waiting, c.ready, c.running, c.done, c.failed, c.cancelled, c.active].map(figure);
     let counts = longs(env, &counts)?;

@@ -246,24 +246,23 @@ impl Core {
         self.record(run.task).is_some_and(|r| r.is(TaskState::Waiting) && r.attempt() == run.attempt)
     }
 
-    /// A watched object was sealed, or can never be.
-    pub(super) fn object_came(&mut self, fx: &mut Effects, id: &ObjectId) {
+    /// A watched object was sealed, or can never be. `again`: nobody watches it any more, should it not be there.
+    pub(super) fn object_came(&mut self, fx: &mut Effects, id: &ObjectId, again: bool) {
         let Some(runs) = self.watched.remove(id) else { return };
         let seen = self.engine.presence(id);
-        for run in runs.into_iter().collect::<Vec<_>>() {
+        if matches!(seen, Presence::Unsealed | Presence::Absent) {
+            fx.watches.extend(again.then_some(*id));
+            self.watched.insert(*id, runs);
+            return;
+        }
+        for run in runs {
             if !self.waits(run) {
                 continue;
             }
             match &seen {
                 Presence::Sealed(Kind::Failure) => self.todo.push_back(Todo::Fail(run, Failure::Argument(*id))),
                 Presence::Sealed(_) => self.one_less_missing(fx, run),
-                Presence::Unsealed | Presence::Absent => {
-                    let waiting = self.watched.entry(*id).or_default();
-                    if waiting.is_empty() {
-                        fx.watches.push(*id);
-                    }
-                    waiting.push(run);
-                }
+                Presence::Unsealed | Presence::Absent => {}
                 Presence::Freed => {
                     let failure = Failure::Lost(*id, "it was freed before it was read".into());
                     self.todo.push_back(Todo::Fail(run, failure));

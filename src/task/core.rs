@@ -159,10 +159,16 @@ impl Core {
     }
 
     /// The table of a life of a batch, made if there is none. `batch` is `None` in normal mode.
-    pub(super) fn table_of(&mut self, key: BatchKey, batch: Option<&Arc<Batch>>) -> u32 {
+    ///
+    /// # Errors
+    /// `BatchEnded` for one that is collected.
+    pub(super) fn table_of(&mut self, key: BatchKey, batch: Option<&Arc<Batch>>) -> Result<u32> {
         let serials = self.lives.entry(key.id).or_default();
-        if let Some(serial) = serials.iter().find(|s| self.tables.get(s).is_some_and(|t| t.key == key)) {
-            return *serial;
+        if let Some(serial) = serials.iter().find(|s| self.tables.get(*s).is_some_and(|t| t.key == key)) {
+            return Ok(*serial);
+        }
+        if batch.is_some_and(|batch| !batch.mind_tasks()) {
+            return Err(self.engine.gone(key));
         }
         loop {
             self.last_serial = self.last_serial.wrapping_add(1) & (u32::MAX >> 1);
@@ -174,7 +180,7 @@ impl Core {
         let slab = Slab::new(self.engine.store());
         self.tables.insert(serial, BatchTable::new(serial, key, batch.cloned(), slab));
         serials.push(serial);
-        serial
+        Ok(serial)
     }
 
     /// The table of a batch that lives.

@@ -8,7 +8,7 @@ use super::depends::HeldBy;
 use super::recovery::Remade;
 use super::table::Boundary;
 use super::tasks::{Flags, Happening, OWN_TOKENS, Tasks};
-use super::types::{Failure, TaskRef};
+use super::types::{Counts, Failure, TaskRef};
 use crate::batch::{BatchKey, Client, Reason, TaskCounts, TaskHooks};
 use crate::error::Result;
 use crate::id::ObjectId;
@@ -33,6 +33,8 @@ impl TaskHooks for Tasks {
             }
         });
     }
+
+    fn collecting(&self, _key: BatchKey) {}
 
     fn collected(&self, key: BatchKey) {
         self.tell(|core, fx| {
@@ -68,8 +70,7 @@ impl Core {
             ready: c.ready,
             running: c.running,
             done: c.done,
-            failed: c.failed,
-            cancelled: c.cancelled,
+            failed: c.failed + c.cancelled,
         }
     }
 
@@ -80,7 +81,25 @@ impl Core {
     }
 }
 
+/// What can be seen of a batch's tasks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TaskStatus {
+    /// By state.
+    pub counts: Counts,
+    /// Threads that were given up in its tasks.
+    pub abandoned: Vec<String>,
+    /// Bytes of its records.
+    pub bytes: u64,
+    /// Why they stand although the batch is collected.
+    pub held_by: Vec<HeldBy>,
+}
+
 impl Tasks {
+    /// Tells those who run tasks what a call of somebody else left for them.
+    pub fn pass_on(&self, flags: Flags) {
+        self.alert(flags);
+    }
+
     /// Cancels the task that makes an object, if it is not over. `by` says in its failure who did.
     pub fn cancel(&self, id: &ObjectId, by: &str) -> (bool, Flags) {
         let failure = Failure::Cancelled(format!("cancelled by {by}").into());
@@ -155,10 +174,12 @@ impl Tasks {
                 .batch(from.id()));
             };
             client.transfer(&checkpoints, Some(from.key()), Some(to.key()))?;
-            self.ask(|core, _| {
-                let serial = core.table_of(to.key(), Some(&to));
+            let moved = self.ask(|core, _| {
+                let serial = core.table_of(to.key(), Some(&to))?;
                 core.keep_actor(number, serial);
+                Ok(())
             });
+            moved.0?;
         }
         Ok(())
     }
@@ -190,23 +211,29 @@ impl Tasks {
         result.map(|()| flags)
     }
 
-    /// Why the records of a collected batch stand; empty when they do not.
-    pub fn held_by(&self, key: BatchKey) -> Vec<HeldBy> {
-        self.ask(|core, _| core.find_life(key).map(|serial| core.held_by(serial)).unwrap_or_default()).0
+    /// What can be seen of a batch's tasks; `None` when there are no records of it.
+    pub fn status(&self, key: BatchKey) -> Option<TaskStatus> {
+        let of = |core: &mut Core| {
+            let serial = core.find_life(key)?;
+            let table = core.table(serial)?;
+            Some(TaskStatus {
+                counts: table.counts,
+                abandoned: table.abandoned.clone(),
+                bytes: table.bytes(),
+                held_by: core.held_by(serial),
+            })
+        };
+        self.ask(|core, _| of(core)).0
     }
 
-    /// Threads that were given up in tasks of a batch.
-    pub fn abandoned(&self, key: BatchKey) -> Vec<String> {
-        let names = |core: &mut Core| core.find_life(key).and_then(|s| core.table(s)).map(|t| t.abandoned.clone());
-        self.ask(|core, _| names(core).unwrap_or_default()).0
+    /// How many tasks of each batch are not over; 0 for one whose records are gone.
+    pub fn active(&self, serials: &[i32]) -> Vec<i32> {
+        let of = |core: &Core, serial: i32| core.table(serial.cast_unsigned()).map_or(0, |t| t.counts.active);
+        self.ask(|core, _| serials.iter().map(|s| of(core, *s).try_into().unwrap_or(i32::MAX)).collect()).0
     }
 
-    /// Bytes of the records of a batch, and how many batches there are records of.
-    pub fn footprint(&self, key: BatchKey) -> (u64, usize) {
-        self.ask(|core, _| {
-            let bytes = core.find_life(key).and_then(|s| core.table(s)).map_or(0, |t| t.bytes());
-            (bytes, core.tables.len())
-        })
-        .0
+    /// Batches there are records of, collected ones included; and actors that live.
+    pub fn figures(&self) -> (usize, usize) {
+        self.ask(|core, _| (core.tables.len(), core.actors.len())).0
     }
 }

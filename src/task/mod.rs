@@ -27,9 +27,11 @@ mod turns;
 mod types;
 
 pub use self::depends::HeldBy;
+pub use self::hooks::TaskStatus;
+pub use self::recovery::Remade;
 pub use self::state::{TaskState, TaskStep, next};
 pub use self::tasks::{Blocks, Flags, Tasks};
 pub use self::types::{
-    ActorSpec, BatchLoad, CheckpointPolicy, Ending, Order, Outcome, Run, Submission, Submitted, TaskKind, TaskRef, Work,
+    ActorSpec, BatchLoad, CheckpointPolicy, Counts, Ending, Order, Outcome, Run, Submission, Submitted, TaskKind, TaskRef, Work,
     WorkKind,
 };

@@ -124,17 +124,17 @@ impl Core {
         let ends_failed = if rerun && replayed { record.has(HAD_FAILED) } else { failed };
         record.step(if ends_failed { TaskStep::Fail } else { TaskStep::Succeed });
         record.set_nanos(nanos);
+        let actor = record.actor();
+        let (creation, checkpoint) = (record.has(CREATION), record.has(CHECKPOINT));
+        record.set(WANTED, false);
+        record.set(REPLAY, false);
+        record.set(HAD_FAILED, false);
         if ends_failed {
             table.counts.failed += 1;
         } else {
             table.counts.done += 1;
         }
         table.pace = if table.pace == 0 { nanos.max(1) } else { (table.pace * 7 + nanos) / 8 }.max(1);
-        let actor = record.actor();
-        let (creation, checkpoint) = (record.has(CREATION), record.has(CHECKPOINT));
-        record.set(WANTED, false);
-        record.set(REPLAY, false);
-        record.set(HAD_FAILED, false);
         let result = table.result(task.slot, 0);
         let collected = table.is_collected();
         if let Some(alias) = stored.filter(|_| collected && !checkpoint) {
@@ -219,6 +219,7 @@ impl Core {
         record.set(WANTED, false);
         record.set(REPLAY, false);
         record.set(HAD_FAILED, false);
+        let actor = record.actor();
         if was_ready {
             table.counts.ready -= 1;
         } else {
@@ -229,7 +230,6 @@ impl Core {
         } else {
             table.counts.failed += 1;
         }
-        let actor = record.actor();
         self.seal_all(fx, task, &failure);
         self.resolve(fx, task, true);
         self.release_internals(fx, task);

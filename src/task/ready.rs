@@ -1,6 +1,7 @@
 //! Who runs next.
 
 use std::cmp::Reverse;
+use std::time::Instant;
 
 use super::core::{Core, Effects, Job, Urgent};
 use super::record::{ALIASED, CHECKPOINT, CREATION, REPLAY, WANTED};
@@ -21,6 +22,9 @@ impl Core {
         record.set_queued_before(None);
         table.counts.waiting -= 1;
         table.counts.ready += 1;
+        if table.counts.ready == 1 {
+            table.ready_since = Some(Instant::now());
+        }
         fx.ready += 1;
         self.queue(task, priority);
     }
@@ -182,6 +186,9 @@ impl Core {
                 break;
             }
         }
+        if let Some(table) = self.tables.get_mut(&serial).filter(|_| !bulk.is_empty()) {
+            table.ready_since = (table.counts.ready > 0).then(Instant::now);
+        }
         bulk
     }
 
@@ -241,7 +248,7 @@ impl Core {
                 priority: table.queues.highest()?,
                 ready: table.counts.ready,
                 running: table.counts.running,
-                waiting: table.counts.waiting,
+                waiting_nanos: table.ready_since.map_or(0, |at| at.elapsed().as_nanos().try_into().unwrap_or(u64::MAX)),
             })
         };
         serials.into_iter().filter_map(load).collect()

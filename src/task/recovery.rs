@@ -143,7 +143,7 @@ impl Core {
     /// # Errors
     /// `BatchActive` while tasks of it are not over; `RollbackRefused` naming the actor, and why.
     pub(super) fn rollback(&mut self, fx: &mut Effects, serial: u32) -> Result<()> {
-        let table = self.known(serial)?;
+        let table = self.table(serial).ok_or_else(|| Core::no_task(TaskRef { serial, slot: 0 }))?;
         let id = table.key.id;
         if table.counts.active > 0 {
             let text = format!("batch {id} has {} tasks that are not over; wait for them, or cancel them", table.counts.active);

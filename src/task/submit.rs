@@ -1,12 +1,9 @@
 //! How a task gets into the table.
 
-use std::sync::Arc;
-
 use super::core::{Core, Effects, Todo};
 use super::record::{CHECKPOINT, CREATION};
 use super::state::TaskState;
 use super::types::{Run, Submission, Submitted, TaskKind, TaskRef};
-use crate::batch::{Batch, BatchKey};
 use crate::error::{Error, ErrorCode, Result};
 use crate::gcs::TaskRecord;
 
@@ -45,7 +42,7 @@ impl Core {
             TaskKind::Checkpoint => CHECKPOINT,
         };
         if let Some(batch) = &table.batch {
-            batch.begin_task(inside)?;
+            batch.take_task(inside)?;
         }
         let retries = if s.actor == 0 { s.retries } else { 0 };
         if let Some(record) = table.blank(slot) {
@@ -87,10 +84,5 @@ impl Core {
                 .table(run.task.serial)
                 .and_then(|t| t.batch.as_ref())
                 .is_some_and(|inner| inner.is_within(outer.key))
-    }
-
-    /// The table of a batch that takes tasks.
-    pub(super) fn open_table(&mut self, key: BatchKey, batch: Option<&Arc<Batch>>) -> u32 {
-        self.table_of(key, batch)
     }
 }

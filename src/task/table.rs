@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use hashbrown::HashMap;
 
 use super::queue::Queues;
 use super::record::{INLINE_ARGUMENTS, IdBlock, MORE_ARGUMENTS, MORE_BLOCKS, Record};
-use super::types::{TaskCountsOf, TaskRef};
+use super::types::{Counts, TaskRef};
 use crate::batch::{Batch, BatchKey};
 use crate::error::Result;
 use crate::id::ObjectId;
@@ -85,7 +86,7 @@ pub(super) struct BatchTable {
     pub(super) tasks: Reserve,
     pub(super) puts: Reserve,
     pub(super) queues: Queues,
-    pub(super) counts: TaskCountsOf,
+    pub(super) counts: Counts,
     /// most tasks that run at a time
     pub(super) max_tasks: Option<u32>,
     /// it wants its actors checkpointed before its first task on each
@@ -107,6 +108,8 @@ pub(super) struct BatchTable {
     pub(super) collected_ms: Option<u64>,
     /// nanoseconds of its tasks' last runs, smoothed
     pub(super) pace: u64,
+    /// since when it has ready tasks of which none was taken
+    pub(super) ready_since: Option<Instant>,
 }
 
 impl BatchTable {
@@ -124,7 +127,7 @@ impl BatchTable {
             tasks: Reserve::default(),
             puts: Reserve::default(),
             queues: Queues::default(),
-            counts: TaskCountsOf::default(),
+            counts: Counts::default(),
             max_tasks,
             checkpoint_actors,
             depends_on: BTreeSet::new(),
@@ -136,6 +139,7 @@ impl BatchTable {
             abandoned: Vec::new(),
             collected_ms: None,
             pace: 0,
+            ready_since: None,
         }
     }
 

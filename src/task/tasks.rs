@@ -10,11 +10,11 @@ use super::failure;
 use super::outcome::{Report, Target};
 use super::record::IdBlock;
 use super::sync::Mutex;
-use super::table::GRANULE;
+use super::table::{GRANULE, LEAST_PUTS};
 use super::types::{
     ActorSpec, BatchLoad, Ending, Order, Outcome, Run, Submission, Submitted, TaskKind, TaskRef, Work,
 };
-use crate::batch::{BatchKey, Client, Engine};
+use crate::batch::{Batch, BatchKey, Client, Engine};
 use crate::error::{Error, ErrorCode, Result};
 use crate::gcs::TaskRecord;
 use crate::id::ObjectId;
@@ -78,7 +78,7 @@ impl Tasks {
         if slots == 0 || max_pending == 0 {
             return Err(Error::new(ErrorCode::InvalidArgument, "tasks need a slot to run on, and may be pending"));
         }
-        let engine = client.shared_engine()?;
+        let engine = Arc::clone(client.engine()?);
         let tasks = Arc::new(Tasks {
             core: Mutex::new(Core::new(Arc::clone(&engine), slots, max_pending)),
             engine: Arc::clone(&engine),
@@ -97,7 +97,7 @@ impl Tasks {
     /// # Errors
     /// `InvalidArgument` when its owner has started none; `Closed`.
     pub fn of(client: &Client) -> Result<Arc<Tasks>> {
-        let hooks = client.shared_engine()?.tasks();
+        let hooks = client.engine()?.tasks();
         hooks.and_then(|hooks| hooks.as_any().downcast::<Tasks>().ok()).ok_or_else(|| {
             Error::new(ErrorCode::InvalidArgument, "the owner of this store runs no tasks; submit through a RayApi that opened it")
         })
@@ -127,7 +127,7 @@ impl Tasks {
         answer
     }
 
-    fn alert(&self, flags: Flags) {
+    pub(super) fn alert(&self, flags: Flags) {
         if (flags.ready > 0 || flags.orders)
             && let Some(alert) = self.alert.get()
         {
@@ -209,7 +209,7 @@ impl Tasks {
     fn watch(&self, id: ObjectId) {
         let token = self.next_token.fetch_add(1, Ordering::Relaxed);
         self.tokens.lock().insert(token, id);
-        self.engine.watch(&[id], token);
+        self.engine.watch(&id, token);
         self.happenings.lock().push(Happening::Watched(id));
     }
 
@@ -232,15 +232,12 @@ impl Tasks {
             let batch = self.engine.find(key)?;
             (batch.key(), Some(batch))
         };
-        let serial = self.ask(|core, _| core.table_of(key, batch.as_ref())).0;
+        let serial = self.ask(|core, _| core.table_of(key, batch.as_ref())).0?;
         loop {
             if let Some(first) = self.ask(|core, _| core.known(serial)?.task_block(count)).0? {
                 return Ok(Blocks { serial, first, count: count as u32, base: key.life });
             }
-            let first = match &batch {
-                Some(batch) => self.engine.reserve_slots(batch, GRANULE)?,
-                None => client.normal_block(GRANULE),
-            };
+            let first = self.granule(client, batch.as_deref())?;
             self.ask(|core, _| core.known(serial).map(|t| t.tasks.refill(first))).0?;
         }
     }
@@ -265,15 +262,22 @@ impl Tasks {
                 Given::Again(block) => return Ok((block.first, block.count)),
                 Given::Reserve(batch) => batch,
             };
-            let first = match &batch {
-                Some(batch) => self.engine.reserve_slots(batch, GRANULE)?,
-                None => client.normal_block(GRANULE),
-            };
+            let first = self.granule(client, batch.as_deref())?;
             self.ask(|core, _| {
                 core.known(run.task.serial).map(|t| if puts { t.puts.refill(first) } else { t.tasks.refill(first) })
             })
             .0?;
         }
+    }
+
+    /// As many slots as are reserved at once. In a region they fill a page of the index.
+    fn granule(&self, client: &Client, batch: Option<&Batch>) -> Result<u64> {
+        let unaligned = match batch {
+            Some(batch) if !self.engine.is_lru() => return self.engine.reserve_slots(batch, GRANULE),
+            Some(batch) => self.engine.reserve_slots(batch, GRANULE + LEAST_PUTS)?,
+            None => client.normal_block(GRANULE + LEAST_PUTS),
+        };
+        Ok(unaligned.next_multiple_of(LEAST_PUTS))
     }
 
     fn key(&self, serial: u32) -> Option<BatchKey> {
@@ -363,7 +367,7 @@ impl Tasks {
                 };
             }
             let batch = batch.ok_or_else(|| Core::no_task(TaskRef { serial, slot: 0 }))?;
-            let first = self.engine.reserve_slots(&batch, GRANULE)?;
+            let first = self.engine.reserve_slots(&batch, GRANULE + LEAST_PUTS)?.next_multiple_of(LEAST_PUTS);
             self.ask(|core, _| core.known(serial).map(|t| t.puts.refill(first))).0?;
         }
     }
@@ -445,7 +449,7 @@ impl Tasks {
         let make = |core: &mut Core, _: &mut Effects| {
             let normal = core.known(spec.creation.serial)?.key.id.is_normal();
             let owner =
-                if normal { core.table_of(root.key(), Some(root)) } else { spec.creation.serial };
+                if normal { core.table_of(root.key(), Some(root))? } else { spec.creation.serial };
             core.new_actor(spec, owner)
         };
         self.ask(make).0
@@ -473,7 +477,7 @@ pub(super) enum Given {
     /// It had that one before.
     Again(IdBlock),
     /// The batch's slots are used up: reserve more.
-    Reserve(Option<Arc<crate::batch::Batch>>),
+    Reserve(Option<Arc<Batch>>),
 }
 
 /// # Errors

@@ -151,7 +151,9 @@ impl Core {
             }
         }
         actor.at = Some(task);
-        let before = actor.last_task();
+        // a checkpoint's own result is never made again
+        let special = self.tables.get(&task.serial).and_then(|t| t.record(task.slot)).is_some_and(|r| r.has(CHECKPOINT));
+        let before = actor.last_task().filter(|_| !special);
         let (keeps, holds) = (actor.fault_tolerant, actor.policy == CheckpointPolicy::Boundary && actor.checkpointable);
         if let Some(table) = self.tables.get_mut(&task.serial) {
             table.used_actors.insert(number);

@@ -206,21 +206,27 @@ pub struct BatchLoad {
     pub ready: u64,
     /// Tasks that run.
     pub running: u64,
-    /// Tasks that wait for arguments or for their turn.
-    pub waiting: u64,
+    /// How long it has had ready tasks and none of them was taken.
+    pub waiting_nanos: u64,
 }
 
 /// Tasks by state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct TaskCountsOf {
-    pub(super) waiting: u64,
-    pub(super) ready: u64,
-    pub(super) running: u64,
-    pub(super) done: u64,
-    pub(super) failed: u64,
-    pub(super) cancelled: u64,
-    /// created and not over, or over with a thread still in them
-    pub(super) active: u64,
+pub struct Counts {
+    /// For arguments, or for their turn on an actor.
+    pub waiting: u64,
+    /// In the queue.
+    pub ready: u64,
+    /// A worker has them; of a cancelled one, its thread has not come back.
+    pub running: u64,
+    /// They returned.
+    pub done: u64,
+    /// They, or an argument, failed.
+    pub failed: u64,
+    /// They were cancelled.
+    pub cancelled: u64,
+    /// Submitted and not over, or over with a thread still in them.
+    pub active: u64,
 }
 
 /// Why a task's results are not what it was to return.
