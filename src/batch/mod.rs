@@ -37,9 +37,12 @@ mod lifecycle;
 mod objects;
 mod record;
 mod registry;
+mod results;
 mod start;
 mod status;
 mod tasks;
+#[cfg(test)]
+mod testing;
 mod tombstones;
 mod tree;
 
