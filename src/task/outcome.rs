@@ -25,7 +25,7 @@ pub(super) struct Report {
     pub(super) run: Run,
     pub(super) ending: Ending,
     pub(super) nanos: u64,
-    /// the checkpoint that was stored, or what stands for the result of a collected batch
+    /// the checkpoint that was stored
     pub(super) stored: Option<ObjectId>,
 }
 
@@ -135,11 +135,6 @@ impl Core {
             table.counts.done += 1;
         }
         table.pace = if table.pace == 0 { nanos.max(1) } else { (table.pace * 7 + nanos) / 8 }.max(1);
-        let result = table.result(task.slot, 0);
-        let collected = table.is_collected();
-        if let Some(alias) = stored.filter(|_| collected && !checkpoint) {
-            self.add_internal(fx, result, alias);
-        }
         self.resolve(fx, task, failed);
         self.release_internals(fx, task);
         if replayed {

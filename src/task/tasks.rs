@@ -385,7 +385,7 @@ impl Tasks {
         let checkpoint = matches!(target, Target::Checkpoint(_));
         match o.ending {
             Ending::Value | Ending::Threw | Ending::ThrewForGood => match self.store(target, o.kind, &o.bytes) {
-                Ok(stored) => report.stored = stored.filter(|_| !matches!(target, Target::Result(_))),
+                Ok(stored) => report.stored = stored.filter(|_| checkpoint),
                 Err(e) => {
                     report.ending = Ending::ThrewForGood;
                     if let Target::Result(id) = target {

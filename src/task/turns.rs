@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::actor::{Actor, Main, Rebuild, SaveFor};
 use super::core::{Core, Effects, Job, Todo, Urgent};
 use super::record::{CHECKPOINT, CREATION};
-use super::state::TaskState;
+use super::state::{TaskState, TaskStep};
 use super::table::Boundary;
 use super::types::{ActorSpec, CheckpointPolicy, Failure, Order, Submission, TaskKind, TaskRef};
 use crate::error::{Error, ErrorCode, Result};
@@ -198,6 +198,15 @@ impl Core {
         let _ = fx;
         self.link(number, task, nanos);
         self.todo.push_back(Todo::Advance(number));
+    }
+
+    /// A method whose actor was lost after its turn had come waits for another.
+    pub(super) fn recall(&mut self, task: TaskRef) {
+        let Some(table) = self.tables.get_mut(&task.serial) else { return };
+        let Some(actor) = table.record(task.slot).filter(|r| r.step(TaskStep::Recall)).map(|r| r.actor()) else { return };
+        table.counts.ready -= 1;
+        table.counts.waiting += 1;
+        self.method_given_back(actor, task);
     }
 
     /// A method lost an argument before it began.
