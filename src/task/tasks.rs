@@ -297,7 +297,13 @@ impl Tasks {
 
     /// Work for a worker, and whether there is more. `which`: of this batch only.
     pub fn take(&self, which: Option<u32>, max: usize) -> (Vec<Work>, bool) {
-        self.ask(|core, _| (core.take(which, max), core.has_more())).0
+        loop {
+            let (taken, flags) = self.ask(|core, _| (core.take(which, max), core.has_more()));
+            // asking may have moved something: a method whose actor has to be rebuilt first
+            if !taken.0.is_empty() || flags.ready == 0 {
+                return taken;
+            }
+        }
     }
 
     /// Batches that have ready tasks.
