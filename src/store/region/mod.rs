@@ -24,7 +24,7 @@ use super::layout::{
 use super::lease::{self, Leases, Memory};
 use super::pin::Place;
 use super::run::{Held, Run};
-use super::seqlock::{before_reuse, still, still_counted};
+use super::seqlock::{before_reuse, none_again, still};
 use super::types::{Dropped, Found, Usage};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
@@ -221,14 +221,8 @@ impl Region {
 
     /// True when nothing changed since the entry was seen.
     fn still(&self, seen: &Seen<'_>) -> bool {
-        self.unchanged(&seen.words, seen.word0, seen.entry.again.then_some(seen.refills))
-    }
-
-    /// True when an entry's first word did not change; nor, for one that was sealed again, the count of that.
-    #[inline]
-    fn unchanged(&self, words: &EntryWords<'_>, word0: u64, refills: Option<u64>) -> bool {
-        let still = still(generation_word(&self.core.arena, self.header), self.generation, words.word0, word0);
-        refills.map_or(still, |refills| still_counted(&self.refills, refills, still))
+        still(generation_word(&self.core.arena, self.header), self.generation, seen.words.word0, seen.word0)
+            && (!Entry::is_again(seen.word0) || none_again(&self.refills, seen.refills))
     }
 
     /// The entry of a slot; `index` tells the slot's one id from its aliases.
@@ -246,11 +240,14 @@ impl Region {
             };
             let refills = self.refills.load(Ordering::Acquire);
             let (word0, entry) = words.load();
-            if !self.unchanged(&words, word0, entry.is_some_and(|entry| entry.again).then_some(refills)) {
+            if !still(generation_word(arena, self.header), self.generation, words.word0, word0) {
                 continue;
             }
             // bytes that are no entry cannot be in a live region; if they are, no object is there
             let Some(entry) = entry else { return Found::Unknown };
+            if Entry::is_again(word0) && !none_again(&self.refills, refills) {
+                continue;
+            }
             return match entry.state {
                 EntryState::Empty => Found::Absent,
                 _ if index.is_some_and(|index| index != entry.index) => Found::Unknown,
