@@ -88,7 +88,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn get(&self, id: &ObjectId, sink: &mut dyn Sink) -> Result<Option<Kind>> {
+    pub(crate) fn get(&self, id: &ObjectId, sink: &mut dyn Sink) -> Result<Option<Kind>> {
         self.look(id, |spot| match spot {
             Spot::Table(table) => table.get(id, sink),
             Spot::Region(region) => region.get(id, sink),
@@ -215,7 +215,7 @@ impl Engine {
     }
 
     /// Deletes sealed objects. Tells how many went at once; missing ones are skipped.
-    pub(super) fn delete(&self, ids: &[ObjectId]) -> Result<u32> {
+    pub(crate) fn delete(&self, ids: &[ObjectId]) -> Result<u32> {
         // an unsealed one is an error before anything goes
         if let Some(id) = ids.iter().find(|id| self.is_unsealed(id)) {
             let text = format!("object {id} is not sealed; seal or abort it instead");

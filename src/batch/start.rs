@@ -52,8 +52,10 @@ impl Engine {
             timeout: spec.timeout,
             max_bytes: spec.max_bytes,
             max_objects: spec.max_objects,
+            max_tasks: spec.max_tasks,
             priority: spec.priority,
             no_cleanup: spec.no_cleanup,
+            checkpoint_actors: spec.checkpoint_actors,
             end: OnceLock::new(),
             remains: OnceLock::new(),
         };
@@ -85,8 +87,10 @@ impl Engine {
             timeout: None,
             max_bytes: None,
             max_objects: None,
+            max_tasks: None,
             priority: 0,
             no_cleanup: false,
+            checkpoint_actors: false,
             end: OnceLock::new(),
             remains: OnceLock::new(),
         };
@@ -120,7 +124,7 @@ impl Engine {
         if let Some(region) = batch.region() {
             self.node.attach(region);
         }
-        if parent.children.add(batch) {
+        if parent.take_in(batch) {
             slot.insert(Arc::clone(batch));
             return Ok(());
         }
@@ -133,6 +137,10 @@ impl Engine {
     fn check(&self, spec: &BatchSpec) -> Result<BatchId> {
         if let Some(name) = spec.name.as_ref().filter(|name| name.len() > MAX_NAME) {
             let text = format!("a batch's name has at most {MAX_NAME} bytes of UTF-8, not {}", name.len());
+            return Err(Error::new(ErrorCode::InvalidArgument, text));
+        }
+        if spec.max_tasks == Some(0) {
+            let text = "a batch that may run no task at a time runs none ever; leave maxTasks out for no limit";
             return Err(Error::new(ErrorCode::InvalidArgument, text));
         }
         let Some(id) = spec.id else { return Ok(self.choose_id()) };

@@ -45,7 +45,7 @@ impl Element {
     /// The element of the arrays in which objects of this kind travel.
     pub(super) fn of(kind: Kind) -> Element {
         match kind {
-            Kind::Bytes | Kind::Serialized | Kind::Str | Kind::Buffer => Element::Byte,
+            Kind::Bytes | Kind::Serialized | Kind::Str | Kind::Buffer | Kind::Null | Kind::Failure => Element::Byte,
             Kind::Booleans => Element::Boolean,
             Kind::Chars => Element::Char,
             Kind::Shorts => Element::Short,
@@ -133,6 +133,35 @@ impl<'local> Jni<'local> {
     pub(super) fn set_longs(self, out: &JLongArray<'_>, values: &[jlong]) {
         // SAFETY: a long[] by Java's types; if it is too short, an exception is pending.
         unsafe { call!(self, SetLongArrayRegion, out.as_raw(), 0, values.len() as jsize, values.as_ptr()) };
+    }
+
+    /// The first elements of an array.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for null or a shorter one.
+    pub(super) fn longs(self, array: &JLongArray<'_>, count: usize) -> Result<Vec<jlong>> {
+        let count = jsize::try_from(count).unwrap_or(jsize::MAX);
+        self.has_room(array, count)?;
+        let mut all = vec![0; count as usize];
+        // SAFETY: a long[] by Java's types that is as long, copied to memory that has room for it.
+        unsafe { call!(self, GetLongArrayRegion, array.as_raw(), 0, count, all.as_mut_ptr()) };
+        Ok(all)
+    }
+
+    /// The first so many elements of an array, or all.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for null or a shorter one.
+    pub(super) fn bytes(self, array: &JByteArray<'_>, count: Option<jint>) -> Result<Vec<u8>> {
+        let has = if array.is_null() { 0 } else { self.length(array.as_raw()) };
+        let count = count.unwrap_or(has);
+        if count < 0 || count > has {
+            return Err(Error::new(ErrorCode::InvalidArgument, "the array of bytes is null or too short"));
+        }
+        let mut all = vec![0u8; count as usize];
+        // SAFETY: a byte[] by Java's types that is as long, copied to memory that has room for it.
+        unsafe { call!(self, GetByteArrayRegion, array.as_raw(), 0, count, all.as_mut_ptr().cast()) };
+        Ok(all)
     }
 
     /// Fails if a Java exception is pending, which is then thrown instead of this error.
@@ -485,7 +514,7 @@ mod tests {
 
     #[test]
     fn kinds_and_elements_agree_on_sizes() {
-        for n in 0..=10 {
+        for n in 0..=12 {
             if let Ok(kind) = Kind::try_from(n) {
                 assert_eq!(Element::of(kind).size(), kind.unit());
             }

@@ -41,6 +41,7 @@ mod logging;
 mod mapping;
 mod objects;
 mod policy;
+mod tasks;
 mod threads;
 mod values;
 mod views;

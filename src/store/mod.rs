@@ -2,7 +2,8 @@
 //!
 //! From the ground up: [`extents`] knows which pages are free, [`arena`] maps them and lends them, [`run`] gives them
 //! back; [`index`], [`chunks`] and [`lease`] make a [`region`] of them; [`heap`] and [`table`] hold what is in no region.
-//! [`pin`] and [`unsealed`] are the reader's and the writer's hold. [`notify`] tells those who wait.
+//! [`pin`] and [`unsealed`] are the reader's and the writer's hold. [`notify`] tells those who wait. A [`slab`] has records
+//! that are no objects.
 //!
 //! The store knows nothing of the life of a batch: it makes regions and drops them.
 
@@ -27,6 +28,7 @@ mod pin;
 mod region;
 mod run;
 mod seqlock;
+mod slab;
 mod sync;
 mod table;
 mod types;
@@ -50,6 +52,7 @@ pub use self::mapping::Mapping;
 pub use self::notify::{Event, EventKind, Notifier, Subscription};
 pub use self::pin::{Hold, Pin};
 pub use self::region::Region;
+pub use self::slab::{Record, Slab};
 pub use self::table::{Table, TableUsage};
 pub use self::types::{Dropped, Found, Kind, ObjectInfo, ObjectState, Removal, Sink, Slot, Source, Usage};
 pub use self::unsealed::{RawSpan, Unsealed};
@@ -57,6 +60,7 @@ pub use self::unsealed::{RawSpan, Unsealed};
 use self::arena::Arena;
 use self::core::{Core, Records};
 use self::layout::{HEADER, LEASE, PAGE};
+use self::run::Held;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::BatchId;
 
@@ -96,7 +100,7 @@ pub struct StoreStats {
     pub used: u64,
     /// Data and metadata of all objects.
     pub live: u64,
-    /// Pages lent beyond what lives: index, padding, what leases have not used.
+    /// Pages lent beyond what lives: index, padding, records of tasks, what leases have not used.
     pub leased: u64,
     /// Free, with memory under it.
     pub warm: u64,
@@ -156,7 +160,8 @@ impl Store {
         if config.pre_touch {
             arena.warm(config.warm_reserve);
         }
-        let core = Core { arena, notifier, table, log, headers, stripes, regions };
+        let slabs = Arc::new(Held::default());
+        let core = Core { arena, notifier, table, log, headers, stripes, slabs, regions };
         Ok(Arc::new(Store {
             config: config.clone(),
             core: Arc::new(core),
@@ -281,16 +286,17 @@ impl Store {
         let regions: u64 = self.regions().iter().map(|r| r.held.bytes()).sum();
         let table = self.core.table.usage().held;
         let headers = self.core.headers.bytes() + self.core.stripes.bytes();
+        let slabs = self.core.slabs.bytes();
         let draining = self.draining_bytes();
         let used = self.core.arena.used();
-        if PAGE + headers + regions + table + draining == used {
+        if PAGE + headers + regions + table + slabs + draining == used {
             return Ok(());
         }
         Err(Error::new(
             ErrorCode::Internal,
             format!(
                 "the store's sums do not add up: {used} bytes lent, but {PAGE} of superblock + {headers} of headers and leases + \
-                 {regions} of regions + {table} of the side table + {draining} draining"
+                 {regions} of regions + {table} of the side table + {slabs} of slabs + {draining} draining"
             ),
         ))
     }

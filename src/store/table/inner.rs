@@ -27,6 +27,7 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
+    /// Memory and an entry for an unsealed object; `None` when there is one of that id.
     pub(super) fn create(
         &self,
         id: ObjectId,
@@ -34,19 +35,15 @@ impl Inner {
         len: u64,
         metadata: u64,
         kind: Kind,
-    ) -> Result<(u32, Place)> {
+    ) -> Result<Option<(u32, Place)>> {
         let mut state = self.state.lock();
         if state.find(&id).is_some() {
-            return Err(Error::new(
-                ErrorCode::ObjectExists,
-                format!("object {id} exists; delete it first, or use another id"),
-            )
-            .object(id));
+            return Ok(None);
         }
         let (memory, offset) = self.reserve(&mut state, footprint(len, metadata)).map_err(|e| e.object(id))?;
         let place = Place { offset, len, metadata };
         let object = Object::new(id, owner, kind, memory, place, false);
-        Ok((state.insert(object), place))
+        Ok(Some((state.insert(object), place)))
     }
 
     /// Memory for so many bytes, evicting what it takes.
@@ -210,6 +207,10 @@ impl Drop for TableHold {
             state.touch(self.n);
         }
     }
+}
+
+pub(super) fn exists(id: &ObjectId) -> Error {
+    Error::new(ErrorCode::ObjectExists, format!("object {id} exists; delete it first, or use another id")).object(*id)
 }
 
 pub(super) fn missing(id: &ObjectId) -> Error {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 pub(crate) use self::inner::{Finish, Inner, TableHold, already_sealed, check_size, in_use};
-use self::inner::{Writing, missing, not_sealed, released};
+use self::inner::{Writing, exists, missing, not_sealed, released};
 use self::objects::{Memory, Object, State};
 use super::arena::Arena;
 use super::chunks::Chunk;
@@ -66,17 +66,25 @@ impl Table {
     /// # Errors
     /// `ObjectExists`; `StoreFull` after evicting what may be; what the source says.
     pub fn put(&self, id: ObjectId, owner: BatchId, kind: Kind, source: &dyn Source) -> Result<()> {
+        if self.refill(id, owner, kind, source)? { Ok(()) } else { Err(exists(&id)) }
+    }
+
+    /// As `put`, for an object that may be there, or on its way: then nothing changes, and it is false.
+    ///
+    /// # Errors
+    /// `StoreFull` after evicting what may be; what the source says.
+    pub fn refill(&self, id: ObjectId, owner: BatchId, kind: Kind, source: &dyn Source) -> Result<bool> {
         let len = source.len() as u64;
         check_size(len, 0)?;
         let inner = &self.inner;
         let created = inner.create(id, owner, len, 0, kind);
         inner.notifier.flush(); // evictions
-        let (n, place) = created?;
+        let Some((n, place)) = created? else { return Ok(false) };
         // the object is ours alone until it is sealed; a source that fails, or panics, leaves nothing behind
         let mut writing = Writing { table: inner, n, end: Finish::Abort };
         source.copy_to(&place.data_mut(&inner.arena))?;
         writing.end = Finish::Seal;
-        Ok(())
+        Ok(true)
     }
 
     /// Makes an unsealed object.
@@ -88,7 +96,7 @@ impl Table {
         check_size(size, meta)?;
         let result = self.inner.create(id, owner, size, meta, kind);
         self.inner.notifier.flush(); // evictions
-        let (n, place) = result?;
+        let (n, place) = result?.ok_or_else(|| exists(&id))?;
         place.write_metadata(&self.inner.arena, metadata);
         Ok(Unsealed::new(id, kind, place, Writer::Table { table: Arc::clone(&self.inner), n }, &self.inner.arena))
     }
