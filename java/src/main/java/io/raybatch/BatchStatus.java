@@ -38,7 +38,7 @@ import java.util.stream.LongStream;
  * @param endedBy who ended it
  * @param tasks its tasks by state
  * @param abandonedThreads the threads that went on with a task of it after that was cancelled, and were given up
- * @param recordsHeld why the records of its tasks stand although it is over; empty if they need not
+ * @param recordsHeld why the records of its tasks stand although it is collected; empty if they do not
  */
 public record BatchStatus(
         long id,
@@ -69,8 +69,6 @@ public record BatchStatus(
         TaskCounts tasks,
         List<String> abandonedThreads,
         List<RecordsHeld> recordsHeld) {
-
-    private static final int HELD_FIGURES = 4;
 
     /** From {@link Native#status}, without its tasks. */
     static BatchStatus of(long id, long root, Object[] parts) {
@@ -120,7 +118,7 @@ public record BatchStatus(
     private static List<RecordsHeld> held(long[] figures, String[] actors) {
         List<RecordsHeld> all = new ArrayList<>(actors.length);
         for (int n = 0; n < actors.length; n++) {
-            all.add(RecordsHeld.of(figures, n * HELD_FIGURES, actors[n]));
+            all.add(RecordsHeld.of(figures, n * RecordsHeld.FIGURES, actors[n]));
         }
         return List.copyOf(all);
     }

@@ -121,13 +121,16 @@ final class EmbeddedEngine implements Engine {
 
     /** What a task is told that asks for something after it was cancelled: by whom, if its result says so already. */
     TaskCancelledException cancellationOf(TaskContext task) {
+        if (task.work() == null) {
+            return Failures.cancelled("saving or restoring an actor", "", "", ErrorDetails.NONE);
+        }
         ObjectId result = new ObjectId(task.work().batch(), task.work().life() + task.slot(), 0);
         try {
             Object found = Values.get(
                     client(), null, 0, result.batch(), result.task(), result.index(), ray.config().serializer());
             if (found instanceof Failures.Failure failure
                     && failure.exception(result, ray.config().serializer()) instanceof TaskCancelledException who) {
-                return Failures.cancelled("task " + task.name(), who.cancelledBy(), "", ErrorDetails.of(result));
+                return Failures.cancelled("task " + task.name(), who.reason(), "", ErrorDetails.of(result));
             }
         } catch (RayException gone) {
             // with its batch
@@ -208,6 +211,9 @@ final class EmbeddedEngine implements Engine {
 
     @Override
     public void keep(RayApi who, int[] actors, BatchScope from, long to, long toLife) {
+        for (int actor : actors) {
+            instances.moved(actor);
+        }
         Native.keepActors(who.client(), actors, from.id(), from.life(), to, toLife);
         orders.carryOut();
     }
@@ -255,8 +261,11 @@ final class EmbeddedEngine implements Engine {
     @Override
     public void close() {
         pool.close();
+        Native.cancelTasks(client(), Caller.utf8());
+        orders.carryOut();
         for (Worker worker : pool.workers()) {
             if (worker != Thread.currentThread()) {
+                // what the table has done on its own account
                 worker.context().cancel();
             }
         }

@@ -14,7 +14,7 @@ final class Failures {
 
     /** A {@link Thrown}. */
     static final byte EXCEPTION = 1;
-    /** Who cancelled it. */
+    /** Who cancelled it, or why, in words. */
     static final byte CANCELLED = 2;
     /** Which actor, and why. */
     static final byte ACTOR_DIED = 3;
@@ -60,10 +60,7 @@ final class Failures {
         }
         return switch (payload[0]) {
             case EXCEPTION -> thrown(id, where, payload, serializer);
-            case CANCELLED -> {
-                String by = text(payload, 1);
-                yield cancelled("the task of object " + id, by, where, details);
-            }
+            case CANCELLED -> cancelled("the task of object " + id, text(payload, 1), where, details);
             case ACTOR_DIED -> new ActorDiedException(text(payload, 1) + where, details);
             case ARGUMENT -> {
                 ObjectId first = ObjectId.at(payload, 1);
@@ -85,9 +82,9 @@ final class Failures {
     }
 
     /** For the task that {@code what} names. */
-    static TaskCancelledException cancelled(String what, String by, String where, ErrorDetails details) {
-        return new TaskCancelledException(
-                what + " was cancelled" + (by.isEmpty() ? "" : " by " + by) + where, by, details);
+    static TaskCancelledException cancelled(String what, String reason, String where, ErrorDetails details) {
+        String cancelled = reason.startsWith("cancelled") ? reason : reason.isEmpty() ? "cancelled" : "cancelled: " + reason;
+        return new TaskCancelledException(what + " was " + cancelled + where, reason, details);
     }
 
     private static TaskException failed(String message, ErrorDetails details) {

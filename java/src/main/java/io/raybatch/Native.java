@@ -301,7 +301,10 @@ final class Native {
     /** Full, and nothing that is ready or runs could make room. */
     static final int FLAG_STUCK = 16;
 
-    /** Figures of a piece of work: {@code {serial, slot, attempt | kind << 32, actor | instance << 32, flags, of}}. */
+    /**
+     * Figures of a piece of work: {@code {serial, slot, attempt | kind << 32, actor | instance << 32, flags, 0}}. What the table
+     * has done on its own account, saving and restoring actors, has serial 0.
+     */
     static final int PIECE = 6;
 
     /** What a piece of work is. */
@@ -330,7 +333,7 @@ final class Native {
     /** With the argument's id in the blob. */
     static final int ARGUMENT_LOST = 5;
     static final int OVER = 6;
-    /** A save of what is no {@link Checkpointable}; a failure in the blob. */
+    /** A save of an actor that is not {@link Checkpointable}; a failure in the blob. */
     static final int NOT_CHECKPOINTABLE = 7;
 
     /** What {@link #orders} says, 4 longs each: {@code {what, serial or actor, slot or instance, attempt}}. */
@@ -342,13 +345,15 @@ final class Native {
     static final int ORDER_ROOM = 5;
     /** {@code {6, serial, first slot, count}}. */
     static final int ORDER_DROP_SLOTS = 6;
+    /** The actor is dead. */
+    static final int ORDER_DROP_ACTOR = 7;
 
     /** What {@link #remake} answers. */
     static final int REMAKE_NEEDLESS = 0;
     static final int REMAKE_WAIT = 1;
     static final int REMAKE_NEVER = 2;
 
-    /** Starts the table of the store, by its owner, once. The token is woken when orders wait. */
+    /** Starts the table of the store, by its owner, once. The token is woken when orders wait, or there is work. */
     static native void startTasks(long client, int slots, int maxPending, long token);
 
     /**
@@ -360,7 +365,7 @@ final class Native {
      */
     static native long taskBlock(long client, long batch, long life, int count, long[] out);
 
-    /** The nth block, of either kind, of a running task: {@code first << 24 | count}; -1 when the attempt is over. */
+    /** The nth block, of either kind, of a running task: {@code first << 24 | count}. */
     static native long blockOf(long client, int serial, long slot, int attempt, int nth, int count, boolean puts);
 
     /**
@@ -395,7 +400,7 @@ final class Native {
      */
     static native int take(long client, int batchSerial, int max, long[] out);
 
-    /** The ids of a piece's arguments as they are to be read now; of a restore the checkpoint's is the last. */
+    /** The ids of a piece's arguments as they are to be read now; of a restore that of the checkpoint. */
     static native byte[] arguments(long client, int serial, long slot, int attempt);
 
     /** Stores a result of a running task; false when it is thrown away. The array as in {@link #put}. */
@@ -420,6 +425,9 @@ final class Native {
 
     /** Cancels an actor's tasks that are not over. */
     static native void cancelActor(long client, int actor, byte[] by);
+
+    /** Cancels all tasks of the store. */
+    static native void cancelTasks(long client, byte[] by);
 
     /** Ends an actor's instance, or the actor. */
     static native void killActor(long client, int actor, boolean forGood, byte[] by);
@@ -447,7 +455,7 @@ final class Native {
 
     /**
      * The tasks of a batch: {@code long[]}{waiting, ready, running, done, failed, cancelled, active}, {@code String[]}{threads
-     * whose runs were abandoned}, {@code long[]}{dependent batch, actor or 0, since epoch milliseconds, rule} and {@code
+     * whose runs were abandoned}, {@code long[]}{dependent batch, actor or 0, since epoch milliseconds, 1 if that one is live} and {@code
      * String[]}{that actor's name} for each reason why its records stand. Null when there are none.
      */
     static native Object[] taskStatus(long client, long batch, long life);

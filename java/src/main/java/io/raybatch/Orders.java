@@ -19,10 +19,10 @@ final class Orders {
     Orders(EmbeddedEngine engine) {
         this.engine = engine;
         // the native side must not be called back from within its call
-        this.token = Wakeups.register(() -> Background.run(this::carryOut));
+        this.token = Wakeups.register(() -> Background.run(this::look));
     }
 
-    /** Woken when there are orders that nobody was told of. */
+    /** Woken when there are orders, or there is work, that nobody was told of. */
     long token() {
         return token;
     }
@@ -34,6 +34,12 @@ final class Orders {
     /** True for a piece that was cancelled before it was begun; once. */
     boolean isDoomed(int serial, long slot, int attempt) {
         return !doomed.isEmpty() && doomed.remove(new Piece(serial, slot, attempt));
+    }
+
+    /** There are orders, or there is work, that nobody was told of who asked. */
+    private void look() {
+        engine.pool().wake();
+        carryOut();
     }
 
     /** Carries out what there is, or leaves it to who is about it. */
@@ -76,6 +82,7 @@ final class Orders {
                     work.functions().clear(where, (int) attempt);
                 }
             }
+            case Native.ORDER_DROP_ACTOR -> engine.instances().forget((int) which);
             default -> RayLog.warn("an order of the table that is unknown here: " + what, null);
         }
     }

@@ -4,35 +4,23 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * Why a batch's task records stand, although the batch is collected or could be: a live batch may need to have its tasks run
- * again.
+ * Why a batch's task records stand, although the batch is collected: another batch may need to have its tasks run again.
  *
  * @param batchId the batch that depends on it
+ * @param live false if that one is collected as well, and held itself
  * @param actor the actor through which it does; empty for an object
  * @param since when it arose
- * @param reason how
  */
-public record RecordsHeld(long batchId, Optional<String> actor, Instant since, Reason reason) {
+public record RecordsHeld(long batchId, boolean live, Optional<String> actor, Instant since) {
 
-    /** How one batch comes to depend on another. */
-    public enum Reason {
-        /** A task took an object that the other had not given away. */
-        OBJECT,
-        /** A task ran on an actor right after one of the other, with no checkpoint between them. */
-        ACTOR_STATE,
-        /** It owns an actor whose state comes from a task of the other since its last checkpoint. */
-        OWNED_ACTOR
-    }
+    /** Figures in what {@link Native#taskStatus} has for each. */
+    static final int FIGURES = 4;
 
-    private static final Reason[] REASONS = Reason.values();
-
-    /** From what {@link Native#taskStatus} has at {@code at}. */
-    static RecordsHeld of(long[] figures, int at, String name) {
-        long actor = figures[at + 1];
+    static RecordsHeld of(long[] figures, int at, String actor) {
         return new RecordsHeld(
                 figures[at],
-                actor == 0 ? Optional.empty() : Optional.of(name == null ? "actor " + actor : name),
-                Instant.ofEpochMilli(figures[at + 2]),
-                REASONS[Math.toIntExact(figures[at + 3]) - 1]);
+                figures[at + 3] != 0,
+                figures[at + 1] == 0 ? Optional.empty() : Optional.of(actor),
+                Instant.ofEpochMilli(figures[at + 2]));
     }
 }

@@ -18,17 +18,22 @@ final class StoredCall {
         }
     }
 
+    /** An argument that was a reference: what its object held. */
+    record Copy(int kind, Object array, ObjectId id) {}
+
     private final Object function;
     private final Object[] arguments;
     private final String name;
+    private final int returns;
     /** Batches of others whose objects are arguments; null once it has run. */
     private volatile Object held;
 
     /** @param held what is to stay reachable until it has run, or null */
-    StoredCall(Object function, Object[] arguments, String name, Object held) {
+    StoredCall(Object function, Object[] arguments, String name, int returns, Object held) {
         this.function = function;
         this.arguments = arguments;
         this.name = name;
+        this.returns = returns;
         this.held = held;
     }
 
@@ -36,9 +41,27 @@ final class StoredCall {
         return function;
     }
 
-    /** Values, and an {@link Argument} for each reference; not to be written to. */
+    /** Values, and an {@link Argument} or a {@link Copy} for each reference; not to be written to. */
     Object[] arguments() {
         return arguments;
+    }
+
+    /** How many results it has. */
+    int returns() {
+        return returns;
+    }
+
+    /** The same with the bytes of its references' objects, for when those are gone. */
+    StoredCall withCopies(RayApi ray) {
+        Object[] copies = arguments.clone();
+        for (int n = 0; n < copies.length; n++) {
+            if (copies[n] instanceof Argument ref) {
+                Object[] out = new Object[1];
+                int kind = Native.get(ray.client(), ref.batch, ref.task, ref.index, out);
+                copies[n] = kind < 0 ? ref : new Copy(kind, out[0], ref.id());
+            }
+        }
+        return new StoredCall(function, copies, name, returns, null);
     }
 
     /** It has run. */
@@ -46,6 +69,11 @@ final class StoredCall {
         if (held != null) {
             held = null;
         }
+    }
+
+    /** How many results an entry of {@link Functions} has. */
+    static int returnsOf(Object entry) {
+        return entry instanceof StoredCall call ? call.returns : 1;
     }
 
     /** The name of what an entry of {@link Functions} runs. */

@@ -65,7 +65,7 @@ final class Submitter {
     /** The task that submits; null if no task of this engine's does. */
     private TaskContext parent() {
         TaskContext task = TaskContext.checked();
-        return task != null && task.isOf(engine) ? task : null;
+        return task != null && task.isTaskOf(engine) ? task : null;
     }
 
     private BatchWork workFor(TaskContext parent, RayApi ray, BatchScope scope) {
@@ -82,16 +82,18 @@ final class Submitter {
         return parent != null && parent.work() == work ? parent.taskSlots(count) : work.slots(ray, count);
     }
 
-    private static Object entry(TaskCaller<?> call, Arguments arguments) {
+    private static Object entry(TaskCaller<?> call, int returns, Arguments arguments) {
         if (arguments != null) {
-            return new StoredCall(call.function(), arguments.stored(), call.name(), arguments.held());
+            return new StoredCall(call.function(), arguments.stored(), call.name(), returns, arguments.held());
         }
-        return call.name() == null ? call.function() : new StoredCall(call.function(), Calls.NONE, call.name(), null);
+        return call.name() == null && returns == 1
+                ? call.function()
+                : new StoredCall(call.function(), Calls.NONE, call.name(), returns, null);
     }
 
     private void submit(BatchScope scope, TaskCaller<?> call, BatchWork work, TaskContext parent, long slot, int kind, int actor,
             int returns, Arguments arguments) {
-        boolean set = work.functions().set(slot, entry(call, arguments));
+        boolean set = work.functions().set(slot, entry(call, returns, arguments));
         byte[] ids = arguments == null ? null : arguments.ids();
         boolean done = false;
         try {

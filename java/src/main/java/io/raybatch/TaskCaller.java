@@ -10,8 +10,9 @@ import java.util.List;
  */
 public final class TaskCaller<R> {
 
-    /** Most return values of a task, and most retries. */
-    static final int MOST = 0xffff;
+    private static final int MOST = 0xffff;
+    /** As many slots as the largest block has. */
+    private static final int MOST_RETURNS = 256;
 
     /** The batch's own. */
     static final int NO_PRIORITY = Integer.MIN_VALUE;
@@ -64,7 +65,7 @@ public final class TaskCaller<R> {
     }
 
     /**
-     * Has the task run again when it fails with an exception.
+     * Has the task run again when it fails with an exception. Not for an actor's task, which may have changed its state.
      *
      * @param times 0, unless set, … 65535
      * @return this
@@ -113,12 +114,12 @@ public final class TaskCaller<R> {
      * Submits it as a task of several results, each an object of its own: what it returns is a {@code List} or an array of
      * exactly so many.
      *
-     * @param returns 1 … 65535
+     * @param returns 1 … 256
      * @param <E> type of the elements
      * @return a reference to each, in order
      */
     public <E> List<ObjectRef<E>> remote(int returns) {
-        Checks.within("the number of return values", returns, 1, MOST);
+        Checks.within("the number of return values", returns, 1, MOST_RETURNS);
         return ray.tasks().submit(this, returns);
     }
 

@@ -8,16 +8,22 @@ public final class TaskCancelledException extends RayException {
 
     private static final long serialVersionUID = 1;
 
-    /** Who; empty if that is not known. */
-    private final String by;
+    private static final String BY = "cancelled by ";
 
-    TaskCancelledException(String message, String by, ErrorDetails details) {
+    /** Who or what, in words; empty if that is not known. */
+    private final String reason;
+
+    TaskCancelledException(String message, String reason, ErrorDetails details) {
         super(ErrorCode.TASK_CANCELLED, message, details);
-        this.by = by;
+        this.reason = reason;
     }
 
-    /** {@return who cancelled it: a thread's name, or what else it was; empty if that is not known} */
+    /** {@return who cancelled it, a thread's name, or why; empty if that is not known} */
     public String cancelledBy() {
-        return by;
+        return reason.startsWith(BY) ? reason.substring(BY.length()) : reason;
+    }
+
+    String reason() {
+        return reason;
     }
 }

@@ -77,7 +77,12 @@ final class TaskContext {
 
     // ---- one run --------------------------------------------------------------------------------------------------
 
-    /** @param entry as {@link Functions} has it */
+    /**
+     * A run begins.
+     *
+     * @param work null for what the table has done on its own account
+     * @param entry as {@link Functions} has it
+     */
     void begin(BatchWork work, BatchScope scope, Object entry, int serial, long slot, int attempt, long now) {
         this.work = work;
         this.scope = scope;
@@ -136,16 +141,18 @@ final class TaskContext {
 
     /** What it is called in messages. */
     String name() {
-        return StoredCall.nameOf(entry);
+        return serial == 0 ? "of an actor's checkpoint" : StoredCall.nameOf(entry);
     }
 
-    boolean isOf(EmbeddedEngine other) {
-        return engine == other;
+    /** True for a task of that engine; saving or restoring an actor is none. */
+    boolean isTaskOf(EmbeddedEngine other) {
+        return engine == other && serial != 0;
     }
 
     /** True if that is the batch that the task is in; null is normal mode. */
     boolean isIn(RayApi ray, BatchScope batch) {
-        return (batch == null ? 0 : batch.id()) == work.batch()
+        return serial != 0
+                && (batch == null ? 0 : batch.id()) == work.batch()
                 && (batch == null || batch.life() == work.life())
                 && engine.serves(ray);
     }
@@ -164,9 +171,6 @@ final class TaskContext {
 
     private long block(int count, boolean forPuts) {
         long block = Native.blockOf(engine.client(), serial, slot, attempt, blocks, count, forPuts);
-        if (block < 0) {
-            throw cancelled();
-        }
         blocks++;
         return block;
     }

@@ -18,6 +18,8 @@ final class TaskRun {
     private final Report report;
     private final Outcome outcome = new Outcome();
 
+    /** The client of what runs now. */
+    private RayApi ray;
     private BatchWork lastWork;
     private ClassLoader lastLoader;
 
@@ -92,22 +94,22 @@ final class TaskRun {
             report.add(serial, slot, attempt, Native.OVER, 0, start);
             return start;
         }
-        int kind = (int) (pieces[at + 2] >>> 32);
-        BatchWork work = workOf(serial);
+        BatchWork work = serial == 0 ? null : workOf(serial);
         Object entry = work == null ? null : work.functions().get(slot);
-        if (work == null || entry == null && kind != Native.SAVE) {
+        if (serial != 0 && entry == null) {
             gone(serial, slot, attempt, start);
             return start;
         }
-        BatchScope scope = work.scope();
-        if (CurrentBatch.get(work.ray()) != scope) {
-            CurrentBatch.set(work.ray(), scope);
+        ray = work == null ? engine.ray() : work.ray();
+        BatchScope scope = work == null ? null : work.scope();
+        if (CurrentBatch.get(ray) != scope) {
+            CurrentBatch.set(ray, scope);
         }
         context.begin(work, scope, entry, serial, slot, attempt, start);
         try {
-            perform(kind, work, entry, pieces, at);
+            perform((int) (pieces[at + 2] >>> 32), work, entry, pieces, at);
         } catch (Throwable thrown) {
-            failed(work, entry, thrown);
+            failed(thrown);
         }
         if (context.isCancelled()) {
             outcome.set(Native.OVER);
@@ -141,26 +143,21 @@ final class TaskRun {
     private void perform(int kind, BatchWork work, Object entry, long[] pieces, int at) throws Exception {
         int actor = (int) pieces[at + 3];
         int instance = (int) (pieces[at + 3] >>> 32);
-        long flags = pieces[at + 4];
-        boolean aliased = (flags & Native.PIECE_ALIASED) != 0;
+        boolean aliased = (pieces[at + 4] & Native.PIECE_ALIASED) != 0;
+        boolean discard = (pieces[at + 4] & Native.PIECE_DISCARD) != 0;
         switch (kind) {
-            case Native.RUN -> {
-                Object result = call(work, entry, aliased, null, false);
-                keep(result, (int) pieces[at + 5], flags, work);
-            }
-            case Native.RUN_ON_ACTOR -> {
-                Object result = call(work, entry, aliased, instanceOf(actor, instance), true);
-                keep(result, (int) pieces[at + 5], flags, work);
-            }
+            case Native.RUN -> keep(call(work, entry, aliased, null), entry, discard);
+            case Native.RUN_ON_ACTOR -> keep(call(work, entry, aliased, instanceOf(actor, instance)), entry, discard);
             case Native.CONSTRUCT -> {
-                engine.instances().set(actor, instance, construct(work, entry, aliased));
+                engine.instances().created(actor, new Instances.Creation(ray, entry));
+                engine.instances().set(actor, instance, constructed(call(work, entry, aliased, null), entry));
                 outcome.nothing();
             }
             case Native.RESTORE -> {
-                engine.instances().set(actor, instance, restore(work, entry));
+                engine.instances().set(actor, instance, restored(actor));
                 outcome.nothing();
             }
-            case Native.SAVE -> save(instanceOf(actor, instance), actor, work);
+            case Native.SAVE -> save(instanceOf(actor, instance), actor);
             default -> throw new IllegalStateException("a piece of work of kind " + kind);
         }
     }
@@ -175,28 +172,33 @@ final class TaskRun {
 
     // ---- calling --------------------------------------------------------------------------------------------------
 
-    private Object call(BatchWork work, Object entry, boolean aliased, Object on, boolean onActor) throws Exception {
+    /**
+     * Calls what an entry says.
+     *
+     * @param work of the batch where most arguments lie, or null
+     * @param on the actor's instance, or null
+     */
+    private Object call(BatchWork work, Object entry, boolean aliased, Object on) throws Exception {
         if (!(entry instanceof StoredCall call)) {
             lendLoaderOf(entry);
-            return Invocation.of(entry, onActor ? new Object[] {on} : Calls.NONE);
+            return Invocation.of(entry, on == null ? Calls.NONE : new Object[] {on});
         }
         byte[] ids = aliased ? Native.arguments(engine.client(), context.serial(), context.slot(), context.attempt()) : null;
-        return call(work, call, ids, on, onActor);
-    }
-
-    private Object call(BatchWork work, StoredCall call, byte[] ids, Object on, boolean onActor) throws Exception {
         Object[] stored = call.arguments();
-        int first = onActor ? 1 : 0;
+        int first = on == null ? 0 : 1;
         Object[] arguments = stored.length + first == 0 ? Calls.NONE : new Object[stored.length + first];
-        if (onActor) {
+        if (on != null) {
             arguments[0] = on;
         }
-        int reference = 0;
+        int references = 0;
         for (int n = 0; n < stored.length; n++) {
             Object argument = stored[n];
             if (argument instanceof StoredCall.Argument ref) {
-                argument = ids == null ? read(work, ref) : read(work, ObjectId.at(ids, reference * ObjectId.BYTES));
-                reference++;
+                argument = ids == null ? read(work, ref) : read(work, ObjectId.at(ids, references * ObjectId.BYTES));
+                references++;
+            } else if (argument instanceof StoredCall.Copy copy) {
+                argument = Values.of(copy.kind(), copy.array(), copy.id(), serializer());
+                references++;
             }
             arguments[first + n] = argument;
         }
@@ -204,6 +206,10 @@ final class TaskRun {
         Object result = Invocation.of(call.function(), arguments);
         call.release();
         return result;
+    }
+
+    private Serializer serializer() {
+        return ray.config().serializer();
     }
 
     /** What the function loads by the thread's class loader is found where the function comes from. */
@@ -224,11 +230,11 @@ final class TaskRun {
     }
 
     private Object read(BatchWork work, long batch, long task, int index) {
-        Serializer serializer = work.ray().config().serializer();
         Object value;
         try {
-            MappedRegion region = batch == work.batch() ? work.region() : null;
-            value = Values.get(engine.client(), region, work.life(), batch, task, index, serializer);
+            MappedRegion region = work != null && batch == work.batch() ? work.region() : null;
+            long base = region == null ? 0 : work.life();
+            value = Values.get(engine.client(), region, base, batch, task, index, serializer());
         } catch (ObjectLostException lost) {
             value = Values.ABSENT;
         }
@@ -243,10 +249,6 @@ final class TaskRun {
 
     // ---- actors ---------------------------------------------------------------------------------------------------
 
-    private Object construct(BatchWork work, Object entry, boolean aliased) throws Exception {
-        return constructed(call(work, entry, aliased, null, false), entry);
-    }
-
     private static Object constructed(Object instance, Object entry) {
         if (instance == null) {
             throw new IllegalStateException(StoredCall.nameOf(entry) + " returned null, which is no actor");
@@ -256,44 +258,44 @@ final class TaskRun {
 
     /** Constructs it as at first, and has it take its last checkpoint over. */
     @SuppressWarnings("unchecked")
-    private Object restore(BatchWork work, Object entry) throws Exception {
-        byte[] ids = Native.arguments(engine.client(), context.serial(), context.slot(), context.attempt());
-        boolean alone = ids.length == ObjectId.BYTES;
-        Object instance = entry instanceof StoredCall call
-                ? constructed(call(work, call, alone ? null : ids, null, false), entry)
-                : construct(work, entry, false);
-        Object state = read(work, ObjectId.at(ids, ids.length - ObjectId.BYTES));
-        ((Checkpointable<Object>) instance).restore(state);
+    private Object restored(int actor) throws Exception {
+        Instances.Creation creation = engine.instances().creation(actor);
+        if (creation == null) {
+            throw new IllegalStateException("how actor " + actor + " is constructed is not known here");
+        }
+        byte[] checkpoint = Native.arguments(engine.client(), context.serial(), context.slot(), context.attempt());
+        ray = creation.ray();
+        Object instance = constructed(call(null, creation.entry(), false, null), creation.entry());
+        ((Checkpointable<Object>) instance).restore(read(null, ObjectId.of(checkpoint)));
         return instance;
     }
 
-    private void save(Object instance, int actor, BatchWork work) throws Exception {
-        Serializer serializer = work.ray().config().serializer();
+    private void save(Object instance, int actor) throws Exception {
         if (!(instance instanceof Checkpointable<?> saved)) {
             InvalidArgumentException refused = new InvalidArgumentException(
                     "actor " + actor + ", a " + instance.getClass().getTypeName()
-                            + ", cannot be checkpointed: it does not implement Checkpointable", ErrorDetails.NONE);
+                            + ", cannot be saved: it does not implement Checkpointable", ErrorDetails.NONE);
             outcome.failed(Native.NOT_CHECKPOINTABLE, Thrown.payload(
-                    "checkpoint of actor " + actor, Thread.currentThread().getName(), refused, serializer));
+                    "checkpoint of actor " + actor, Thread.currentThread().getName(), refused, serializer()));
             return;
         }
         lendLoaderOf(instance);
-        Values.Encoded e = Values.encodeAsBytes(saved.save(), serializer);
+        Values.Encoded e = Values.encodeAsBytes(saved.save(), serializer());
         outcome.set(Native.VALUE, e.kind(), (byte[]) e.array(), e.offset(), e.length());
     }
 
     // ---- what came of it ------------------------------------------------------------------------------------------
 
-    private void keep(Object result, int returns, long flags, BatchWork work) {
-        Serializer serializer = work.ray().config().serializer();
-        if ((flags & Native.PIECE_DISCARD) != 0) {
+    private void keep(Object result, Object entry, boolean discard) {
+        int returns = StoredCall.returnsOf(entry);
+        if (discard) {
             outcome.set(Native.STORED);
         } else if (returns > 1) {
-            keepAll(elements(result, returns), serializer);
+            keepAll(elements(result, returns));
         } else if (result == null) {
             outcome.nothing();
         } else {
-            Values.Encoded e = Values.encode(result, serializer);
+            Values.Encoded e = Values.encode(result, serializer());
             if (e.length() <= SMALL && e.array() instanceof byte[] bytes) {
                 outcome.set(Native.VALUE, e.kind(), bytes, e.offset(), e.length());
             } else {
@@ -303,10 +305,10 @@ final class TaskRun {
         }
     }
 
-    private void keepAll(List<?> results, Serializer serializer) {
+    private void keepAll(List<?> results) {
         int n = 0;
         for (Object result : results) {
-            store(n++, Values.encode(result, serializer));
+            store(n++, Values.encode(result, serializer()));
         }
         outcome.set(Native.STORED);
     }
@@ -339,15 +341,14 @@ final class TaskRun {
         return all;
     }
 
-    private void failed(BatchWork work, Object entry, Throwable thrown) {
+    private void failed(Throwable thrown) {
         if (thrown instanceof ArgumentLost lost) {
             outcome.set(Native.ARGUMENT_LOST, 0, lost.id.toBytes(), 0, ObjectId.BYTES);
         } else if (thrown instanceof ArgumentFailed argument) {
             outcome.failed(Native.FAILED_FINALLY, argument.payload);
         } else {
-            String name = entry == null ? "checkpoint" : StoredCall.nameOf(entry);
-            Serializer serializer = work.ray().config().serializer();
-            outcome.failed(Native.FAILED, Thrown.payload(name, Thread.currentThread().getName(), thrown, serializer));
+            outcome.failed(Native.FAILED, Thrown.payload(
+                    context.name(), Thread.currentThread().getName(), thrown, serializer()));
         }
     }
 }

@@ -203,15 +203,20 @@ final class Values {
         if (region != null) {
             MappedRegion.Found found = region.get(task + index - base, index);
             if (found != null) {
-                return value(found.kind(), found.bytes(), batch, task, index, serializer);
+                return of(found.kind(), found.bytes(), batch, task, index, serializer);
             }
         }
         Object[] out = new Object[1];
         int kind = Native.get(client, batch, task, index, out);
-        return kind < 0 ? ABSENT : value(kind, out[0], batch, task, index, serializer);
+        return kind < 0 ? ABSENT : of(kind, out[0], batch, task, index, serializer);
     }
 
-    private static Object value(int kind, Object array, long batch, long task, int index, Serializer serializer) {
+    /** The value of an object's bytes. */
+    static Object of(int kind, Object array, ObjectId id, Serializer serializer) {
+        return of(kind, array, id.batch(), id.task(), id.index(), serializer);
+    }
+
+    private static Object of(int kind, Object array, long batch, long task, int index, Serializer serializer) {
         return switch (kind) {
             case Native.KIND_STRING -> new String((byte[]) array, StandardCharsets.UTF_8);
             case Native.KIND_BUFFER -> ByteBuffer.wrap((byte[]) array);
