@@ -18,6 +18,8 @@ public final class BatchOptions {
     private final long maxObjects;
     private final int priority;
     private final boolean noCleanup;
+    private final int maxTasks;
+    private final boolean checkpointActors;
 
     private BatchOptions(Builder b) {
         this.name = b.name;
@@ -29,6 +31,8 @@ public final class BatchOptions {
         this.maxObjects = b.maxObjects;
         this.priority = b.priority;
         this.noCleanup = b.noCleanup;
+        this.maxTasks = b.maxTasks;
+        this.checkpointActors = b.checkpointActors;
     }
 
     /** {@return a builder without limits} */
@@ -87,6 +91,14 @@ public final class BatchOptions {
         return noCleanup;
     }
 
+    int maxTasks() {
+        return maxTasks;
+    }
+
+    boolean checkpointActors() {
+        return checkpointActors;
+    }
+
     /** Builds {@link BatchOptions}. Not for several threads at once. */
     public static final class Builder {
 
@@ -99,6 +111,8 @@ public final class BatchOptions {
         private long maxObjects;
         private int priority;
         private boolean noCleanup;
+        private int maxTasks;
+        private boolean checkpointActors;
 
         private Builder() {}
 
@@ -207,6 +221,29 @@ public final class BatchOptions {
          */
         public Builder noCleanup() {
             this.noCleanup = true;
+            return this;
+        }
+
+        /**
+         * Limits how many of the batch's own tasks run at one time; the others wait.
+         *
+         * @param tasks positive
+         * @return this
+         */
+        public Builder maxTasks(int tasks) {
+            this.maxTasks = Math.toIntExact(positive("maxTasks", tasks));
+            return this;
+        }
+
+        /**
+         * Has each actor that is {@link Checkpointable} saved before the batch's first task on it, so that the batch can be
+         * {@linkplain RayApi#rollback rolled back}.
+         *
+         * @param checkpoint false unless set
+         * @return this
+         */
+        public Builder checkpointActors(boolean checkpoint) {
+            this.checkpointActors = checkpoint;
             return this;
         }
 
