@@ -72,7 +72,11 @@ impl Core {
 
     /// A run ended, and what it made is stored.
     pub(super) fn report(&mut self, fx: &mut Effects, report: &Report) {
-        let Report { run, ending, nanos, stored } = *report;
+        let Report { run, mut ending, nanos, stored } = *report;
+        if ending == Ending::NotSaveable {
+            self.cannot_be_saved(run);
+            ending = Ending::ThrewForGood;
+        }
         if run.task.serial == 0 {
             self.running = self.running.saturating_sub(1);
             return self.job_over(fx, run.task.slot, ending == Ending::Value || ending == Ending::Stored, stored, nanos);
@@ -109,7 +113,7 @@ impl Core {
                 self.argument_lost(fx, run.task);
             }
             Ending::Value | Ending::Stored => self.over(fx, run.task, false, nanos, stored),
-            Ending::Threw | Ending::ThrewForGood => self.over(fx, run.task, true, nanos, stored),
+            Ending::Threw | Ending::ThrewForGood | Ending::NotSaveable => self.over(fx, run.task, true, nanos, stored),
         }
     }
 

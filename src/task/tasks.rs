@@ -390,7 +390,7 @@ impl Tasks {
         let mut report = Report { run: o.run, ending: o.ending, nanos: o.nanos, stored: None };
         let checkpoint = matches!(target, Target::Checkpoint(_));
         match o.ending {
-            Ending::Value | Ending::Threw | Ending::ThrewForGood => match self.store(target, o.kind, &o.bytes) {
+            Ending::Value | Ending::Threw | Ending::ThrewForGood | Ending::NotSaveable => match self.store(target, o.kind, &o.bytes) {
                 Ok(stored) => report.stored = stored.filter(|_| checkpoint),
                 Err(e) => {
                     report.ending = Ending::ThrewForGood;
@@ -402,7 +402,7 @@ impl Tasks {
             },
             Ending::Stored | Ending::NotBegun | Ending::LostArgument => {}
         }
-        if o.ending == Ending::Threw || o.ending == Ending::ThrewForGood {
+        if matches!(o.ending, Ending::Threw | Ending::ThrewForGood | Ending::NotSaveable) {
             self.seal_others(o, target);
         } else if checkpoint && o.run.task.serial != 0 {
             // a checkpoint asked for by a task: the task itself returns nothing
