@@ -24,6 +24,40 @@ pub(super) const LEAST_PUTS: u64 = 8;
 /// Pages of records of a granule; 0 where there is none yet, else the page's number + 1.
 type Granule = [u32; (GRANULE / PAGE_RECORDS) as usize];
 
+/// Where the records of task slots are: a look-up by arithmetic, for each step of a task makes some.
+#[derive(Default)]
+struct Granules {
+    /// slot / 256 → its place in `all`, + 1; 0 for slots that are no tasks'
+    places: Vec<u32>,
+    all: Vec<Granule>,
+}
+
+impl Granules {
+    #[inline]
+    fn page(&self, slot: u64) -> Option<u32> {
+        let place = self.places.get((slot / GRANULE) as usize)?.checked_sub(1)?;
+        self.all.get(place as usize)?[(slot % GRANULE / PAGE_RECORDS) as usize].checked_sub(1)
+    }
+
+    /// The number of a page, to be set.
+    fn page_mut(&mut self, page: u64) -> &mut u32 {
+        let granule = (page * PAGE_RECORDS / GRANULE) as usize;
+        if granule >= self.places.len() {
+            self.places.resize(granule + 1, 0);
+        }
+        if self.places[granule] == 0 {
+            self.all.push(Granule::default());
+            self.places[granule] = self.all.len() as u32;
+        }
+        &mut self.all[self.places[granule] as usize - 1][(page % (GRANULE / PAGE_RECORDS)) as usize]
+    }
+
+    /// The granules there are, in order.
+    fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.places.iter().enumerate().filter(|(_, place)| **place > 0).map(|(n, _)| n as u64)
+    }
+}
+
 /// Slots that were reserved and not given out yet.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Reserve {
@@ -77,8 +111,7 @@ pub(super) struct BatchTable {
     /// `None` in normal mode and once it is collected.
     pub(super) batch: Option<Arc<Batch>>,
     slab: Slab,
-    /// slot / 256 → its pages of records
-    granules: HashMap<u64, Granule>,
+    granules: Granules,
     /// slot / 256 → for each 8 slots of puts the slot of the task that received them, + 1
     put_owners: HashMap<u64, Box<[u64; (GRANULE / LEAST_PUTS) as usize]>>,
     /// the page of extension records in use, + 1, and how many of it are
@@ -121,7 +154,7 @@ impl BatchTable {
             key,
             batch,
             slab,
-            granules: HashMap::new(),
+            granules: Granules::default(),
             put_owners: HashMap::new(),
             extensions: (0, 0),
             tasks: Reserve::default(),
@@ -162,16 +195,15 @@ impl BatchTable {
     }
 
     /// The record of a task; `None` when there is none in this slot.
+    #[inline]
     pub(super) fn record(&self, slot: u64) -> Option<Record<'_>> {
-        let page = self.granules.get(&(slot / GRANULE))?[(slot % GRANULE / PAGE_RECORDS) as usize];
-        let record = Record(self.slab.record(page.checked_sub(1)?, (slot % PAGE_RECORDS) as u32));
-        record.state().map(|_| record)
+        self.blank(slot).filter(|record| record.state().is_some())
     }
 
     /// The record in a slot of a task block, used or not.
+    #[inline]
     pub(super) fn blank(&self, slot: u64) -> Option<Record<'_>> {
-        let page = self.granules.get(&(slot / GRANULE))?[(slot % GRANULE / PAGE_RECORDS) as usize];
-        Some(Record(self.slab.record(page.checked_sub(1)?, (slot % PAGE_RECORDS) as u32)))
+        Some(Record(self.slab.record(self.granules.page(slot)?, (slot % PAGE_RECORDS) as u32)))
     }
 
     /// The task that made this object, or can: the one whose result it is, or who received the slot for a put.
@@ -192,8 +224,7 @@ impl BatchTable {
         }
         let first = self.tasks.next;
         for page in first / PAGE_RECORDS..=(first + count - 1) / PAGE_RECORDS {
-            let granule = self.granules.entry(page * PAGE_RECORDS / GRANULE).or_default();
-            let number = &mut granule[(page % (GRANULE / PAGE_RECORDS)) as usize];
+            let number = self.granules.page_mut(page);
             if *number == 0 {
                 *number = self.slab.add_page()? + 1;
             }
@@ -310,9 +341,7 @@ impl BatchTable {
 
     /// The slots of all tasks there are records of, in order.
     pub(super) fn slots(&self) -> Vec<u64> {
-        let mut granules: Vec<_> = self.granules.keys().copied().collect();
-        granules.sort_unstable();
-        let all = granules.into_iter().flat_map(|g| g * GRANULE..(g + 1) * GRANULE);
+        let all = self.granules.numbers().flat_map(|g| g * GRANULE..(g + 1) * GRANULE);
         all.filter(|&slot| self.record(slot).is_some()).collect()
     }
 }
