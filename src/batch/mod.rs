@@ -37,10 +37,13 @@ mod lifecycle;
 mod objects;
 mod record;
 mod registry;
+mod results;
 mod service;
 mod start;
 mod status;
 mod tasks;
+#[cfg(test)]
+mod testing;
 mod tombstones;
 mod tree;
 
@@ -49,6 +52,7 @@ use std::time::Duration;
 pub use self::client::{Client, ClientStats, Started};
 pub(crate) use self::engine::Engine;
 pub use self::lifecycle::{Illegal, State, Step, next};
+pub(crate) use self::results::Presence;
 pub use self::status::BatchStatus;
 pub(crate) use self::tasks::{TaskCounts, TaskHooks};
 pub(crate) use self::tree::Batch;

@@ -8,7 +8,7 @@ use super::engine::Engine;
 use super::life::Mark;
 use super::lifecycle::Illegal;
 use super::tree::Batch;
-use super::{BatchKey, Collected, Reason};
+use super::{BatchKey, Collected, Reason, errors};
 use crate::error::Result;
 use crate::id::ObjectId;
 
@@ -89,6 +89,14 @@ impl Engine {
         self.tasks.get().and_then(Weak::upgrade)
     }
 
+    /// As [`Batch::begin_task`], with an error that says who ended the batch.
+    ///
+    /// # Errors
+    /// `BatchEnded`.
+    pub(crate) fn begin_task(&self, batch: &Batch, inside: bool) -> Result<()> {
+        batch.begin_task(inside).map_err(|_| errors::ended(&batch.record))
+    }
+
     /// A task that [began](Batch::begin_task) is over. The last one of an ended batch completes it, and those it is in as
     /// far as they waited for nothing else, and collects what was to be: hold no lock.
     pub(crate) fn end_task(&self, batch: &Arc<Batch>) {
@@ -117,9 +125,9 @@ impl Engine {
 
     /// Has `token` woken, once, when the batch is over, as `batch_over` has it. Look after this.
     pub(super) fn watch_batch(&self, key: BatchKey, token: u64) {
-        // As a waiter for an object that no task makes, which a collection wakes as it wakes all who wait for one of the
-        // batch. The mark makes whoever completes it without a collection look for waiters.
-        self.store.notifier().watch(&[ObjectId::new(key.id, 0, 0)], token);
+        // As a waiter for an object that there never is, whom a collection wakes as it wakes all who wait for one of the
+        // batch. The mark has whoever completes it without a collection look for waiters.
+        self.store.notifier().watch(&[ObjectId::new(key.id, u64::MAX, u32::MAX)], token);
         if let Some(batch) = self.live(key) {
             batch.life.mark(Mark::WATCHED);
         }
@@ -144,7 +152,7 @@ impl Engine {
             }
             // collected so long ago that it is forgotten
             None if key.life != 0 => Ok(Some(Collected::default())),
-            None => Err(super::errors::not_found(key.id)),
+            None => Err(errors::not_found(key.id)),
         }
     }
 }

@@ -265,7 +265,9 @@ pub(super) fn complete(
                 2 => Ending::Threw,
                 4 => Ending::NotBegun,
                 5 => Ending::LostArgument,
-                3 | 6 | 7 => Ending::ThrewForGood,
+                7 => Ending::NotSaveable,
+                // it was cancelled; if the table knows nothing of that, it failed without a word
+                3 | 6 => Ending::ThrewForGood,
                 other => return Err(invalid("the status of an outcome", other)),
             },
             kind: if value >> 32 == 0 { Kind::Bytes } else { kind((value >> 32) as jint)? },
@@ -413,6 +415,7 @@ pub(super) fn orders<'local>(env: &mut Env<'local>, client: jlong) -> Result<JLo
         Order::DropInstance { actor, instance } => [3, actor.into(), instance.into(), 0],
         Order::Workers => [4, 0, 0, 0],
         Order::Room => [5, 0, 0, 0],
+        Order::DropActor(actor) => [7, actor.into(), 0, 0],
         Order::ForgetFrom(task) => [6, task.serial.into(), task.slot as jlong, 256],
     };
     let figures: Vec<jlong> = orders.into_iter().flat_map(row).collect();

@@ -177,7 +177,7 @@ impl Tasks {
             let moved = self.ask(|core, _| {
                 let serial = core.table_of(to.key(), Some(&to))?;
                 core.keep_actor(number, serial);
-                Ok(())
+                Ok::<_, crate::error::Error>(())
             });
             moved.0?;
         }

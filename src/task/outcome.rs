@@ -25,7 +25,7 @@ pub(super) struct Report {
     pub(super) run: Run,
     pub(super) ending: Ending,
     pub(super) nanos: u64,
-    /// the checkpoint that was stored, or what stands for the result of a collected batch
+    /// the checkpoint that was stored
     pub(super) stored: Option<ObjectId>,
 }
 
@@ -72,7 +72,11 @@ impl Core {
 
     /// A run ended, and what it made is stored.
     pub(super) fn report(&mut self, fx: &mut Effects, report: &Report) {
-        let Report { run, ending, nanos, stored } = *report;
+        let Report { run, mut ending, nanos, stored } = *report;
+        if ending == Ending::NotSaveable {
+            self.cannot_be_saved(run);
+            ending = Ending::ThrewForGood;
+        }
         if run.task.serial == 0 {
             self.running = self.running.saturating_sub(1);
             return self.job_over(fx, run.task.slot, ending == Ending::Value || ending == Ending::Stored, stored, nanos);
@@ -109,7 +113,7 @@ impl Core {
                 self.argument_lost(fx, run.task);
             }
             Ending::Value | Ending::Stored => self.over(fx, run.task, false, nanos, stored),
-            Ending::Threw | Ending::ThrewForGood => self.over(fx, run.task, true, nanos, stored),
+            Ending::Threw | Ending::ThrewForGood | Ending::NotSaveable => self.over(fx, run.task, true, nanos, stored),
         }
     }
 
@@ -135,11 +139,6 @@ impl Core {
             table.counts.done += 1;
         }
         table.pace = if table.pace == 0 { nanos.max(1) } else { (table.pace * 7 + nanos) / 8 }.max(1);
-        let result = table.result(task.slot, 0);
-        let collected = table.is_collected();
-        if let Some(alias) = stored.filter(|_| collected && !checkpoint) {
-            self.add_internal(fx, result, alias);
-        }
         self.resolve(fx, task, failed);
         self.release_internals(fx, task);
         if replayed {

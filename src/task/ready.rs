@@ -177,6 +177,10 @@ impl Core {
                 continue;
             }
             let instance = self.instance_for(task);
+            if instance == 0 && self.record(task).is_some_and(|r| r.actor() != 0) {
+                self.recall(task);
+                continue;
+            }
             if let Some(work) = self.begin_run(task, instance) {
                 self.running += 1;
                 bulk.push(work);

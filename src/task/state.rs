@@ -56,6 +56,8 @@ pub enum TaskStep {
     Cancel,
     /// It is to run again: it threw and may try once more, or its worker gave it back before it began.
     Retry,
+    /// Its actor was lost before a worker took it.
+    Recall,
     /// An argument that was there is gone.
     LoseArgument,
     /// It is to run again: a result was lost, or its actor is rebuilt.
@@ -73,7 +75,7 @@ pub fn next(state: TaskState, step: TaskStep) -> Option<TaskState> {
         (Waiting | Running, TaskStep::Fail) => Failed,
         (Waiting | Ready | Running, TaskStep::Cancel) => Cancelled,
         // a failed task of an actor changed its state before it threw, and is replayed as well
-        (Running, TaskStep::LoseArgument) | (Done | Failed, TaskStep::Remake) => Waiting,
+        (Ready, TaskStep::Recall) | (Running, TaskStep::LoseArgument) | (Done | Failed, TaskStep::Remake) => Waiting,
         _ => return None,
     })
 }
@@ -82,13 +84,14 @@ pub fn next(state: TaskState, step: TaskStep) -> Option<TaskState> {
 mod tests {
     use super::*;
 
-    const STEPS: [TaskStep; 8] = [
+    const STEPS: [TaskStep; 9] = [
         TaskStep::Prepare,
         TaskStep::Take,
         TaskStep::Succeed,
         TaskStep::Fail,
         TaskStep::Cancel,
         TaskStep::Retry,
+        TaskStep::Recall,
         TaskStep::LoseArgument,
         TaskStep::Remake,
     ];
@@ -103,8 +106,8 @@ mod tests {
     }
 
     #[test]
-    fn a_ready_task_is_taken_or_cancelled() {
-        assert_eq!(legal(TaskState::Ready), [TaskStep::Take, TaskStep::Cancel]);
+    fn a_ready_task_is_taken_cancelled_or_recalled() {
+        assert_eq!(legal(TaskState::Ready), [TaskStep::Take, TaskStep::Cancel, TaskStep::Recall]);
     }
 
     #[test]

@@ -297,7 +297,13 @@ impl Tasks {
 
     /// Work for a worker, and whether there is more. `which`: of this batch only.
     pub fn take(&self, which: Option<u32>, max: usize) -> (Vec<Work>, bool) {
-        self.ask(|core, _| (core.take(which, max), core.has_more())).0
+        loop {
+            let (taken, flags) = self.ask(|core, _| (core.take(which, max), core.has_more()));
+            // asking may have moved something: a method whose actor has to be rebuilt first
+            if !taken.0.is_empty() || flags.ready == 0 {
+                return taken;
+            }
+        }
     }
 
     /// Batches that have ready tasks.
@@ -384,8 +390,8 @@ impl Tasks {
         let mut report = Report { run: o.run, ending: o.ending, nanos: o.nanos, stored: None };
         let checkpoint = matches!(target, Target::Checkpoint(_));
         match o.ending {
-            Ending::Value | Ending::Threw | Ending::ThrewForGood => match self.store(target, o.kind, &o.bytes) {
-                Ok(stored) => report.stored = stored.filter(|_| !matches!(target, Target::Result(_))),
+            Ending::Value | Ending::Threw | Ending::ThrewForGood | Ending::NotSaveable => match self.store(target, o.kind, &o.bytes) {
+                Ok(stored) => report.stored = stored.filter(|_| checkpoint),
                 Err(e) => {
                     report.ending = Ending::ThrewForGood;
                     if let Target::Result(id) = target {
@@ -396,7 +402,7 @@ impl Tasks {
             },
             Ending::Stored | Ending::NotBegun | Ending::LostArgument => {}
         }
-        if o.ending == Ending::Threw || o.ending == Ending::ThrewForGood {
+        if matches!(o.ending, Ending::Threw | Ending::ThrewForGood | Ending::NotSaveable) {
             self.seal_others(o, target);
         } else if checkpoint && o.run.task.serial != 0 {
             // a checkpoint asked for by a task: the task itself returns nothing

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::actor::{Actor, Main, Rebuild, SaveFor};
 use super::core::{Core, Effects, Job, Todo, Urgent};
 use super::record::{CHECKPOINT, CREATION};
-use super::state::TaskState;
+use super::state::{TaskState, TaskStep};
 use super::table::Boundary;
-use super::types::{ActorSpec, CheckpointPolicy, Failure, Order, Submission, TaskKind, TaskRef};
+use super::types::{ActorSpec, CheckpointPolicy, Failure, Order, Run, Submission, TaskKind, TaskRef};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::ObjectId;
 
@@ -200,6 +200,15 @@ impl Core {
         self.todo.push_back(Todo::Advance(number));
     }
 
+    /// A method whose actor was lost after its turn had come waits for another.
+    pub(super) fn recall(&mut self, task: TaskRef) {
+        let Some(table) = self.tables.get_mut(&task.serial) else { return };
+        let Some(actor) = table.record(task.slot).filter(|r| r.step(TaskStep::Recall)).map(|r| r.actor()) else { return };
+        table.counts.ready -= 1;
+        table.counts.waiting += 1;
+        self.method_given_back(actor, task);
+    }
+
     /// A method lost an argument before it began.
     pub(super) fn method_given_back(&mut self, number: u32, task: TaskRef) {
         let caller = self.record(task).map_or(0, |r| r.caller());
@@ -292,6 +301,7 @@ impl Core {
         for &instance in actor.rebuilds.keys() {
             fx.orders.push(Order::DropInstance { actor: number, instance });
         }
+        fx.orders.push(Order::DropActor(number));
         for task in actor.at.into_iter().chain(actor.callers.values().flatten().copied()) {
             self.cancel(fx, task, &failure);
         }
@@ -366,6 +376,18 @@ impl Core {
             }
             Some(Job::Restore { actor, instance, .. }) => self.restored(fx, actor, instance, ok),
             None => fx.frees.extend(stored),
+        }
+    }
+
+    /// It turned out that an actor cannot be saved: nobody tries again.
+    pub(super) fn cannot_be_saved(&mut self, run: Run) {
+        let number = match (run.task.serial, self.jobs.get(&run.task.slot)) {
+            (0, Some(Job::Save { actor, .. })) => *actor,
+            (0, _) => return,
+            _ => self.record(run.task).map_or(0, |r| r.actor()),
+        };
+        if let Some(actor) = self.actors.get_mut(&number) {
+            actor.checkpointable = false;
         }
     }
 

@@ -14,29 +14,29 @@ use raybatch::task::{
 };
 
 /// What a task does with its arguments and, on an actor, with its state.
-pub type Function = Arc<dyn Fn(&mut i64, &[i64]) -> Result<i64, String> + Send + Sync>;
+pub(crate) type Function = Arc<dyn Fn(&mut i64, &[i64]) -> Result<i64, String> + Send + Sync>;
 
 /// See the module.
-pub struct Lab {
-    pub client: Arc<Client>,
-    pub tasks: Arc<Tasks>,
+pub(crate) struct Lab {
+    pub(crate) client: Arc<Client>,
+    pub(crate) tasks: Arc<Tasks>,
     functions: HashMap<TaskRef, Function>,
     /// (actor, instance) → its state
-    pub instances: HashMap<(u32, u32), i64>,
+    pub(crate) instances: HashMap<(u32, u32), i64>,
     /// runs so far, of each task
-    pub runs: HashMap<TaskRef, u32>,
+    pub(crate) runs: HashMap<TaskRef, u32>,
     caller: u64,
 }
 
 /// A submitted task and the id of its result.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Made {
-    pub task: TaskRef,
-    pub id: ObjectId,
+pub(crate) struct Made {
+    pub(crate) task: TaskRef,
+    pub(crate) id: ObjectId,
 }
 
 impl Lab {
-    pub fn new(size: u64, slots: u32) -> Lab {
+    pub(crate) fn new(size: u64, slots: u32) -> Lab {
         let client = Client::open(&Config::sized(size).expect("a size")).expect("a store");
         let waker = Arc::downgrade(&client);
         client.store().notifier().set_waker(Box::new(move |token| {
@@ -55,45 +55,45 @@ impl Lab {
         }
     }
 
-    pub fn batch(&self) -> BatchKey {
+    pub(crate) fn batch(&self) -> BatchKey {
         self.client.start_batch(BatchSpec::default(), "a test").expect("a batch")
     }
 
-    pub fn batch_of(&self, spec: BatchSpec) -> BatchKey {
+    pub(crate) fn batch_of(&self, spec: BatchSpec) -> BatchKey {
         self.client.start_batch(spec, "a test").expect("a batch")
     }
 
     /// Collects a batch, or has it collected when its last task is over.
-    pub fn close(&self, key: BatchKey) {
+    pub(crate) fn close(&self, key: BatchKey) {
         self.client.end_batch(key, true, &[], Reason::Closed, "a test").expect("an end");
     }
 
-    pub fn function(f: impl Fn(&[i64]) -> i64 + Send + Sync + 'static) -> Function {
+    pub(crate) fn function(f: impl Fn(&[i64]) -> i64 + Send + Sync + 'static) -> Function {
         Arc::new(move |_, arguments| Ok(f(arguments)))
     }
 
-    pub fn method(f: impl Fn(&mut i64, &[i64]) -> i64 + Send + Sync + 'static) -> Function {
+    pub(crate) fn method(f: impl Fn(&mut i64, &[i64]) -> i64 + Send + Sync + 'static) -> Function {
         Arc::new(move |state, arguments| Ok(f(state, arguments)))
     }
 
     /// Callers keep their order on an actor; each has a number.
-    pub fn as_caller(&mut self, caller: u64) {
+    pub(crate) fn as_caller(&mut self, caller: u64) {
         self.caller = caller;
     }
 
-    pub fn submit(&mut self, key: BatchKey, arguments: &[ObjectId], f: Function) -> Made {
+    pub(crate) fn submit(&mut self, key: BatchKey, arguments: &[ObjectId], f: Function) -> Made {
         self.try_submit(key, TaskKind::Plain, 0, arguments, f).expect("a task")
     }
 
-    pub fn call(&mut self, key: BatchKey, actor: u32, arguments: &[ObjectId], f: Function) -> Made {
+    pub(crate) fn call(&mut self, key: BatchKey, actor: u32, arguments: &[ObjectId], f: Function) -> Made {
         self.try_submit(key, TaskKind::Method, actor, arguments, f).expect("a task of an actor")
     }
 
-    pub fn checkpoint(&mut self, key: BatchKey, actor: u32) -> Made {
+    pub(crate) fn checkpoint(&mut self, key: BatchKey, actor: u32) -> Made {
         self.try_submit(key, TaskKind::Checkpoint, actor, &[], Lab::function(|_| 0)).expect("a checkpoint")
     }
 
-    pub fn actor(&mut self, key: BatchKey, policy: CheckpointPolicy, initial: i64) -> u32 {
+    pub(crate) fn actor(&mut self, key: BatchKey, policy: CheckpointPolicy, initial: i64) -> u32 {
         let spec = |creation| ActorSpec {
             creation,
             name: "counter".into(),
@@ -105,7 +105,7 @@ impl Lab {
         self.actor_of(key, spec, initial)
     }
 
-    pub fn actor_of(&mut self, key: BatchKey, spec: impl FnOnce(TaskRef) -> ActorSpec, initial: i64) -> u32 {
+    pub(crate) fn actor_of(&mut self, key: BatchKey, spec: impl FnOnce(TaskRef) -> ActorSpec, initial: i64) -> u32 {
         let block = self.tasks.block(&self.client, key, 1).expect("a block");
         let task = TaskRef { serial: block.serial, slot: block.first };
         let actor = self.tasks.new_actor(&self.client, spec(task)).expect("an actor");
@@ -123,7 +123,7 @@ impl Lab {
         Submission { task, kind, returns: 1, retries: 0, cpus: 1, priority: None, actor, caller, arguments, parent: None }
     }
 
-    pub fn try_submit(
+    pub(crate) fn try_submit(
         &mut self,
         key: BatchKey,
         kind: TaskKind,
@@ -138,12 +138,12 @@ impl Lab {
         Ok(Made { task, id: ObjectId::new(key.id, block.base.wrapping_add(block.first), 0) })
     }
 
-    pub fn take(&self) -> Option<Work> {
+    pub(crate) fn take(&self) -> Option<Work> {
         self.tasks.take(None, 1).0.first().copied()
     }
 
     /// Reads a number; `None` when it is not there.
-    pub fn read(&self, id: &ObjectId) -> Option<i64> {
+    pub(crate) fn read(&self, id: &ObjectId) -> Option<i64> {
         let mut bytes = Vec::new();
         match self.client.get(id, &mut bytes) {
             Ok(Some(Kind::Failure)) => None,
@@ -153,7 +153,7 @@ impl Lab {
     }
 
     /// What a failed object says: its tag, and the text behind it.
-    pub fn failure(&self, id: &ObjectId) -> Option<(u8, String)> {
+    pub(crate) fn failure(&self, id: &ObjectId) -> Option<(u8, String)> {
         let mut bytes = Vec::new();
         match self.client.get(id, &mut bytes) {
             Ok(Some(Kind::Failure)) if !bytes.is_empty() => {
@@ -165,7 +165,7 @@ impl Lab {
     }
 
     /// Runs a piece of work to its end.
-    pub fn run(&mut self, work: &Work) {
+    pub(crate) fn run(&mut self, work: &Work) {
         *self.runs.entry(work.run.task).or_default() += 1;
         let at = (work.actor, work.instance);
         let outcome = match work.kind {
@@ -190,26 +190,26 @@ impl Lab {
         }
     }
 
-    pub fn report(&self, run: Run, ending: Ending, value: i64) {
+    pub(crate) fn report(&self, run: Run, ending: Ending, value: i64) {
         let bytes = value.to_le_bytes();
         self.tasks.complete(&[Outcome { run, ending, kind: Kind::Bytes, bytes: &bytes, nanos: 1000 }]);
     }
 
-    pub fn throw(&self, run: Run, what: &str) {
+    pub(crate) fn throw(&self, run: Run, what: &str) {
         let mut bytes = vec![1];
         bytes.extend_from_slice(what.as_bytes());
         self.tasks.complete(&[Outcome { run, ending: Ending::Threw, kind: Kind::Failure, bytes: &bytes, nanos: 1000 }]);
     }
 
     /// Runs all there is to run.
-    pub fn run_all(&mut self) {
+    pub(crate) fn run_all(&mut self) {
         while let Some(work) = self.take() {
             self.run(&work);
         }
     }
 
     /// Bytes the store has lent.
-    pub fn used(&self) -> u64 {
+    pub(crate) fn used(&self) -> u64 {
         self.client.stats().expect("open").store.used
     }
 }
