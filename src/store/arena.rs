@@ -109,9 +109,15 @@ impl Arena {
         self.len
     }
 
-    /// Bytes lent.
-    pub(crate) fn used(&self) -> u64 {
+    /// Bytes lent, to somebody or on their way back to the system.
+    pub(crate) fn taken(&self) -> u64 {
         self.len - self.extents.lock().free() * PAGE
+    }
+
+    /// Bytes lent. Waits for those on their way back to the system, which nobody was lent.
+    pub(crate) fn used(&self) -> u64 {
+        let _quiet = self.remap.lock();
+        self.taken()
     }
 
     /// Bytes of the largest run that could be lent.
@@ -350,7 +356,7 @@ impl Arena {
             if remap.closed {
                 break;
             }
-            let excess = self.backed().saturating_sub(self.used()).saturating_sub(reserve) / STRIDE;
+            let excess = self.backed().saturating_sub(self.taken()).saturating_sub(reserve) / STRIDE;
             if excess == 0 {
                 break;
             }

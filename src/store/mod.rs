@@ -305,7 +305,7 @@ impl Store {
     #[must_use]
     pub fn wants_trim(&self) -> bool {
         let arena = &self.core.arena;
-        arena.backed().saturating_sub(arena.used()) >= self.config.warm_reserve.saturating_add(layout::STRIDE)
+        arena.backed().saturating_sub(arena.taken()) >= self.config.warm_reserve.saturating_add(layout::STRIDE)
     }
 
     /// Gives free memory beyond the reserve back to the system. Returns how much. For the background.
