@@ -246,3 +246,28 @@ fn what_a_collected_batch_made_is_made_again_for_a_dependent_and_for_nobody_else
     assert!(lab.tasks.status(b2).is_none());
     lab.client.audit().unwrap();
 }
+
+/// Ray's control store grew with every task there ever was.
+#[test]
+fn normal_mode_remembers_only_so_many_tasks() {
+    let mut lab = lab();
+    let run = |lab: &mut Lab, n: u64| {
+        for _ in 0..n {
+            add(lab, BatchKey::NORMAL, &[], 1);
+            lab.run_all();
+        }
+    };
+    run(&mut lab, 300_000);
+    let before = lab.used();
+    let first = add(&mut lab, BatchKey::NORMAL, &[], 7);
+    lab.run_all();
+    lab.client.delete(&[first.id]).unwrap();
+    assert_eq!(lab.tasks.remake(&[first.id]).0, [Remade::Coming], "it is remembered");
+    lab.run_all();
+    assert_eq!(lab.read(&first.id), Some(7));
+    run(&mut lab, 300_000);
+    assert!(lab.used() < before + before / 4, "{} bytes, {before} before", lab.used());
+    lab.client.delete(&[first.id]).unwrap();
+    assert_eq!(lab.tasks.remake(&[first.id]).0, [Remade::Never], "it is forgotten");
+    assert!(lab.tasks.orders().len() > 100, "and its function too");
+}

@@ -127,7 +127,6 @@ impl Core {
         let replayed = record.has(REPLAY);
         let ends_failed = if rerun && replayed { record.has(HAD_FAILED) } else { failed };
         record.step(if ends_failed { TaskStep::Fail } else { TaskStep::Succeed });
-        record.set_nanos(nanos);
         let actor = record.actor();
         let (creation, checkpoint) = (record.has(CREATION), record.has(CHECKPOINT));
         record.set(WANTED, false);

@@ -234,7 +234,7 @@ impl Tasks {
         };
         let serial = self.ask(|core, _| core.table_of(key, batch.as_ref())).0?;
         loop {
-            if let Some(first) = self.ask(|core, _| core.known(serial)?.task_block(count)).0? {
+            if let Some(first) = self.ask(|core, fx| core.task_block(fx, serial, count)).0? {
                 return Ok(Blocks { serial, first, count: count as u32, base: key.life });
             }
             let first = self.granule(client, batch.as_deref())?;
@@ -250,7 +250,7 @@ impl Tasks {
     pub fn block_of(&self, client: &Client, run: Run, nth: u32, count: u32, puts: bool) -> Result<(u64, u32)> {
         let count = u64::from(count.clamp(1, GRANULE as u32));
         loop {
-            let given = self.ask(|core, _| core.block_of(run, nth, count, puts)).0?;
+            let given = self.ask(|core, fx| core.block_of(fx, run, nth, count, puts)).0?;
             let batch = match given {
                 Given::Block(block) => {
                     if puts && let Some(key) = self.key(run.task.serial) {
