@@ -56,6 +56,22 @@ fn c36_a_batch_completes_after_its_last_task_and_is_collected_then() {
 }
 
 #[test]
+fn a_task_costs_less_than_two_hundred_bytes_beside_its_arguments() {
+    const TASKS: u64 = 20_000;
+    let mut lab = lab();
+    let b = lab.batch();
+    for _ in 0..TASKS {
+        add(&mut lab, b, &[], 1);
+    }
+    lab.run_all();
+    let status = lab.client.status(b).unwrap();
+    let beside = (status.held - status.bytes) / TASKS;
+    assert!(beside <= 200, "{beside} bytes a task, records, index entries and what is unused of their pages");
+    lab.close(b);
+    assert_eq!(lab.client.status(b).unwrap().held, 0);
+}
+
+#[test]
 fn a_failed_argument_fails_its_dependents_and_names_the_first() {
     let mut lab = lab();
     let b = lab.batch();

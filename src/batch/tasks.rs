@@ -31,7 +31,7 @@ pub(crate) trait TaskHooks: Send + Sync {
     /// were [minded](Batch::mind_tasks).
     fn collected(&self, key: BatchKey);
 
-    /// How many tasks of a batch are in which state.
+    /// How many tasks of a batch are in which state. Of a collected one, whose records may stand for others' sake, as well.
     fn counts(&self, key: BatchKey) -> TaskCounts;
 
     /// The notifier woke a token: true if it is the task room's.
@@ -54,6 +54,8 @@ pub(crate) struct TaskCounts {
     pub(crate) done: u64,
     /// They failed, or were cancelled.
     pub(crate) failed: u64,
+    /// Bytes of the pages that the records of all of them take.
+    pub(crate) held: u64,
 }
 
 impl Batch {

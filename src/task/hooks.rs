@@ -71,6 +71,7 @@ impl Core {
             running: c.running,
             done: c.done,
             failed: c.failed + c.cancelled,
+            held: table.bytes(),
         }
     }
 
