@@ -1,5 +1,4 @@
 //! What the batches are to the task room: they count its active tasks, and tell it what becomes of them.
-#![allow(dead_code, reason = "the task room is built on it")]
 
 use std::any::Any;
 use std::sync::{Arc, Weak};
@@ -89,14 +88,6 @@ impl Engine {
     /// The task room, if there is one.
     pub(crate) fn tasks(&self) -> Option<Arc<dyn TaskHooks>> {
         self.tasks.get().and_then(Weak::upgrade)
-    }
-
-    /// As [`Batch::begin_task`], with an error that says who ended the batch.
-    ///
-    /// # Errors
-    /// `BatchEnded`.
-    pub(crate) fn begin_task(&self, batch: &Batch, inside: bool) -> Result<()> {
-        batch.begin_task(inside).map_err(|_| errors::ended(&batch.record))
     }
 
     /// A task that [began](Batch::begin_task) is over. The last one of an ended batch completes it, and those it is in as

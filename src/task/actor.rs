@@ -98,7 +98,8 @@ pub(super) struct Actor {
 
 impl Actor {
     pub(super) fn new(number: u32, spec: ActorSpec, owner: u32) -> Self {
-        let name = if spec.name.is_empty() { format!("actor {number}") } else { format!("actor {number} ({})", spec.name) };
+        let name =
+            if spec.name.is_empty() { format!("actor {number}") } else { format!("actor {number} ({})", spec.name) };
         Actor {
             number,
             name: name.into(),

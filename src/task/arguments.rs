@@ -104,7 +104,11 @@ impl Core {
                 if self.is_asked_for(task) { Seen::Waits(task) } else { Seen::Lost(task) }
             }
             TaskState::Done => {
-                if self.is_asked_for(task) { Seen::Waits(task) } else { Seen::Lost(task) }
+                if self.is_asked_for(task) {
+                    Seen::Waits(task)
+                } else {
+                    Seen::Lost(task)
+                }
             }
             // its failure is just being sealed
             TaskState::Failed | TaskState::Cancelled if !collected => Seen::Written,
@@ -280,7 +284,8 @@ impl Core {
         if record.attempt() >= PATIENCE {
             let run = Run { task, attempt: record.attempt() };
             let lost = self.table(task.serial).and_then(|t| t.arguments(task.slot).first().copied());
-            let why = "arguments of its task were lost again and again before they were read; open a larger store".into();
+            let why =
+                "arguments of its task were lost again and again before they were read; open a larger store".into();
             return self.todo.push_back(Todo::Fail(run, lost.map_or(Failure::Stored, |id| Failure::Lost(id, why))));
         }
         self.release_internals(fx, task);

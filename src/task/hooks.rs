@@ -63,7 +63,9 @@ impl TaskHooks for Tasks {
 
 impl Core {
     fn counts(&self, key: BatchKey) -> TaskCounts {
-        let Some(table) = self.find_life(key).and_then(|serial| self.table(serial)) else { return TaskCounts::default() };
+        let Some(table) = self.find_life(key).and_then(|serial| self.table(serial)) else {
+            return TaskCounts::default();
+        };
         let c = &table.counts;
         TaskCounts {
             waiting: c.waiting,

@@ -79,7 +79,13 @@ impl Core {
         }
         if run.task.serial == 0 {
             self.running = self.running.saturating_sub(1);
-            return self.job_over(fx, run.task.slot, ending == Ending::Value || ending == Ending::Stored, stored, nanos);
+            return self.job_over(
+                fx,
+                run.task.slot,
+                ending == Ending::Value || ending == Ending::Stored,
+                stored,
+                nanos,
+            );
         }
         let Some(record) = self.record(run.task).filter(|r| r.attempt() == run.attempt) else { return };
         if record.has(UNWINDING) {

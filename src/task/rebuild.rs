@@ -133,7 +133,9 @@ impl Core {
         if !table.is_collected() {
             let returns = table.record(task.slot).map_or(0, |r| r.returns());
             let why: Arc<str> = why.into();
-            let lost = |index| (table.result(task.slot, index), Failure::Lost(table.result(task.slot, index), Arc::clone(&why)));
+            let lost = |index| {
+                (table.result(task.slot, index), Failure::Lost(table.result(task.slot, index), Arc::clone(&why)))
+            };
             fx.seals.extend((0..returns).map(lost));
         }
         for waiter in self.waiters.remove(&task).unwrap_or_default() {

@@ -91,7 +91,16 @@ impl Record<'_> {
 
     /// Gives the record to a task that waits.
     #[expect(clippy::too_many_arguments, reason = "a record is what it is")]
-    pub(super) fn begin(&self, flags: u8, returns: u16, retries: u16, cpus: u16, priority: i32, actor: u32, caller: u64) {
+    pub(super) fn begin(
+        &self,
+        flags: u8,
+        returns: u16,
+        retries: u16,
+        cpus: u16,
+        priority: i32,
+        actor: u32,
+        caller: u64,
+    ) {
         for n in 1..16 {
             self.set_word(n, 0);
         }

@@ -63,8 +63,7 @@ impl Core {
         if let Some(block) = table.id_block(slot, nth).filter(|block| block.puts == puts) {
             return Ok(Given::Again(block));
         }
-        let first =
-            if puts { table.put_block(count, slot) } else { self.task_block(fx, run.task.serial, count)? };
+        let first = if puts { table.put_block(count, slot) } else { self.task_block(fx, run.task.serial, count)? };
         let table = self.known(run.task.serial)?;
         let Some(first) = first else { return Ok(Given::Reserve(table.batch.clone())) };
         let block = IdBlock { first, count: count as u32, puts };
@@ -152,7 +151,8 @@ impl Core {
             return true;
         }
         (0..record.returns()).map(|index| table.result(task.slot, index)).any(|result| {
-            !freed.contains(&result) && matches!(self.engine.presence(&result), Presence::Sealed(_) | Presence::Unsealed)
+            !freed.contains(&result)
+                && matches!(self.engine.presence(&result), Presence::Sealed(_) | Presence::Unsealed)
         })
     }
 
@@ -170,7 +170,10 @@ impl Core {
         let table = self.table(serial).ok_or_else(|| Core::no_task(TaskRef { serial, slot: 0 }))?;
         let id = table.key.id;
         if table.counts.active > 0 {
-            let text = format!("batch {id} has {} tasks that are not over; wait for them, or cancel them", table.counts.active);
+            let text = format!(
+                "batch {id} has {} tasks that are not over; wait for them, or cancel them",
+                table.counts.active
+            );
             return Err(Error::new(ErrorCode::BatchActive, text).batch(id));
         }
         let used: Vec<u32> = table.used_actors.iter().copied().filter(|n| self.actors.contains_key(n)).collect();

@@ -30,7 +30,10 @@ impl Core {
         self.check_actor(s)?;
         if self.pending >= self.max_pending {
             self.submitters_wait = true;
-            let stuck = s.parent.is_some() && self.urgent.is_empty() && self.turns.is_empty() && self.running <= self.blocked + 1;
+            let stuck = s.parent.is_some()
+                && self.urgent.is_empty()
+                && self.turns.is_empty()
+                && self.running <= self.blocked + 1;
             return Ok(Submitted::Full { stuck });
         }
         let inside = s.parent.is_some_and(|run| self.is_inside(run, serial));

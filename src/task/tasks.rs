@@ -11,9 +11,7 @@ use super::outcome::{Report, Target};
 use super::record::IdBlock;
 use super::sync::Mutex;
 use super::table::{GRANULE, LEAST_PUTS};
-use super::types::{
-    ActorSpec, BatchLoad, Ending, Order, Outcome, Run, Submission, Submitted, TaskKind, TaskRef, Work,
-};
+use super::types::{ActorSpec, BatchLoad, Ending, Order, Outcome, Run, Submission, Submitted, TaskKind, TaskRef, Work};
 use crate::batch::{Batch, BatchKey, Client, Engine};
 use crate::error::{Error, ErrorCode, Result};
 use crate::gcs::TaskRecord;
@@ -99,7 +97,10 @@ impl Tasks {
     pub fn of(client: &Client) -> Result<Arc<Tasks>> {
         let hooks = client.engine()?.tasks();
         hooks.and_then(|hooks| hooks.as_any().downcast::<Tasks>().ok()).ok_or_else(|| {
-            Error::new(ErrorCode::InvalidArgument, "the owner of this store runs no tasks; submit through a RayApi that opened it")
+            Error::new(
+                ErrorCode::InvalidArgument,
+                "the owner of this store runs no tasks; submit through a RayApi that opened it",
+            )
         })
     }
 
@@ -380,8 +381,7 @@ impl Tasks {
 
     /// Reports how runs ended.
     pub fn complete(&self, outcomes: &[Outcome<'_>]) -> Flags {
-        let targets: Vec<_> =
-            self.ask(|core, _| outcomes.iter().map(|o| core.target(o.run, o.ending, 0)).collect()).0;
+        let targets: Vec<_> = self.ask(|core, _| outcomes.iter().map(|o| core.target(o.run, o.ending, 0)).collect()).0;
         let reports: Vec<_> = outcomes.iter().zip(targets).map(|(o, target)| self.store_outcome(o, target)).collect();
         self.ask(|core, fx| reports.iter().for_each(|report| core.report(fx, report))).1
     }
@@ -390,16 +390,21 @@ impl Tasks {
         let mut report = Report { run: o.run, ending: o.ending, nanos: o.nanos, stored: None };
         let checkpoint = matches!(target, Target::Checkpoint(_));
         match o.ending {
-            Ending::Value | Ending::Threw | Ending::ThrewForGood | Ending::NotSaveable => match self.store(target, o.kind, &o.bytes) {
-                Ok(stored) => report.stored = stored.filter(|_| checkpoint),
-                Err(e) => {
-                    report.ending = Ending::ThrewForGood;
-                    if let Target::Result(id) = target {
-                        let why = failure::not_stored(&format!("its value of {} bytes could not be stored: {e}", o.bytes.len()));
-                        self.seal_bytes(&id, &why);
+            Ending::Value | Ending::Threw | Ending::ThrewForGood | Ending::NotSaveable => {
+                match self.store(target, o.kind, &o.bytes) {
+                    Ok(stored) => report.stored = stored.filter(|_| checkpoint),
+                    Err(e) => {
+                        report.ending = Ending::ThrewForGood;
+                        if let Target::Result(id) = target {
+                            let why = failure::not_stored(&format!(
+                                "its value of {} bytes could not be stored: {e}",
+                                o.bytes.len()
+                            ));
+                            self.seal_bytes(&id, &why);
+                        }
                     }
                 }
-            },
+            }
             Ending::Stored | Ending::NotBegun | Ending::LostArgument => {}
         }
         if matches!(o.ending, Ending::Threw | Ending::ThrewForGood | Ending::NotSaveable) {
@@ -454,8 +459,7 @@ impl Tasks {
         let root = client.root_batch();
         let make = |core: &mut Core, _: &mut Effects| {
             let normal = core.known(spec.creation.serial)?.key.id.is_normal();
-            let owner =
-                if normal { core.table_of(root.key(), Some(root))? } else { spec.creation.serial };
+            let owner = if normal { core.table_of(root.key(), Some(root))? } else { spec.creation.serial };
             core.new_actor(spec, owner)
         };
         self.ask(make).0
@@ -474,7 +478,6 @@ impl Tasks {
         debug_assert_eq!(submission.kind, TaskKind::Checkpoint);
         self.submit(submission)
     }
-
 }
 
 /// What a request for a block came to.
@@ -489,6 +492,9 @@ pub(super) enum Given {
 /// # Errors
 /// That the run is not listened to any more.
 pub(super) fn over(run: Run) -> Error {
-    let text = format!("the run {} of a task in slot {} was cancelled or given up: nothing it does counts", run.attempt, run.task.slot);
+    let text = format!(
+        "the run {} of a task in slot {} was cancelled or given up: nothing it does counts",
+        run.attempt, run.task.slot
+    );
     Error::new(ErrorCode::TaskCancelled, text)
 }

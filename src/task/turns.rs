@@ -120,9 +120,8 @@ impl Core {
             }
             let is_new = self.actors.get(&number)?.main == Main::New;
             let first = self.actors.get(&number)?.callers.get(&caller)?.front().copied();
-            let ready = first.filter(|task| {
-                self.record(*task).is_some_and(|r| r.missing() == 0 && (!is_new || r.has(CREATION)))
-            });
+            let ready = first
+                .filter(|task| self.record(*task).is_some_and(|r| r.missing() == 0 && (!is_new || r.has(CREATION))));
             let actor = self.actors.get_mut(&number)?;
             if first.is_none() {
                 actor.callers.remove(&caller);
@@ -152,7 +151,8 @@ impl Core {
         }
         actor.at = Some(task);
         // a checkpoint's own result is never made again
-        let special = self.tables.get(&task.serial).and_then(|t| t.record(task.slot)).is_some_and(|r| r.has(CHECKPOINT));
+        let special =
+            self.tables.get(&task.serial).and_then(|t| t.record(task.slot)).is_some_and(|r| r.has(CHECKPOINT));
         let before = actor.last_task().filter(|_| !special);
         let (keeps, holds) = (actor.fault_tolerant, actor.policy == CheckpointPolicy::Boundary && actor.checkpointable);
         if let Some(table) = self.tables.get_mut(&task.serial) {
@@ -203,7 +203,9 @@ impl Core {
     /// A method whose actor was lost after its turn had come waits for another.
     pub(super) fn recall(&mut self, task: TaskRef) {
         let Some(table) = self.tables.get_mut(&task.serial) else { return };
-        let Some(actor) = table.record(task.slot).filter(|r| r.step(TaskStep::Recall)).map(|r| r.actor()) else { return };
+        let Some(actor) = table.record(task.slot).filter(|r| r.step(TaskStep::Recall)).map(|r| r.actor()) else {
+            return;
+        };
         table.counts.ready -= 1;
         table.counts.waiting += 1;
         self.method_given_back(actor, task);
@@ -419,7 +421,8 @@ impl Core {
             _ => None,
         };
         actor.begin_segment(checkpoint, beginning_of);
-        let touched: Vec<u32> = actor.segments.get(&before).map(|s| s.batches.keys().copied().collect()).unwrap_or_default();
+        let touched: Vec<u32> =
+            actor.segments.get(&before).map(|s| s.batches.keys().copied().collect()).unwrap_or_default();
         // whoever rested on these tasks only to rebuild the actor does so no more
         self.todo.extend(touched.into_iter().map(Todo::Reconsider));
         self.prune(fx, number);
@@ -476,8 +479,7 @@ impl Core {
             Some(Boundary::Coming) => {
                 let actors: Vec<u32> = table.used_actors.iter().copied().collect();
                 let rests = |a: &Actor| a.checkpointable && a.rests_on(serial) && matches!(a.main, Main::Alive(_));
-                let actors: Vec<u32> =
-                    actors.into_iter().filter(|n| self.actors.get(n).is_some_and(|a| rests(a))).collect();
+                let actors: Vec<u32> = actors.into_iter().filter(|n| self.actors.get(n).is_some_and(&rests)).collect();
                 for number in &actors {
                     if let Some(actor) = self.actors.get_mut(number) {
                         actor.saves.push_back(SaveFor::Boundary(serial));
