@@ -50,13 +50,13 @@ public enum ErrorCode {
     /** {@link TaskException}. */
     TASK_FAILED(40),
     /** {@link TaskCancelledException}. */
-    TASK_CANCELLED(41),
+    TASK_CANCELLED(31),
     /** {@link ActorDiedException}. */
-    ACTOR_DIED(42),
+    ACTOR_DIED(30),
     /** {@link TooManyTasksException}. */
     TOO_MANY_TASKS(43),
     /** {@link RollbackException}. */
-    ROLLBACK(44),
+    ROLLBACK(32),
     /** {@link GetTimeoutException}. */
     GET_TIMEOUT(100),
     /** {@link RayInterruptedException}. */
