@@ -1,10 +1,12 @@
 //! The table of tasks, with functions run by hand.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
 mod task_support;
 
 use raybatch::batch::BatchKey;
 use raybatch::error::ErrorCode;
-use raybatch::task::{CheckpointPolicy, Remade};
+use raybatch::task::{CheckpointPolicy, Remade, Submission, TaskKind, TaskRef};
 use task_support::{Lab, Made};
 
 const MIB: u64 = 1 << 20;
@@ -55,7 +57,7 @@ fn c36_a_batch_completes_after_its_last_task_and_is_collected_then() {
     lab.run_all();
     assert_eq!(lab.client.batch_over(b).unwrap().map(|c| c.objects), Some(2));
     assert_eq!(lab.client.get(&y.id, &mut Vec::new()).unwrap_err().code(), ErrorCode::ObjectCollected);
-    let e = lab.try_submit(b, raybatch::task::TaskKind::Plain, 0, &[], Lab::function(|_| 0)).unwrap_err();
+    let e = lab.try_submit(b, TaskKind::Plain, 0, &[], Lab::function(|_| 0)).unwrap_err();
     assert_eq!(e.code(), ErrorCode::BatchEnded);
     lab.client.audit().unwrap();
 }
@@ -291,4 +293,54 @@ fn normal_mode_remembers_only_so_many_tasks() {
     lab.client.delete(&[first.id]).unwrap();
     assert_eq!(lab.tasks.remake(&[first.id]).0, [Remade::Never], "it is forgotten");
     assert!(lab.tasks.orders().len() > 100, "and its function too");
+}
+
+/// The records of a batch stood for an actor's sake, and took new tasks whose results nobody could get.
+#[test]
+fn a_collected_batch_takes_no_task_although_its_records_stand() {
+    let mut lab = lab();
+    let home = lab.batch();
+    let counter = lab.actor(home, CheckpointPolicy::Never, 0);
+    let b = lab.batch();
+    let block = lab.tasks.block(&lab.client, b, 8).unwrap();
+    increment(&mut lab, b, counter);
+    lab.run_all();
+    lab.close(b);
+    assert!(lab.tasks.status(b).is_some(), "the actor rests on it");
+    let task = TaskRef { serial: block.serial, slot: block.first };
+    let late = Submission {
+        task,
+        kind: TaskKind::Method,
+        returns: 1,
+        retries: 0,
+        cpus: 1,
+        priority: None,
+        actor: counter,
+        caller: 1,
+        arguments: &[],
+        parent: None,
+    };
+    assert_eq!(lab.tasks.submit(&late).unwrap_err().code(), ErrorCode::BatchEnded);
+    lab.close(home);
+    assert!(lab.tasks.status(b).is_none());
+}
+
+/// A replay that was for somebody's sake said that nobody wanted its value.
+#[test]
+fn a_replay_for_a_freed_result_is_not_to_be_thrown_away() {
+    let mut lab = lab();
+    let b = lab.batch();
+    let counter = lab.actor(b, CheckpointPolicy::Never, 0);
+    let first = increment(&mut lab, b, counter);
+    let second = increment(&mut lab, b, counter);
+    lab.run_all();
+    lab.client.free(&[second.id]).unwrap();
+    lab.tasks.remake(&[second.id]);
+    while let Some(work) = lab.take() {
+        if work.run.task == second.task || work.run.task == first.task {
+            assert_eq!(work.replay, work.run.task == first.task, "only the second one's value is wanted");
+        }
+        lab.run(&work);
+    }
+    assert_eq!(lab.read(&second.id), Some(2));
 }

@@ -138,7 +138,7 @@ impl Core {
             }
             Urgent::Replay(task) => {
                 let (actor, instance) = *self.replays.get(&task)?;
-                self.begin_run(task, instance).map(|work| Work { actor, replay: true, ..work })
+                self.begin_run(task, instance).map(|work| Work { actor, ..work })
             }
         }
     }

@@ -65,7 +65,12 @@ impl Core {
         }
         let first = if puts { table.put_block(count, slot) } else { self.task_block(fx, run.task.serial, count)? };
         let table = self.known(run.task.serial)?;
-        let Some(first) = first else { return Ok(Given::Reserve(table.batch.clone())) };
+        let Some(first) = first else {
+            if table.is_collected() {
+                return Err(over(run)); // it asks for more than its first run did, of a batch that is gone
+            }
+            return Ok(Given::Reserve(table.batch.clone()));
+        };
         let block = IdBlock { first, count: count as u32, puts };
         table.add_id_block(slot, block)?;
         Ok(Given::Block(block))
