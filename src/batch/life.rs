@@ -32,7 +32,7 @@ impl Mark {
     pub(super) const TASKS: Mark = Mark(1 << 5);
     /// It is to be collected when it is completed.
     pub(super) const COLLECT: Mark = Mark(1 << 6);
-    /// And what it kept is to be deleted then.
+    /// What it kept is to be deleted when it is collected.
     pub(super) const DELETE: Mark = Mark(1 << 7);
     /// Somebody waits until it is over.
     pub(super) const WATCHED: Mark = Mark(1 << 8);

@@ -41,8 +41,8 @@
 //!   once over take no tasks; a task of theirs may have begun one here before, and that the step sees. Of all who look,
 //!   the step lets one through.
 //! - *Who is to collect it* asks in the same word. Either the batch is over, and the asker collects; or the mark is there
-//!   before the step that completes it, and whoever takes that step collects, and deletes what was kept if that was
-//!   asked for. Taking the map of adopted objects is still the claim: of several collectors one gets it.
+//!   before the step that completes it, and whoever takes that step collects. Taking the map of adopted objects is still
+//!   the claim: of several collectors one gets it, and he deletes what was kept if he finds a mark for that.
 //! - *An outer batch waits* for one within it that is to be collected until it is, and whoever collected it looks at the
 //!   outer one again. So an outer batch that is over has nothing of theirs left.
 //! - *Who waits for it* leaves a token with the notifier, then the mark, then looks. Either the look sees that it is over,

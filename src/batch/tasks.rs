@@ -106,9 +106,6 @@ impl Engine {
             let Some(was) = batch.complete() else { return };
             if was.has(Mark::COLLECT) {
                 self.collect(batch);
-                if was.has(Mark::DELETE) {
-                    self.delete_kept(batch);
-                }
             } else if was.has(Mark::WATCHED) {
                 self.store.notifier().wake_batch(batch.id());
             }

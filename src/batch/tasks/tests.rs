@@ -352,6 +352,27 @@ fn an_id_is_free_when_its_batch_is_over() {
 }
 
 #[test]
+fn when_a_deleted_batch_is_over_what_it_kept_is_gone() {
+    let w = World::open();
+    let outer = w.start();
+    for round in 0..500 {
+        let b = w.busy_in(&outer);
+        let x = w.put(&b, b"x");
+        w.client.transfer(&[x], Some(b.key()), None).unwrap();
+        w.client.delete_batch(b.key(), "test").unwrap();
+        scope(|s| {
+            s.spawn(|| w.engine.end_task(&b));
+            while w.over(&b).is_none() {
+                std::thread::yield_now();
+            }
+            assert_eq!(w.get(&x).unwrap_err().code(), ErrorCode::ObjectNotFound, "round {round}");
+        });
+    }
+    w.end(&outer, true);
+    w.assert_empty();
+}
+
+#[test]
 fn status_counts_tasks() {
     let w = World::open();
     let spec = BatchSpec { max_tasks: Some(3), checkpoint_actors: true, ..BatchSpec::default() };
