@@ -252,7 +252,7 @@ class TutorialTest {
             // [actors]
             ActorHandle<Counter> counter = ray.actor(Counter::new).name("hits").remote();
             try (Batch request = ray.startBatch()) {
-                counter.task(Counter::incAndGet).remote();
+                counter.task(Counter::incAndGet).batch(request).remote();
                 assertThat(counter.task(Counter::incAndGet).remote().get()).isEqualTo(2); // one at a time, in order
             }
             ray.checkpoint(counter).get();       // so that nothing of that batch need be kept in mind
