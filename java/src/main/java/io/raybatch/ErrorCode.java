@@ -47,14 +47,10 @@ public enum ErrorCode {
     NOT_OWNER(27),
     /** {@link ObjectBoundsException}. */
     OUT_OF_BOUNDS(28),
-    /** {@link TaskException}. */
-    TASK_FAILED(40),
-    /** {@link TaskCancelledException}. */
-    TASK_CANCELLED(31),
     /** {@link ActorDiedException}. */
     ACTOR_DIED(30),
-    /** {@link TooManyTasksException}. */
-    TOO_MANY_TASKS(43),
+    /** {@link TaskCancelledException}. */
+    TASK_CANCELLED(31),
     /** {@link RollbackException}. */
     ROLLBACK(32),
     /** {@link GetTimeoutException}. */
@@ -64,7 +60,11 @@ public enum ErrorCode {
     /** {@link SerializationException}. */
     SERIALIZATION(102),
     /** {@link NativeLibraryException}. */
-    NATIVE_LIBRARY(103);
+    NATIVE_LIBRARY(103),
+    /** {@link TaskException}. */
+    TASK_FAILED(104),
+    /** {@link TooManyTasksException}. */
+    TOO_MANY_TASKS(105);
 
     private static final ErrorCode[] ALL = values();
 
