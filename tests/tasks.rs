@@ -6,7 +6,8 @@ mod task_support;
 
 use raybatch::batch::BatchKey;
 use raybatch::error::ErrorCode;
-use raybatch::task::{CheckpointPolicy, Remade, Submission, TaskKind, TaskRef};
+use raybatch::store::Kind;
+use raybatch::task::{CheckpointPolicy, Ending, Remade, Submission, TaskKind, TaskRef};
 use task_support::{Lab, Made};
 
 const MIB: u64 = 1 << 20;
@@ -343,4 +344,29 @@ fn a_replay_for_a_freed_result_is_not_to_be_thrown_away() {
         lab.run(&work);
     }
     assert_eq!(lab.read(&second.id), Some(2));
+}
+
+/// Whoever saw a counter's value and killed it then had it counted back: the table had not heard of the task's end.
+#[test]
+fn what_has_returned_cannot_be_undone_by_a_late_cancel_or_kill() {
+    let mut lab = lab();
+    let b = lab.batch();
+    let counter = lab.actor(b, CheckpointPolicy::Never, 0);
+    let creation = lab.take().unwrap();
+    lab.run(&creation);
+    let first = increment(&mut lab, b, counter);
+    let work = lab.take().unwrap();
+    *lab.instances.entry((work.actor, work.instance)).or_default() += 1;
+    let value: &[u8] = &1i64.to_le_bytes();
+    assert!(lab.tasks.put_result(work.run, 0, Kind::Bytes, &value).unwrap());
+    assert_eq!(lab.read(&first.id), Some(1), "it is seen before the worker has reported");
+    assert!(!lab.tasks.cancel(&first.id, "a test").0);
+    assert!(lab.tasks.kill_actor(counter, false, "a test").0);
+    lab.report(work.run, Ending::Stored, 0);
+    let second = increment(&mut lab, b, counter);
+    lab.run_all();
+    assert_eq!((lab.read(&first.id), lab.read(&second.id)), (Some(1), Some(2)));
+    assert_eq!(lab.runs[&first.task], 1, "it was replayed");
+    lab.close(b);
+    lab.client.audit().unwrap();
 }

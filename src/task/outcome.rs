@@ -60,6 +60,14 @@ impl Core {
         Target::Result(id)
     }
 
+    /// A run has returned. From now on its values may be seen, although the table has not heard of its end: whoever sees
+    /// them and then cancels it, or kills its actor, comes too late.
+    pub(super) fn note_returned(&mut self, run: Run) {
+        if let Some(record) = self.record(run.task).filter(|_| self.goes_on(run)) {
+            record.set_returned(true);
+        }
+    }
+
     /// Where a put of a running task goes.
     pub(super) fn put_target(&self, run: Run, id: &ObjectId) -> Target {
         let goes_on = self.record(run.task).is_some_and(|r| r.is(TaskState::Running) && r.attempt() == run.attempt);
@@ -265,7 +273,7 @@ impl Core {
                 self.stop_waiting(fx, task, TaskStep::Cancel, failure.clone());
                 true
             }
-            Some(TaskState::Running) => {
+            Some(TaskState::Running) if !record.has_returned() => {
                 record.step(TaskStep::Cancel);
                 record.set(UNWINDING, true);
                 let run = Run { task, attempt: record.attempt() };
@@ -307,6 +315,7 @@ impl Core {
             self.over(fx, run.task, true, 0, None);
         } else {
             if record.is(TaskState::Running) {
+                record.set_returned(false);
                 self.cancel(fx, run.task, &Failure::Cancelled("its thread was given up".into()));
             }
             if !self.record(run.task).is_some_and(|r| r.has(UNWINDING)) {

@@ -10,7 +10,8 @@
 //!       7  arguments 32 · newest extension record with further ones 32
 //!    8-13  two arguments, 3 words each: batch, task, index
 //!      14  its place in its actor's chain: segment 32 · link + 1 32; 0 for none
-//!   4, 15  unused
+//!       4  1 when its run has returned
+//!      15  unused
 //!
 //! extension of blocks       7 × (first slot, count · puts?), then the extension before
 //! extension of arguments    5 × (batch, task, index), then the extension before
@@ -177,6 +178,15 @@ impl Record<'_> {
 
     pub(super) fn caller(&self) -> u64 {
         self.word(3)
+    }
+
+    /// True once its run has returned, and its values may be seen: it cannot be cancelled any more.
+    pub(super) fn has_returned(&self) -> bool {
+        self.word(4) != 0
+    }
+
+    pub(super) fn set_returned(&self, returned: bool) {
+        self.set_word(4, returned.into());
     }
 
     /// The slot of the next one in its queue.

@@ -326,8 +326,11 @@ impl Tasks {
     /// # Errors
     /// `StoreFull`, `BatchLimit`; what the source says.
     pub fn put_result(&self, run: Run, index: u32, kind: Kind, source: &dyn Source) -> Result<bool> {
-        let target = self.ask(|core, _| core.target(run, Ending::Stored, index)).0;
-        self.store(target, kind, source).map(|stored| stored.is_some())
+        let target = self.ask(|core, _| {
+            core.note_returned(run);
+            core.target(run, Ending::Stored, index)
+        });
+        self.store(target.0, kind, source).map(|stored| stored.is_some())
     }
 
     /// Stores what a run puts, under the nth id of one of its blocks.
@@ -381,7 +384,14 @@ impl Tasks {
 
     /// Reports how runs ended.
     pub fn complete(&self, outcomes: &[Outcome<'_>]) -> Flags {
-        let targets: Vec<_> = self.ask(|core, _| outcomes.iter().map(|o| core.target(o.run, o.ending, 0)).collect()).0;
+        let target = |core: &mut Core, o: &Outcome<'_>| {
+            let target = core.target(o.run, o.ending, 0);
+            if target != Target::Nowhere {
+                core.note_returned(o.run);
+            }
+            target
+        };
+        let targets: Vec<_> = self.ask(|core, _| outcomes.iter().map(|o| target(core, o)).collect()).0;
         let reports: Vec<_> = outcomes.iter().zip(targets).map(|(o, target)| self.store_outcome(o, target)).collect();
         self.ask(|core, fx| reports.iter().for_each(|report| core.report(fx, report))).1
     }

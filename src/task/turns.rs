@@ -176,6 +176,7 @@ impl Core {
         let Some(actor) = self.actors.get_mut(&number) else { return };
         actor.main = Main::Alive(actor.last_instance());
         self.link(number, task, nanos);
+        self.meet_doom(fx, number);
         self.todo.push_back(Todo::Advance(number));
     }
 
@@ -193,10 +194,17 @@ impl Core {
         }
     }
 
+    /// Somebody killed it meanwhile.
+    fn meet_doom(&mut self, fx: &mut Effects, number: u32) {
+        if let Some(why) = self.actors.get_mut(&number).and_then(|actor| actor.doomed.take()) {
+            self.lose(fx, number, &why);
+        }
+    }
+
     /// A method ran, whether it threw or not: it may have changed the state before.
     pub(super) fn method_over(&mut self, fx: &mut Effects, number: u32, task: TaskRef, nanos: u64) {
-        let _ = fx;
         self.link(number, task, nanos);
+        self.meet_doom(fx, number);
         self.todo.push_back(Todo::Advance(number));
     }
 
@@ -285,6 +293,12 @@ impl Core {
         let failure = Failure::ActorDied(format!("{name}: {why} while this ran on it").into());
         let runs = at.filter(|task| self.record(*task).is_some_and(|r| r.is(TaskState::Running)));
         match runs {
+            // what it did is done, and may have been seen
+            Some(task) if self.record(task).is_some_and(|r| r.has_returned()) => {
+                if let Some(actor) = self.actors.get_mut(&number) {
+                    actor.doomed = Some(why.into());
+                }
+            }
             // the instance goes when the thread comes back
             Some(task) => drop(self.cancel(fx, task, &failure)),
             None if self.actors.get(&number).is_some_and(|a| a.main == Main::New) => {}
