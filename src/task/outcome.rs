@@ -25,7 +25,7 @@ pub(super) struct Report {
     pub(super) run: Run,
     pub(super) ending: Ending,
     pub(super) nanos: u64,
-    /// the checkpoint that was stored
+    /// the checkpoint that was stored, of one the table takes on its own account
     pub(super) stored: Option<ObjectId>,
 }
 
@@ -126,13 +126,13 @@ impl Core {
                 }
                 self.argument_lost(fx, run.task);
             }
-            Ending::Value | Ending::Stored => self.over(fx, run.task, false, nanos, stored),
-            Ending::Threw | Ending::ThrewForGood | Ending::NotSaveable => self.over(fx, run.task, true, nanos, stored),
+            Ending::Value | Ending::Stored => self.over(fx, run.task, false, nanos),
+            Ending::Threw | Ending::ThrewForGood | Ending::NotSaveable => self.over(fx, run.task, true, nanos),
         }
     }
 
     /// A run is over for good.
-    fn over(&mut self, fx: &mut Effects, task: TaskRef, failed: bool, nanos: u64, stored: Option<ObjectId>) {
+    fn over(&mut self, fx: &mut Effects, task: TaskRef, failed: bool, nanos: u64) {
         self.end_run(fx, task);
         let rerun = self.is_rerun(task);
         let Some(table) = self.tables.get_mut(&task.serial) else { return };
@@ -160,7 +160,7 @@ impl Core {
             if creation {
                 self.constructed(fx, actor, task, failed, nanos);
             } else if checkpoint {
-                self.checkpoint_taken(fx, actor, task, stored, nanos);
+                self.checkpoint_taken(actor, task);
             } else {
                 self.method_over(fx, actor, task, nanos);
             }
@@ -312,7 +312,7 @@ impl Core {
         let Some(record) = self.record(run.task).filter(|r| r.attempt() == run.attempt) else { return };
         if record.is(TaskState::Running) && self.is_rerun(run.task) {
             self.seal_all(fx, run.task, &Failure::Cancelled("the thread that made it again was given up".into()));
-            self.over(fx, run.task, true, 0, None);
+            self.over(fx, run.task, true, 0);
         } else {
             if record.is(TaskState::Running) {
                 record.set_returned(false);

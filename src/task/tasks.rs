@@ -357,7 +357,8 @@ impl Tasks {
                 self.ask(|core, fx| core.add_internal(fx, id, alias));
                 Ok(Some(alias))
             }
-            Target::Checkpoint(owner) => self.store_in(owner, kind, source).map(Some),
+            // those are stored on a way of their own
+            Target::Checkpoint(_) => Ok(None),
         }
     }
 
@@ -398,34 +399,49 @@ impl Tasks {
 
     fn store_outcome(&self, o: &Outcome<'_>, target: Target) -> Report {
         let mut report = Report { run: o.run, ending: o.ending, nanos: o.nanos, stored: None };
-        let checkpoint = matches!(target, Target::Checkpoint(_));
-        match o.ending {
-            Ending::Value | Ending::Threw | Ending::ThrewForGood | Ending::NotSaveable => {
-                match self.store(target, o.kind, &o.bytes) {
-                    Ok(stored) => report.stored = stored.filter(|_| checkpoint),
-                    Err(e) => {
-                        report.ending = Ending::ThrewForGood;
-                        if let Target::Result(id) = target {
-                            let why = failure::not_stored(&format!(
-                                "its value of {} bytes could not be stored: {e}",
-                                o.bytes.len()
-                            ));
-                            self.seal_bytes(&id, &why);
-                        }
-                    }
-                }
-            }
-            Ending::Stored | Ending::NotBegun | Ending::LostArgument => {}
+        if matches!(o.ending, Ending::Stored | Ending::NotBegun | Ending::LostArgument) {
+            return report;
         }
-        if matches!(o.ending, Ending::Threw | Ending::ThrewForGood | Ending::NotSaveable) {
+        if let Target::Checkpoint(owner) = target {
+            return self.store_checkpoint(o, owner, report);
+        }
+        if let Err(e) = self.store(target, o.kind, &o.bytes) {
+            report.ending = Ending::ThrewForGood;
+            self.seal_refusal(target, o.bytes.len(), &e);
+        }
+        if o.ending != Ending::Value {
             self.seal_others(o, target);
-        } else if checkpoint && o.run.task.serial != 0 {
-            // a checkpoint asked for by a task: the task itself returns nothing
-            let none: &[u8] = &[];
-            let target = self.ask(|core, _| core.target(o.run, Ending::Stored, 0)).0;
-            let _ = self.store(target, Kind::Null, &none);
         }
         report
+    }
+
+    /// An actor's state. The table hears of it before the task that asked for it is seen to be over: whoever sees that may
+    /// rely on the checkpoint.
+    fn store_checkpoint(&self, o: &Outcome<'_>, owner: u32, mut report: Report) -> Report {
+        let stored = self.store_in(owner, o.kind, &o.bytes);
+        if o.run.task.serial == 0 {
+            report.stored = stored.ok();
+            return report;
+        }
+        let target = self.ask(|core, _| core.target(o.run, Ending::Stored, 0)).0;
+        match stored {
+            Ok(checkpoint) => {
+                self.ask(|core, fx| core.checkpoint_stored(fx, o.run, checkpoint, o.nanos));
+                let none: &[u8] = &[];
+                let _ = self.store(target, Kind::Null, &none);
+            }
+            Err(e) => {
+                report.ending = Ending::ThrewForGood;
+                self.seal_refusal(target, o.bytes.len(), &e);
+            }
+        }
+        report
+    }
+
+    fn seal_refusal(&self, target: Target, len: usize, e: &Error) {
+        if let Target::Result(id) = target {
+            self.seal_bytes(&id, &failure::not_stored(&format!("its value of {len} bytes could not be stored: {e}")));
+        }
     }
 
     fn seal_bytes(&self, id: &ObjectId, bytes: &[u8]) {

@@ -407,27 +407,31 @@ impl Core {
         }
     }
 
-    /// A checkpoint in the order of a caller's tasks is taken.
-    pub(super) fn checkpoint_taken(
-        &mut self,
-        fx: &mut Effects,
-        number: u32,
-        task: TaskRef,
-        stored: Option<ObjectId>,
-        nanos: u64,
-    ) {
-        let Some(actor) = self.actors.get_mut(&number) else { return fx.frees.extend(stored) };
-        if actor.at == Some(task) {
-            actor.at = None;
+    /// The state that a task had saved is stored.
+    pub(super) fn checkpoint_stored(&mut self, fx: &mut Effects, run: Run, checkpoint: ObjectId, nanos: u64) {
+        let actor = self.record(run.task).filter(|_| self.goes_on(run)).map(|r| r.actor());
+        match actor {
+            Some(actor) => self.begin_segment(fx, actor, checkpoint, SaveFor::Policy, nanos),
+            None => fx.frees.push(checkpoint),
         }
-        if let Some(checkpoint) = stored {
-            self.begin_segment(fx, number, checkpoint, SaveFor::Policy, nanos);
+    }
+
+    /// A checkpoint in the order of a caller's tasks is taken, or failed.
+    pub(super) fn checkpoint_taken(&mut self, number: u32, task: TaskRef) {
+        if let Some(actor) = self.actors.get_mut(&number)
+            && actor.at == Some(task)
+        {
+            actor.at = None;
         }
         self.todo.push_back(Todo::Advance(number));
     }
 
     fn begin_segment(&mut self, fx: &mut Effects, number: u32, checkpoint: ObjectId, save: SaveFor, nanos: u64) {
-        let Some(actor) = self.actors.get_mut(&number) else { return };
+        let Some(actor) = self.actors.get_mut(&number) else { return fx.frees.push(checkpoint) };
+        if self.tables.get(&actor.owner).is_none_or(|owner| owner.key.id != checkpoint.batch) {
+            // it changed hands while it was saved: the checkpoint would go with its former owner
+            return fx.frees.push(checkpoint);
+        }
         actor.save_nanos = nanos.max(1);
         let before = actor.last_segment;
         let beginning_of = match save {
