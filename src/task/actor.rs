@@ -60,6 +60,9 @@ pub(super) enum SaveFor {
     Beginning(u32),
 }
 
+/// The instance that a creation constructs.
+pub(super) const FIRST_INSTANCE: u32 = 1;
+
 /// See the module.
 pub(super) struct Actor {
     pub(super) number: u32,
@@ -134,8 +137,10 @@ impl Actor {
         self.last_instance
     }
 
-    pub(super) fn last_instance(&self) -> u32 {
-        self.last_instance
+    /// The one that its creation constructs, however often that is taken.
+    pub(super) fn first_instance(&mut self) -> u32 {
+        self.last_instance = self.last_instance.max(FIRST_INSTANCE);
+        FIRST_INSTANCE
     }
 
     pub(super) fn enqueue(&mut self, caller: u64, task: TaskRef) {

@@ -235,6 +235,11 @@ impl Tasks {
         self.ask(|core, _| serials.iter().map(|s| of(core, *s).try_into().unwrap_or(i32::MAX)).collect()).0
     }
 
+    /// True for an actor that is not dead, though it may have to be rebuilt.
+    pub fn actor_lives(&self, actor: u32) -> bool {
+        self.ask(|core, _| core.actors.contains_key(&actor)).0
+    }
+
     /// Batches there are records of, collected ones included; and actors that live.
     pub fn figures(&self) -> (usize, usize) {
         self.ask(|core, _| (core.tables.len(), core.actors.len())).0

@@ -115,6 +115,7 @@ impl Tasks {
         let mut core = self.core.lock();
         let answer = question(&mut core, &mut fx);
         core.settle(&mut fx);
+        core.begin_seals(&fx);
         drop(core);
         let mut flags = self.carry_out(fx);
         flags = self.catch_up(flags);
@@ -161,6 +162,7 @@ impl Tasks {
                 }
             }
             core.settle(&mut fx);
+            core.begin_seals(&fx);
             drop(core);
             let more = self.carry_out(fx);
             flags = Flags { ready: flags.ready + more.ready, orders: flags.orders || more.orders };
@@ -171,8 +173,12 @@ impl Tasks {
     /// Does what the table noted. No lock is held.
     fn carry_out(&self, fx: Effects) -> Flags {
         let Effects { seals, watches, ends, frees, dropped, mut orders, ready, room } = fx;
-        for (id, why) in seals {
-            self.seal_failure(&id, &why);
+        for (id, why) in &seals {
+            self.seal_failure(id, why);
+        }
+        if !seals.is_empty() {
+            let watched = self.core.lock().end_seals(&seals);
+            self.happenings.lock().extend(watched.into_iter().map(Happening::Watched));
         }
         for id in watches {
             self.watch(id);
@@ -354,7 +360,7 @@ impl Tasks {
             Target::Result(id) => self.engine.put_result(&id, kind, source).map(|new| new.then_some(id)),
             Target::Internal(by, id) => {
                 let alias = self.store_in(by, kind, source)?;
-                self.ask(|core, fx| core.add_internal(fx, id, alias));
+                self.ask(|core, fx| core.add_internal(fx, by, id, alias));
                 Ok(Some(alias))
             }
             // those are stored on a way of their own

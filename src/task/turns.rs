@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::actor::{Actor, Main, Rebuild, SaveFor};
+use super::actor::{Actor, FIRST_INSTANCE, Main, Rebuild, SaveFor};
 use super::core::{Core, Effects, Job, Todo, Urgent};
 use super::record::{CHECKPOINT, CREATION};
 use super::state::{TaskState, TaskStep};
@@ -59,7 +59,7 @@ impl Core {
     pub(super) fn instance_for(&mut self, task: TaskRef) -> u32 {
         let Some((number, creation)) = self.record(task).map(|r| (r.actor(), r.has(CREATION))) else { return 0 };
         match self.actors.get_mut(&number) {
-            Some(actor) if creation => actor.next_instance(),
+            Some(actor) if creation => actor.first_instance(),
             Some(Actor { main: Main::Alive(instance), .. }) => *instance,
             _ => 0,
         }
@@ -174,7 +174,7 @@ impl Core {
             return self.die(fx, number, &why);
         }
         let Some(actor) = self.actors.get_mut(&number) else { return };
-        actor.main = Main::Alive(actor.last_instance());
+        actor.main = Main::Alive(FIRST_INSTANCE);
         self.link(number, task, nanos);
         self.meet_doom(fx, number);
         self.todo.push_back(Todo::Advance(number));
@@ -226,6 +226,7 @@ impl Core {
             actor.at = None;
             actor.enqueue_first(caller, task);
         }
+        self.unnote_state(task.serial, number);
         self.todo.push_back(Todo::Advance(number));
     }
 
@@ -241,6 +242,7 @@ impl Core {
         let Some(actor) = self.actors.get_mut(&number) else { return };
         if actor.at == Some(task) {
             actor.at = None;
+            self.unnote_state(task.serial, number);
         }
         self.todo.push_back(Todo::Advance(number));
     }
@@ -255,17 +257,14 @@ impl Core {
         if actor.main == Main::New {
             return self.die(fx, number, "its creation was cancelled");
         }
+        self.unnote_state(task.serial, number);
         self.lose(fx, number, "a task that ran on it was cancelled");
     }
 
     /// The instance is gone. The next task rebuilds it, if it may be.
     pub(super) fn lose(&mut self, fx: &mut Effects, number: u32, why: &str) {
+        self.let_go(fx, number);
         let Some(actor) = self.actors.get_mut(&number) else { return };
-        if let Main::Alive(instance) | Main::Rebuilding(instance) = actor.main {
-            actor.rebuilds.remove(&instance);
-            fx.orders.push(Order::DropInstance { actor: number, instance });
-        }
-        actor.main = Main::Lost;
         if !actor.fault_tolerant {
             let why = format!("{why}, and it is not fault tolerant");
             return self.die(fx, number, &why);
@@ -279,6 +278,24 @@ impl Core {
             None => {}
         }
         self.todo.push_back(Todo::Advance(number));
+    }
+
+    /// Has an actor go on without its instance. A task that is just replayed on it ends there: somebody may want its result.
+    pub(super) fn let_go(&mut self, fx: &mut Effects, number: u32) {
+        let Some(actor) = self.actors.get_mut(&number) else { return };
+        let main = std::mem::replace(&mut actor.main, Main::Lost);
+        let (Main::Alive(instance) | Main::Rebuilding(instance)) = main else { return };
+        let replayed = self.replays.iter().find(|(_, at)| **at == (number, instance)).map(|(task, _)| *task);
+        match (replayed, actor.rebuilds.get_mut(&instance)) {
+            (Some(task), Some(rebuild)) => {
+                rebuild.until = rebuild.next.map_or(0, |next| next + 1);
+                rebuild.scratch_for = Some(task);
+            }
+            _ => {
+                actor.rebuilds.remove(&instance);
+                fx.orders.push(Order::DropInstance { actor: number, instance });
+            }
+        }
     }
 
     /// Whoever kills it: what runs on it is cancelled; `for_good`: it does not come back.
