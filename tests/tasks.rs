@@ -19,10 +19,15 @@ fn add(lab: &mut Lab, key: BatchKey, arguments: &[Made], more: i64) -> Made {
 }
 
 fn increment(lab: &mut Lab, key: BatchKey, actor: u32) -> Made {
-    lab.call(key, actor, &[], Lab::method(|state, _| {
-        *state += 1;
-        *state
-    }))
+    lab.call(
+        key,
+        actor,
+        &[],
+        Lab::method(|state, _| {
+            *state += 1;
+            *state
+        }),
+    )
 }
 
 #[test]

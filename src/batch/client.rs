@@ -1,7 +1,7 @@
 //! A client of a store: what callers hold.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::{Arc, OnceLock};
 
 use dashmap::DashMap;
 use hashbrown::DefaultHashBuilder;

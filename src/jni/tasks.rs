@@ -6,8 +6,8 @@ use jni::sys::{jboolean, jint, jlong};
 
 use super::arrays::{Element, Jni, Utf8, Window};
 use super::handles::with_client;
-use super::values::{figure, ids, key, kind, longs, object, objects, some_key, texts};
 use super::threads;
+use super::values::{figure, ids, key, kind, longs, object, objects, some_key, texts};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::ObjectId;
 use crate::store::Kind;
@@ -46,13 +46,7 @@ fn invalid(what: &str, n: impl std::fmt::Display) -> Error {
     Error::new(ErrorCode::InvalidArgument, format!("{what} is {n}, which is out of its range"))
 }
 
-pub(super) fn start(
-    _env: &mut Env<'_>,
-    client: jlong,
-    slots: jint,
-    max_pending: jint,
-    token: jlong,
-) -> Result<()> {
+pub(super) fn start(_env: &mut Env<'_>, client: jlong, slots: jint, max_pending: jint, token: jlong) -> Result<()> {
     let slots = u32::try_from(slots).map_err(|_| invalid("the number of slots", slots))?;
     let max_pending = u64::try_from(max_pending).map_err(|_| invalid("the most pending tasks", max_pending))?;
     with_client(client, |client| {
@@ -332,7 +326,13 @@ pub(super) fn cancel_actor(jni: Jni<'_>, client: jlong, actor: jint, by: JByteAr
     })
 }
 
-pub(super) fn kill_actor(jni: Jni<'_>, client: jlong, actor: jint, for_good: jboolean, by: JByteArray<'_>) -> Result<()> {
+pub(super) fn kill_actor(
+    jni: Jni<'_>,
+    client: jlong,
+    actor: jint,
+    for_good: jboolean,
+    by: JByteArray<'_>,
+) -> Result<()> {
     let by = Utf8::read(jni, &by)?;
     with_client(client, |client| {
         let tasks = Tasks::of(client)?;
@@ -440,7 +440,11 @@ pub(super) fn status<'local>(
     objects(env, &[&counts, &abandoned, &held, &names])
 }
 
-pub(super) fn active<'local>(env: &mut Env<'local>, client: jlong, serials: JIntArray<'_>) -> Result<JIntArray<'local>> {
+pub(super) fn active<'local>(
+    env: &mut Env<'local>,
+    client: jlong,
+    serials: JIntArray<'_>,
+) -> Result<JIntArray<'local>> {
     let serials = ints(env, &serials)?;
     let counts = with_client(client, |client| Ok(Tasks::of(client)?.active(&serials)))?;
     let array = JIntArray::new(env, counts.len())?;

@@ -60,6 +60,9 @@ pub(super) enum SaveFor {
     Beginning(u32),
 }
 
+/// The instance that a creation constructs.
+pub(super) const FIRST_INSTANCE: u32 = 1;
+
 /// See the module.
 pub(super) struct Actor {
     pub(super) number: u32,
@@ -98,7 +101,8 @@ pub(super) struct Actor {
 
 impl Actor {
     pub(super) fn new(number: u32, spec: ActorSpec, owner: u32) -> Self {
-        let name = if spec.name.is_empty() { format!("actor {number}") } else { format!("actor {number} ({})", spec.name) };
+        let name =
+            if spec.name.is_empty() { format!("actor {number}") } else { format!("actor {number} ({})", spec.name) };
         Actor {
             number,
             name: name.into(),
@@ -130,8 +134,10 @@ impl Actor {
         self.last_instance
     }
 
-    pub(super) fn last_instance(&self) -> u32 {
-        self.last_instance
+    /// The one that its creation constructs, however often that is taken.
+    pub(super) fn first_instance(&mut self) -> u32 {
+        self.last_instance = self.last_instance.max(FIRST_INSTANCE);
+        FIRST_INSTANCE
     }
 
     pub(super) fn enqueue(&mut self, caller: u64, task: TaskRef) {

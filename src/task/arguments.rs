@@ -1,5 +1,6 @@
 //! What a task waits for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::core::{Core, Effects, Internal, Todo, Waiter};
@@ -35,27 +36,24 @@ impl Core {
         let run = Run { task, attempt: record.attempt() };
         let ids = self.table(task.serial).map(|table| table.arguments(task.slot)).unwrap_or_default();
         let (mut missing, mut aliased) = (0, false);
+        let user = self.runs_for(task);
         for id in &ids {
-            match self.look_at(task.serial, id) {
+            match self.look_at(user, id) {
                 Seen::There => {}
-                Seen::Internal => aliased |= self.use_internal(id),
+                Seen::Internal => aliased |= self.use_internal(task, id),
                 Seen::Waits(maker) => {
-                    self.waiters.entry(maker).or_default().push(Waiter::Task(run));
+                    self.wait_for(fx, run, maker, id);
                     missing += 1;
                 }
                 Seen::Lost(maker) => match self.begin_remake(maker) {
                     Ok(()) => {
-                        self.waiters.entry(maker).or_default().push(Waiter::Task(run));
+                        self.wait_for(fx, run, maker, id);
                         missing += 1;
                     }
                     Err(why) => return self.todo.push_back(Todo::Fail(run, Failure::Lost(*id, why))),
                 },
                 Seen::Written => {
-                    let waiting = self.watched.entry(*id).or_default();
-                    if waiting.is_empty() {
-                        fx.watches.push(*id);
-                    }
-                    waiting.push(run);
+                    self.watch_for(fx, run, id);
                     missing += 1;
                 }
                 Seen::Failed => return self.todo.push_back(Todo::Fail(run, Failure::Argument(*id))),
@@ -73,10 +71,31 @@ impl Core {
         }
     }
 
+    /// Has a task wait for an object that another one makes.
+    fn wait_for(&mut self, fx: &mut Effects, run: Run, maker: TaskRef, id: &ObjectId) {
+        if self.is_result(maker, id) {
+            return self.waiters.entry(maker).or_default().push(Waiter::Task(run));
+        }
+        // a put comes before its task is over, which may itself wait for what this one returns
+        self.waiters.entry(maker).or_default().push(Waiter::Look(run));
+        self.watch_for(fx, run, id);
+    }
+
+    fn watch_for(&mut self, fx: &mut Effects, run: Run, id: &ObjectId) {
+        let waiting = self.watched.entry(*id).or_default();
+        if waiting.is_empty() {
+            fx.watches.push(*id);
+        }
+        waiting.push(run);
+    }
+
     /// What an object is to a task of the batch `user`.
     fn look_at(&mut self, user: u32, id: &ObjectId) -> Seen {
-        if self.internals.contains_key(id) {
-            return Seen::Internal;
+        if let Some(internal) = self.internals.get(id) {
+            if matches!(self.engine.presence(&internal.alias), Presence::Sealed(_)) {
+                return Seen::Internal;
+            }
+            self.internals.remove(id);
         }
         let maker = self.maker(id);
         let state = maker.and_then(|task| self.record(task)).and_then(|r| r.state());
@@ -87,6 +106,7 @@ impl Core {
         {
             return Seen::Waits(task);
         }
+        let collected = maker.is_some_and(|task| self.table(task.serial).is_none_or(|t| t.is_collected()));
         let why: Arc<str> = match self.engine.presence(id) {
             Presence::Sealed(Kind::Failure) => return Seen::Failed,
             Presence::Sealed(_) => return Seen::There,
@@ -94,27 +114,64 @@ impl Core {
             Presence::Absent if maker.is_none() => return Seen::Written,
             Presence::Absent => "it was not made when its task ran".into(),
             Presence::Freed => "it was freed, evicted or deleted".into(),
+            // deleted, or gone with whoever kept it: a further run would make nothing
+            Presence::Gone(e) if !collected => return Seen::Never(e.message().into()),
             Presence::Gone(e) => e.message().into(),
         };
         let (Some(task), Some(state)) = (maker, state) else { return Seen::Never(why) };
-        let collected = self.table(task.serial).is_none_or(|t| t.is_collected());
-        match state {
-            TaskState::Done if collected && task.serial != user => {
-                self.wanted.insert(*id, user);
-                if self.is_asked_for(task) { Seen::Waits(task) } else { Seen::Lost(task) }
+        if matches!(state, TaskState::Failed | TaskState::Cancelled) {
+            return match self.sealing.contains_key(id) {
+                true => Seen::Written,
+                false => Seen::Never("its task failed, and why was freed, evicted or collected".into()),
+            };
+        }
+        if collected {
+            // whom should it be made for? In normal mode nothing is held, nor made so
+            if self.table(user).is_none_or(|t| t.is_collected() || t.key.id.is_normal()) {
+                return Seen::Never(why);
             }
-            TaskState::Done => {
-                if self.is_asked_for(task) { Seen::Waits(task) } else { Seen::Lost(task) }
-            }
-            // its failure is just being sealed
-            TaskState::Failed | TaskState::Cancelled if !collected => Seen::Written,
-            TaskState::Failed | TaskState::Cancelled => Seen::Never("its task failed".into()),
-            _ => {
-                if collected {
-                    self.wanted.insert(*id, user);
+            self.wanted.insert(*id, user);
+            self.on_behalf.insert(task, user);
+        }
+        if state != TaskState::Done {
+            self.want(task);
+            Seen::Waits(task)
+        } else if self.is_asked_for(task) {
+            Seen::Waits(task)
+        } else {
+            Seen::Lost(task)
+        }
+    }
+
+    /// The batch for which a task runs: its own, or, for one of a collected batch that runs again, the one that wants it.
+    pub(super) fn runs_for(&self, task: TaskRef) -> u32 {
+        let collected = self.table(task.serial).is_some_and(|t| t.is_collected());
+        self.on_behalf.get(&task).copied().filter(|_| collected).unwrap_or(task.serial)
+    }
+
+    /// Nobody wants any more what tasks of collected batches were to make for this one; somebody else may.
+    pub(super) fn pass_wishes_on(&mut self, serial: u32) {
+        self.internals.retain(|_, internal| internal.by != serial);
+        let tasks: Vec<TaskRef> =
+            self.on_behalf.iter().filter(|(_, by)| **by == serial).map(|(task, _)| *task).collect();
+        for task in tasks {
+            let lives = |w: &Waiter| match w {
+                Waiter::Task(run) | Waiter::Look(run) if self.waits(*run) => {
+                    let user = self.runs_for(run.task);
+                    self.table(user).is_some_and(|t| !t.is_collected()).then_some(user)
                 }
-                self.want(task);
-                Seen::Waits(task)
+                _ => None,
+            };
+            let Some(other) = self.waiters.get(&task).and_then(|all| all.iter().find_map(lives)) else { continue };
+            self.on_behalf.insert(task, other);
+            let theirs: Vec<ObjectId> = self
+                .wanted
+                .iter()
+                .filter(|(id, by)| **by == serial && self.maker(id) == Some(task))
+                .map(|(id, _)| *id)
+                .collect();
+            for id in theirs {
+                self.wanted.insert(id, other);
             }
         }
     }
@@ -141,11 +198,10 @@ impl Core {
     }
 
     /// Counts a task among those that take an internal object. False when there is none.
-    fn use_internal(&mut self, id: &ObjectId) -> bool {
-        let internal = self.internals.get_mut(id);
-        let found = internal.is_some();
-        internal.into_iter().for_each(|i| i.users += 1);
-        found
+    fn use_internal(&mut self, task: TaskRef, id: &ObjectId) -> bool {
+        let Some(internal) = self.internals.get_mut(id) else { return false };
+        internal.users.insert(task);
+        true
     }
 
     /// A task that took internal objects is over.
@@ -158,8 +214,8 @@ impl Core {
         }
         for id in self.table(task.serial).map(|t| t.arguments(task.slot)).unwrap_or_default() {
             if let Some(internal) = self.internals.get_mut(&id) {
-                internal.users = internal.users.saturating_sub(1);
-                if internal.users == 0 {
+                internal.users.remove(&task);
+                if internal.users.is_empty() {
                     fx.frees.push(internal.alias);
                     self.internals.remove(&id);
                 }
@@ -168,9 +224,12 @@ impl Core {
     }
 
     /// Notes what stands for an object of a collected batch.
-    pub(super) fn add_internal(&mut self, fx: &mut Effects, id: ObjectId, alias: ObjectId) {
+    pub(super) fn add_internal(&mut self, fx: &mut Effects, by: u32, id: ObjectId, alias: ObjectId) {
         self.wanted.remove(&id);
-        if let Some(old) = self.internals.insert(id, Internal { alias, users: 0 }) {
+        if self.table(by).is_none_or(|t| t.is_collected()) {
+            return; // it went with the batch in which it lies
+        }
+        if let Some(old) = self.internals.insert(id, Internal { alias, by, users: BTreeSet::new() }) {
             fx.frees.push(old.alias);
         }
     }
@@ -210,6 +269,8 @@ impl Core {
                     self.todo.push_back(Todo::Fail(run, failure));
                 }
                 Waiter::Task(run) => self.argument_came(fx, run, task),
+                Waiter::Look(run) if self.waits(run) => self.look_again(run),
+                Waiter::Look(_) => {}
             }
         }
     }
@@ -223,7 +284,7 @@ impl Core {
             let ids = self.table(run.task.serial).map(|t| t.arguments(run.task.slot)).unwrap_or_default();
             let mut aliased = false;
             for id in ids.iter().filter(|id| self.maker(id) == Some(maker)).copied().collect::<Vec<_>>() {
-                aliased |= self.use_internal(&id);
+                aliased |= self.use_internal(run.task, &id);
             }
             if let Some(record) = self.record(run.task).filter(|_| aliased) {
                 record.set(ALIASED, true);
@@ -250,7 +311,13 @@ impl Core {
     pub(super) fn object_came(&mut self, fx: &mut Effects, id: &ObjectId, again: bool) {
         let Some(runs) = self.watched.remove(id) else { return };
         let seen = self.engine.presence(id);
-        if matches!(seen, Presence::Unsealed | Presence::Absent) {
+        // whoever is at it seals it; and who waits for a put hears when its task is over
+        let at_it = |task: TaskRef| {
+            self.is_rerun(task) || self.record(task).and_then(|r| r.state()).is_some_and(|s| !s.is_over())
+        };
+        let comes =
+            matches!(seen, Presence::Freed) && (self.sealing.contains_key(id) || self.maker(id).is_some_and(at_it));
+        if comes || matches!(seen, Presence::Unsealed | Presence::Absent) {
             fx.watches.extend(again.then_some(*id));
             self.watched.insert(*id, runs);
             return;
@@ -263,14 +330,21 @@ impl Core {
                 Presence::Sealed(Kind::Failure) => self.todo.push_back(Todo::Fail(run, Failure::Argument(*id))),
                 Presence::Sealed(_) => self.one_less_missing(fx, run),
                 Presence::Unsealed | Presence::Absent => {}
-                Presence::Freed => {
-                    let failure = Failure::Lost(*id, "it was freed before it was read".into());
-                    self.todo.push_back(Todo::Fail(run, failure));
-                }
+                // it came and went: perhaps it can be made again
+                Presence::Freed => self.look_again(run),
                 Presence::Gone(e) => {
                     self.todo.push_back(Todo::Fail(run, Failure::Lost(*id, e.message().into())));
                 }
             }
+        }
+    }
+
+    /// Has a waiting task look for its arguments anew.
+    fn look_again(&mut self, run: Run) {
+        if let Some(record) = self.record(run.task) {
+            // what it registered for before is not for this attempt
+            record.next_attempt();
+            self.todo.push_back(Todo::Await(run.task));
         }
     }
 
@@ -280,7 +354,8 @@ impl Core {
         if record.attempt() >= PATIENCE {
             let run = Run { task, attempt: record.attempt() };
             let lost = self.table(task.serial).and_then(|t| t.arguments(task.slot).first().copied());
-            let why = "arguments of its task were lost again and again before they were read; open a larger store".into();
+            let why =
+                "arguments of its task were lost again and again before they were read; open a larger store".into();
             return self.todo.push_back(Todo::Fail(run, lost.map_or(Failure::Stored, |id| Failure::Lost(id, why))));
         }
         self.release_internals(fx, task);
@@ -302,7 +377,9 @@ impl Core {
         if record.actor() != 0 {
             return self.ask_actor(task);
         }
-        self.rerun(task, WANTED);
+        if !self.rerun(task, WANTED) {
+            return Err("its task failed or was cancelled".into());
+        }
         self.todo.push_back(Todo::Await(task));
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The table: one state machine. It does nothing to the world but note, as effects, what is to be done.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -19,6 +19,8 @@ use crate::store::Slab;
 pub(super) enum Waiter {
     /// A task that takes a result of it, and in which attempt.
     Task(Run),
+    /// A task that takes a put of it: it looks again, unless the put came before.
+    Look(Run),
     /// An actor's rebuilding, which replays it next.
     Rebuild { actor: u32, instance: u32 },
 }
@@ -43,6 +45,8 @@ pub(super) enum Todo {
     Advance(u32),
     /// Go on with rebuilding an actor.
     Rebuild { actor: u32, instance: u32 },
+    /// Run a task again for those who asked for objects of it.
+    Remake(TaskRef),
     /// See whether a batch's records are needed.
     Reconsider(u32),
     /// A batch's last task may be over: its boundary.
@@ -59,8 +63,10 @@ pub(super) enum Urgent {
 /// A value remade from a collected batch, for a dependent's sake.
 pub(super) struct Internal {
     pub(super) alias: ObjectId,
+    /// The batch in which it lies.
+    pub(super) by: u32,
     /// tasks that take it
-    pub(super) users: u32,
+    pub(super) users: BTreeSet<TaskRef>,
 }
 
 /// What is to be done when the lock is released, in this order.
@@ -107,6 +113,12 @@ pub(super) struct Core {
     pub(super) internals: HashMap<ObjectId, Internal>,
     /// objects of collected batches that are wanted → the batch that wants them
     pub(super) wanted: HashMap<ObjectId, u32>,
+    /// task of a collected batch that runs again → the batch for which, in which what it takes is made as well
+    pub(super) on_behalf: HashMap<TaskRef, u32>,
+    /// objects whose failures are just being sealed, and by how many
+    pub(super) sealing: HashMap<ObjectId, u32>,
+    /// task → objects that are to be there when it is over, and how often it ran for each
+    pub(super) asked_for: BTreeMap<TaskRef, Vec<(ObjectId, u32)>>,
     pub(super) actors: BTreeMap<u32, Actor>,
     pub(super) last_actor: u32,
     /// actor → why it is dead
@@ -125,6 +137,8 @@ pub(super) struct Core {
     pub(super) running: u64,
     pub(super) blocked: u64,
     pub(super) submitters_wait: bool,
+    /// runs that wait until they may submit a task
+    pub(super) full_inside: u64,
 }
 
 impl Core {
@@ -143,6 +157,9 @@ impl Core {
             todo: VecDeque::new(),
             internals: HashMap::new(),
             wanted: HashMap::new(),
+            on_behalf: HashMap::new(),
+            sealing: HashMap::new(),
+            asked_for: BTreeMap::new(),
             actors: BTreeMap::new(),
             last_actor: 0,
             dead: BTreeMap::new(),
@@ -155,6 +172,7 @@ impl Core {
             running: 0,
             blocked: 0,
             submitters_wait: false,
+            full_inside: 0,
         }
     }
 
@@ -236,9 +254,11 @@ impl Core {
         if !self.internals.is_empty() {
             // nobody takes them: whoever would is not a dependent any more
             let maker = |object: &ObjectId| object.batch == table.key.id && table.maker(object).is_some();
-            let left: Vec<_> = self.internals.extract_if(|object, i| i.users == 0 && maker(object)).collect();
+            let left: Vec<_> = self.internals.extract_if(|object, i| i.users.is_empty() && maker(object)).collect();
             fx.frees.extend(left.into_iter().map(|(_, i)| i.alias));
         }
+        self.on_behalf.retain(|task, _| task.serial != serial);
+        self.asked_for.retain(|task, _| task.serial != serial);
         fx.orders.push(Order::Forget(serial));
         fx.dropped.push(table);
     }

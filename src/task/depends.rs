@@ -75,7 +75,9 @@ impl Core {
             }
         }
         for number in &table.used_actors {
-            let Some(actor) = self.actors.get(number).filter(|a| a.owner != serial && a.rests_on(serial)) else { continue };
+            let Some(actor) = self.actors.get(number).filter(|a| a.owner != serial && a.rests_on(serial)) else {
+                continue;
+            };
             all.entry(actor.owner).or_insert((table.collected_ms.unwrap_or(0), Some(*number)));
         }
         all
@@ -128,6 +130,7 @@ impl Core {
         for number in owned {
             self.die(fx, number, "its batch was collected");
         }
+        self.pass_wishes_on(serial);
         self.todo.push_back(Todo::Reconsider(serial));
         self.todo.extend(below.into_iter().map(Todo::Reconsider));
     }
@@ -151,7 +154,8 @@ impl Core {
         let Some(_) = self.table(serial).filter(|t| t.is_collected()) else { return Vec::new() };
         let by = |(by, (since_ms, actor)): (u32, (u64, Option<u32>))| {
             let table = self.table(by)?;
-            let name = |n: u32| self.actors.get(&n).map_or_else(|| format!("actor {n}"), |a: &Actor| a.name.to_string());
+            let name =
+                |n: u32| self.actors.get(&n).map_or_else(|| format!("actor {n}"), |a: &Actor| a.name.to_string());
             Some(HeldBy {
                 batch: table.key.id.0,
                 live: !table.is_collected(),

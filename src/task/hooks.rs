@@ -63,7 +63,9 @@ impl TaskHooks for Tasks {
 
 impl Core {
     fn counts(&self, key: BatchKey) -> TaskCounts {
-        let Some(table) = self.find_life(key).and_then(|serial| self.table(serial)) else { return TaskCounts::default() };
+        let Some(table) = self.find_life(key).and_then(|serial| self.table(serial)) else {
+            return TaskCounts::default();
+        };
         let c = &table.counts;
         TaskCounts {
             waiting: c.waiting,
@@ -230,6 +232,11 @@ impl Tasks {
     pub fn active(&self, serials: &[i32]) -> Vec<i32> {
         let of = |core: &Core, serial: i32| core.table(serial.cast_unsigned()).map_or(0, |t| t.counts.active);
         self.ask(|core, _| serials.iter().map(|s| of(core, *s).try_into().unwrap_or(i32::MAX)).collect()).0
+    }
+
+    /// True for an actor that is not dead, though it may have to be rebuilt.
+    pub fn actor_lives(&self, actor: u32) -> bool {
+        self.ask(|core, _| core.actors.contains_key(&actor)).0
     }
 
     /// Batches there are records of, collected ones included; and actors that live.

@@ -32,6 +32,6 @@ pub use self::recovery::Remade;
 pub use self::state::{TaskState, TaskStep, next};
 pub use self::tasks::{Blocks, Flags, Tasks};
 pub use self::types::{
-    ActorSpec, BatchLoad, CheckpointPolicy, Counts, Ending, Order, Outcome, Run, Submission, Submitted, TaskKind, TaskRef, Work,
-    WorkKind,
+    ActorSpec, BatchLoad, CheckpointPolicy, Counts, Ending, Order, Outcome, Run, Submission, Submitted, TaskKind,
+    TaskRef, Work, WorkKind,
 };

@@ -1,9 +1,13 @@
 //! How runs end.
 
-use super::core::{Core, Effects, Todo};
+use std::sync::Arc;
+
+use super::actor::{FIRST_INSTANCE, Main};
+use super::core::{Core, Effects, Todo, Urgent};
 use super::record::{CHECKPOINT, CREATION, HAD_FAILED, REPLAY, UNWINDING, WANTED};
 use super::state::{TaskState, TaskStep};
 use super::types::{Ending, Failure, Order, Run, TaskRef};
+use crate::batch::Presence;
 use crate::id::ObjectId;
 
 /// Where what a run made is to be stored.
@@ -54,28 +58,37 @@ impl Core {
         if (rerun && !wanted) || (!ok && !rerun && record.retries_left() && ending == Ending::Threw) {
             return Target::Nowhere;
         }
-        if table.is_collected() {
-            return self.wanted.get(&id).map_or(Target::Nowhere, |by| Target::Internal(*by, id));
+        self.place_for(table.is_collected(), id)
+    }
+
+    fn place_for(&self, collected: bool, id: ObjectId) -> Target {
+        if !collected {
+            return Target::Result(id);
         }
-        Target::Result(id)
+        let by = self.wanted.get(&id).filter(|by| self.table(**by).is_some_and(|t| !t.is_collected()));
+        by.map_or(Target::Nowhere, |by| Target::Internal(*by, id))
     }
 
     /// Where a put of a running task goes.
     pub(super) fn put_target(&self, run: Run, id: &ObjectId) -> Target {
         let goes_on = self.record(run.task).is_some_and(|r| r.is(TaskState::Running) && r.attempt() == run.attempt);
         let Some(table) = self.table(run.task.serial).filter(|_| goes_on) else { return Target::Nowhere };
-        if table.is_collected() {
-            return self.wanted.get(id).map_or(Target::Nowhere, |by| Target::Internal(*by, *id));
-        }
-        Target::Result(*id)
+        self.place_for(table.is_collected(), *id)
     }
 
     /// A run ended, and what it made is stored.
     pub(super) fn report(&mut self, fx: &mut Effects, report: &Report) {
         let Report { run, ending, nanos, stored } = *report;
         if run.task.serial == 0 {
-            self.running = self.running.saturating_sub(1);
-            return self.job_over(fx, run.task.slot, ending == Ending::Value || ending == Ending::Stored, stored, nanos);
+            let number = run.task.slot;
+            // one that was given up and comes back has been counted
+            let known = self.jobs.contains_key(&number);
+            self.running = self.running.saturating_sub(u64::from(known));
+            if known && ending == Ending::NotBegun {
+                fx.ready += 1;
+                return self.urgent.push_front(Urgent::Job(number));
+            }
+            return self.job_over(fx, number, ending == Ending::Value || ending == Ending::Stored, stored, nanos);
         }
         let Some(record) = self.record(run.task).filter(|r| r.attempt() == run.attempt) else { return };
         if record.has(UNWINDING) {
@@ -102,6 +115,8 @@ impl Core {
                 }
                 if let Some(record) = self.record(run.task) {
                     record.step(TaskStep::LoseArgument);
+                    // until it is known how many: its actor must not take it for ready
+                    record.set_missing(1);
                 }
                 if actor != 0 && !self.replays.contains_key(&run.task) {
                     self.method_given_back(actor, run.task);
@@ -135,8 +150,10 @@ impl Core {
             table.counts.done += 1;
         }
         table.pace = if table.pace == 0 { nanos.max(1) } else { (table.pace * 7 + nanos) / 8 }.max(1);
+        self.answer_askers(fx, task, failed);
         self.resolve(fx, task, failed);
         self.release_internals(fx, task);
+        self.on_behalf.remove(&task);
         if replayed {
             self.replayed(fx, task, failed);
         } else if actor != 0 && !rerun {
@@ -168,6 +185,9 @@ impl Core {
         fx.ends.extend(table.batch.clone());
         if table.counts.active == 0 && table.boundary.is_some() {
             self.todo.push_back(Todo::Boundary(task.serial));
+        }
+        if table.counts.active == 0 && table.is_collected() {
+            self.todo.push_back(Todo::Reconsider(task.serial));
         }
     }
 
@@ -226,16 +246,78 @@ impl Core {
             table.counts.failed += 1;
         }
         self.seal_all(fx, task, &failure);
+        self.answer_askers(fx, task, true);
         self.resolve(fx, task, true);
         self.release_internals(fx, task);
+        self.on_behalf.remove(&task);
         if replayed {
             self.replay_impossible(fx, task, &failure);
         } else if actor != 0 && !rerun {
             self.method_dropped(fx, actor, task, &failure);
         }
-        if !rerun {
+        if rerun {
+            self.todo.push_back(Todo::Reconsider(task.serial));
+        } else {
             self.settled(fx, task);
         }
+    }
+
+    /// Those who asked for lost objects of a task look for them when it is over. What was freed again meanwhile, or was put
+    /// before they asked, needs another run.
+    fn answer_askers(&mut self, fx: &mut Effects, task: TaskRef, failed: bool) {
+        let Some(asked) = self.asked_for.remove(&task) else { return };
+        let mut again = Vec::new();
+        for (id, runs) in asked {
+            if matches!(self.engine.presence(&id), Presence::Sealed(_) | Presence::Unsealed) {
+                continue;
+            }
+            if !failed && runs < 2 {
+                again.push((id, runs + 1));
+                continue;
+            }
+            let why = if failed { "its task failed" } else { "it was not made when its task ran" };
+            fx.seals.push((id, Failure::Lost(id, why.into())));
+        }
+        if again.is_empty() {
+            return;
+        }
+        self.asked_for.insert(task, again);
+        self.todo.push_back(Todo::Remake(task));
+    }
+
+    /// Has a task run once more for those who asked for objects of it.
+    fn remake_for_askers(&mut self, fx: &mut Effects, task: TaskRef) {
+        if !self.asked_for.contains_key(&task)
+            || !self.record(task).is_some_and(|r| r.is(TaskState::Done))
+            || self.is_rerun(task)
+        {
+            return;
+        }
+        if let Err(why) = self.begin_remake(task) {
+            for (id, _) in self.asked_for.remove(&task).unwrap_or_default() {
+                fx.seals.push((id, Failure::Lost(id, Arc::clone(&why))));
+            }
+        }
+    }
+
+    /// Notes which failures are being sealed when the lock is released.
+    pub(super) fn begin_seals(&mut self, fx: &Effects) {
+        for (id, _) in &fx.seals {
+            *self.sealing.entry(*id).or_default() += 1;
+        }
+    }
+
+    /// They are sealed, or could not be. Returns those that somebody watches still.
+    pub(super) fn end_seals(&mut self, seals: &[(ObjectId, Failure)]) -> Vec<ObjectId> {
+        for (id, _) in seals {
+            if let Some(by) = self.sealing.get_mut(id) {
+                *by -= 1;
+                if *by == 0 {
+                    self.sealing.remove(id);
+                }
+            }
+        }
+        seals.iter().map(|(id, _)| *id).filter(|id| self.watched.contains_key(id)).collect()
     }
 
     /// All results of a task that are not there are this failure.
@@ -265,6 +347,7 @@ impl Core {
                 }
                 fx.orders.push(Order::Interrupt(run));
                 self.seal_all(fx, task, failure);
+                self.answer_askers(fx, task, true);
                 self.resolve(fx, task, true);
                 true
             }
@@ -278,9 +361,13 @@ impl Core {
         let Some(record) = self.record(task) else { return };
         record.set(UNWINDING, false);
         record.next_attempt();
-        let actor = record.actor();
+        let (actor, creation) = (record.actor(), record.has(CREATION));
         self.release_internals(fx, task);
         if actor != 0 {
+            if creation {
+                // it may have been constructed nevertheless
+                fx.orders.push(Order::DropInstance { actor, instance: FIRST_INSTANCE });
+            }
             self.method_broken_off(fx, actor, task);
         }
         self.settled(fx, task);
@@ -289,13 +376,12 @@ impl Core {
     /// A run's thread does not come back.
     pub(super) fn abandon(&mut self, fx: &mut Effects, run: Run, thread: &str) {
         if run.task.serial == 0 {
-            self.running = self.running.saturating_sub(1);
+            self.running = self.running.saturating_sub(u64::from(self.jobs.contains_key(&run.task.slot)));
             return self.job_over(fx, run.task.slot, false, None, 0);
         }
         let Some(record) = self.record(run.task).filter(|r| r.attempt() == run.attempt) else { return };
         if record.is(TaskState::Running) && self.is_rerun(run.task) {
-            self.seal_all(fx, run.task, &Failure::Cancelled("the thread that made it again was given up".into()));
-            self.over(fx, run.task, true, 0, None);
+            self.abandon_rerun(fx, run.task);
         } else {
             if record.is(TaskState::Running) {
                 self.cancel(fx, run.task, &Failure::Cancelled("its thread was given up".into()));
@@ -307,6 +393,22 @@ impl Core {
         }
         if let Some(table) = self.tables.get_mut(&run.task.serial) {
             table.abandoned.push(thread.to_owned());
+        }
+    }
+
+    /// The thread of a further run does not come back. An instance on which it replayed something is in the middle of it.
+    fn abandon_rerun(&mut self, fx: &mut Effects, task: TaskRef) {
+        if self.record(task).is_some_and(|r| r.has(WANTED)) {
+            self.seal_all(fx, task, &Failure::Cancelled("the thread that made it again was given up".into()));
+        }
+        let on = self.replays.remove(&task);
+        self.over(fx, task, true, 0, None);
+        let Some((number, instance)) = on else { return };
+        let why = "a thread that replayed a task on it was given up";
+        if self.actors.get(&number).is_some_and(|a| a.main == Main::Rebuilding(instance)) {
+            self.lose(fx, number, why);
+        } else {
+            self.rebuild_failed(fx, number, instance, why);
         }
     }
 
@@ -328,6 +430,7 @@ impl Core {
                 Todo::Rebuild { actor, instance } => self.rebuild_on(fx, actor, instance),
                 Todo::Reconsider(serial) => self.reconsider(fx, serial),
                 Todo::Boundary(serial) => self.boundary(fx, serial),
+                Todo::Remake(task) => self.remake_for_askers(fx, task),
             }
         }
     }

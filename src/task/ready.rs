@@ -83,7 +83,9 @@ impl Core {
         }
         if let Some(serial) = which {
             let highest = self.table(serial).and_then(|t| t.queues.highest());
-            return highest.map(|priority| self.take_bulk(serial, priority, max)).unwrap_or_default();
+            let bulk = highest.map(|priority| self.take_bulk(serial, priority, max)).unwrap_or_default();
+            self.wide_waits = false;
+            return bulk;
         }
         let priorities: Vec<_> = self.turns.keys().copied().collect();
         for priority in priorities {
@@ -115,6 +117,39 @@ impl Core {
         self.running.saturating_sub(self.blocked)
     }
 
+    /// True when a worker is free, and there is something for it.
+    pub(super) fn can_run_more(&self) -> bool {
+        let busy = self.busy() + u64::from(self.wide);
+        if busy >= u64::from(self.slots) {
+            return false;
+        }
+        if !self.urgent.is_empty() {
+            return true;
+        }
+        for (priority, serials) in &self.turns {
+            for table in serials.iter().filter_map(|serial| self.table(*serial)).filter(|t| !t.is_at_limit()) {
+                // a wide one waits, and all behind it
+                let first = table.queues.first(priority.0).and_then(|slot| table.record(slot));
+                return first.is_none_or(|r| r.cpus() == 1 || busy + u64::from(r.cpus()) <= u64::from(self.slots));
+            }
+        }
+        false
+    }
+
+    /// Notes whether a run waits until it may submit a task.
+    pub(super) fn wait_for_room(&mut self, run: Run, waits: bool) {
+        let Some(record) = self.record(run.task).filter(|r| r.attempt() == run.attempt && r.waits_for_room() != waits)
+        else {
+            return;
+        };
+        record.set_waits_for_room(waits);
+        if waits {
+            self.full_inside += 1;
+        } else {
+            self.full_inside = self.full_inside.saturating_sub(1);
+        }
+    }
+
     /// True when somebody else could be given work.
     pub(super) fn has_more(&self) -> bool {
         !self.urgent.is_empty() || !self.turns.is_empty()
@@ -138,13 +173,16 @@ impl Core {
             }
             Urgent::Replay(task) => {
                 let (actor, instance) = *self.replays.get(&task)?;
-                self.begin_run(task, instance).map(|work| Work { actor, replay: true, ..work })
+                let work = self.begin_run(task, instance)?;
+                self.wide += self.record(task).map_or(0, |r| r.cpus() - 1);
+                Some(Work { actor, ..work })
             }
         }
     }
 
     /// As many ready tasks of a batch as are worth a trip.
     fn take_bulk(&mut self, serial: u32, priority: i32, max: usize) -> Vec<Work> {
+        self.wide_waits = false;
         let Some(table) = self.table(serial) else { return Vec::new() };
         let worth = BULK_NANOS.checked_div(table.pace).unwrap_or(1).clamp(1, MOST_AT_ONCE as u64) as usize;
         let most = if self.wide > 0 { 1 } else { worth.min(max).max(1) };
@@ -153,7 +191,7 @@ impl Core {
             let slots = u64::from(self.slots);
             let busy = self.busy() + u64::from(self.wide);
             let Some(table) = self.tables.get_mut(&serial) else { break };
-            if table.max_tasks.is_some_and(|most| table.counts.running >= u64::from(most)) {
+            if table.is_at_limit() {
                 break; // it is looked at again with each task that ends
             }
             let mut queues = std::mem::take(&mut table.queues);
@@ -226,11 +264,20 @@ impl Core {
     pub(super) fn end_run(&mut self, fx: &mut Effects, task: TaskRef) {
         self.running = self.running.saturating_sub(1);
         let Some(table) = self.tables.get_mut(&task.serial) else { return };
-        let at_limit = table.max_tasks.is_some_and(|most| table.counts.running >= u64::from(most));
+        let at_limit = table.is_at_limit();
         table.counts.running -= 1;
         let cpus = table.record(task.slot).map_or(1, |r| r.cpus());
         let more = table.queues.highest().is_some();
-        if cpus > 1 {
+        if let Some(record) = table.record(task.slot).filter(|r| r.waits_for_room()) {
+            record.set_waits_for_room(false);
+            self.full_inside = self.full_inside.saturating_sub(1);
+        }
+        // one that ends while it is blocked, as its thread is given up, has given its slots up before
+        if let Some(record) = table.record(task.slot).filter(|r| r.is_blocked()) {
+            record.set_blocked(false);
+            table.blocked = table.blocked.saturating_sub(1);
+            self.blocked = self.blocked.saturating_sub(1);
+        } else if cpus > 1 {
             self.wide -= (cpus - 1).min(self.wide);
         }
         if cpus > 1 || (at_limit && more) {
@@ -245,8 +292,7 @@ impl Core {
         serials.dedup();
         let load = |serial: u32| {
             let table = self.table(serial)?;
-            let may = table.max_tasks.is_none_or(|most| table.counts.running < u64::from(most));
-            may.then_some(BatchLoad {
+            (!table.is_at_limit()).then_some(BatchLoad {
                 serial,
                 id: table.key.id.0,
                 priority: table.queues.highest()?,

@@ -53,7 +53,7 @@ impl Core {
         let Some(link) = segment.links.get(next as usize).filter(|_| next < rebuild.until).copied() else {
             return self.rebuilt(fx, number, instance);
         };
-        let task = link.task;
+        let (task, scratch_for, owner) = (link.task, rebuild.scratch_for, actor.owner);
         let Some(record) = self.record(task) else {
             return self.rebuild_failed(fx, number, instance, "a task of its chain is forgotten");
         };
@@ -65,13 +65,21 @@ impl Core {
             // a cancelled task is in no chain
             return self.rebuild_failed(fx, number, instance, "a task of its chain was cancelled");
         }
+        if self.table(task.serial).is_some_and(|t| t.is_collected()) {
+            let user = scratch_for.map(|wanted| self.runs_for(wanted));
+            let user = user.filter(|by| self.table(*by).is_some_and(|t| t.batch.is_some())).unwrap_or(owner);
+            self.on_behalf.entry(task).or_insert(user);
+        }
         self.replays.insert(task, (number, instance));
         self.todo.push_back(Todo::Await(task));
     }
 
     /// A checkpoint was restored, or could not be.
     pub(super) fn restored(&mut self, fx: &mut Effects, number: u32, instance: u32, ok: bool) {
-        if ok {
+        if !self.actors.get(&number).is_some_and(|a| a.rebuilds.contains_key(&instance)) {
+            // nobody waits for it any more
+            fx.orders.push(Order::DropInstance { actor: number, instance });
+        } else if ok {
             self.todo.push_back(Todo::Rebuild { actor: number, instance });
         } else {
             self.rebuild_failed(fx, number, instance, "its checkpoint could not be restored");
@@ -105,15 +113,18 @@ impl Core {
     fn rebuilt(&mut self, fx: &mut Effects, number: u32, instance: u32) {
         let Some(actor) = self.actors.get_mut(&number) else { return };
         let Some(rebuild) = actor.rebuilds.remove(&instance) else { return };
-        if rebuild.scratch_for.is_some() {
+        if let Some(task) = rebuild.scratch_for {
             fx.orders.push(Order::DropInstance { actor: number, instance });
+            if self.record(task).is_some_and(|r| r.has(WANTED) && r.state().is_some_and(TaskState::is_over)) {
+                self.never(fx, task, "the chain before it is forgotten");
+            }
         } else {
             actor.main = Main::Alive(instance);
             self.todo.push_back(Todo::Advance(number));
         }
     }
 
-    fn rebuild_failed(&mut self, fx: &mut Effects, number: u32, instance: u32, why: &str) {
+    pub(super) fn rebuild_failed(&mut self, fx: &mut Effects, number: u32, instance: u32, why: &str) {
         let Some(actor) = self.actors.get_mut(&number) else { return };
         let Some(rebuild) = actor.rebuilds.remove(&instance) else { return };
         fx.orders.push(Order::DropInstance { actor: number, instance });
@@ -125,20 +136,29 @@ impl Core {
 
     /// A result that was asked for will not be made again.
     pub(super) fn never(&mut self, fx: &mut Effects, task: TaskRef, why: &str) {
-        if let Some(record) = self.record(task).filter(|r| r.has(WANTED)) {
+        let wanted = self.record(task).is_some_and(|r| r.has(WANTED));
+        if let Some(record) = self.record(task) {
             record.set(WANTED, false);
+        }
+        self.on_behalf.remove(&task);
+        for (id, _) in self.asked_for.remove(&task).unwrap_or_default() {
+            fx.seals.push((id, Failure::Lost(id, why.into())));
         }
         let Some(table) = self.table(task.serial) else { return };
         let first = table.result(task.slot, 0);
-        if !table.is_collected() {
+        if wanted && !table.is_collected() {
             let returns = table.record(task.slot).map_or(0, |r| r.returns());
             let why: Arc<str> = why.into();
-            let lost = |index| (table.result(task.slot, index), Failure::Lost(table.result(task.slot, index), Arc::clone(&why)));
+            let lost = |index| {
+                (table.result(task.slot, index), Failure::Lost(table.result(task.slot, index), Arc::clone(&why)))
+            };
             fx.seals.extend((0..returns).map(lost));
         }
         for waiter in self.waiters.remove(&task).unwrap_or_default() {
             match waiter {
-                Waiter::Task(run) => self.todo.push_back(Todo::Fail(run, Failure::Lost(first, why.into()))),
+                Waiter::Task(run) | Waiter::Look(run) => {
+                    self.todo.push_back(Todo::Fail(run, Failure::Lost(first, why.into())))
+                }
                 Waiter::Rebuild { actor, instance } => self.todo.push_back(Todo::Rebuild { actor, instance }),
             }
         }

@@ -11,7 +11,7 @@
 //!       7  arguments 32 · newest extension record with further ones 32
 //!    8-13  two arguments, 3 words each: batch, task, index
 //!      14  its place in its actor's chain: segment 32 · link + 1 32; 0 for none
-//!      15  unused
+//!      15  what its run waits for: 1 blocked, 2 for room for a task that it submits
 //!
 //! extension of blocks       7 × (first slot, count · puts?), then the extension before
 //! extension of arguments    5 × (batch, task, index), then the extension before
@@ -92,7 +92,16 @@ impl Record<'_> {
 
     /// Gives the record to a task that waits.
     #[expect(clippy::too_many_arguments, reason = "a record is what it is")]
-    pub(super) fn begin(&self, flags: u8, returns: u16, retries: u16, cpus: u16, priority: i32, actor: u32, caller: u64) {
+    pub(super) fn begin(
+        &self,
+        flags: u8,
+        returns: u16,
+        retries: u16,
+        cpus: u16,
+        priority: i32,
+        actor: u32,
+        caller: u64,
+    ) {
         for n in 1..16 {
             self.set_word(n, 0);
         }
@@ -220,6 +229,24 @@ impl Record<'_> {
 
     pub(super) fn set_place(&self, place: Option<(u32, u32)>) {
         self.set_word(14, place.map_or(0, |(segment, link)| u64::from(segment) << 32 | u64::from(link + 1)));
+    }
+
+    /// True while its run has given its slots up.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.field(15, 0, 1) != 0
+    }
+
+    pub(super) fn set_blocked(&self, blocked: bool) {
+        self.set_field(15, 0, 1, blocked.into());
+    }
+
+    /// True while its run waits until it may submit a task.
+    pub(super) fn waits_for_room(&self) -> bool {
+        self.field(15, 1, 1) != 0
+    }
+
+    pub(super) fn set_waits_for_room(&self, waits: bool) {
+        self.set_field(15, 1, 1, waits.into());
     }
 
     fn id(&self, at: usize) -> ObjectId {

@@ -1,10 +1,10 @@
 //! What callers ask about what is past: lost objects, arguments nobody needs, batches to be rolled back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::actor::Main;
 use super::core::{Core, Effects, Todo};
-use super::record::{IdBlock, STRUCK};
+use super::record::{IdBlock, STRUCK, UNWINDING, WANTED};
 use super::state::TaskState;
 use super::tasks::{Given, over};
 use super::types::{Order, Run, TaskRef};
@@ -50,48 +50,71 @@ impl Core {
 
     /// A run gives its slots up, or takes them again.
     pub(super) fn blocked(&mut self, fx: &mut Effects, run: Run, blocked: bool) {
-        let cpus = self.record(run.task).map_or(1, |r| r.cpus());
+        // what the table does on its own account restores and saves: that it waits is nobody's concern
+        let Some(table) = self.tables.get_mut(&run.task.serial) else { return };
+        let Some(record) = table.record(run.task.slot).filter(|r| r.attempt() == run.attempt) else { return };
+        // one whose thread was given up, and comes back, counts no more
+        let runs = record.is(TaskState::Running) || record.has(UNWINDING);
+        if !runs || record.is_blocked() == blocked {
+            return;
+        }
+        record.set_blocked(blocked);
+        let cpus = record.cpus();
         if blocked {
             self.blocked += 1;
+            table.blocked += 1;
             self.wide -= (cpus - 1).min(self.wide);
             if !self.turns.is_empty() || !self.urgent.is_empty() {
                 fx.orders.push(Order::Workers);
             }
         } else {
             self.blocked = self.blocked.saturating_sub(1);
+            table.blocked = table.blocked.saturating_sub(1);
             self.wide += cpus - 1;
         }
     }
 
     /// Has an object that is lost made again.
     pub(super) fn remake(&mut self, id: &ObjectId) -> Remade {
-        let gone = match self.engine.presence(id) {
+        let absent = match self.engine.presence(id) {
             Presence::Sealed(_) => return Remade::Here,
             Presence::Unsealed => return Remade::Coming,
-            Presence::Absent | Presence::Freed => false,
-            // a kept object that was freed, or one of a batch that is collected
-            Presence::Gone(_) => true,
+            Presence::Absent => true,
+            Presence::Freed => false,
+            // it was deleted, or went with its batch or with whoever kept it: a further run would make nothing
+            Presence::Gone(_) => return Remade::Never,
         };
         let Some(task) = self.maker(id) else { return Remade::Never };
-        if gone && self.table(task.serial).is_none_or(|t| t.is_collected()) {
+        if self.table(task.serial).is_none_or(|t| t.is_collected()) {
             return Remade::Never;
         }
-        match self.record(task).and_then(|r| r.state()) {
-            Some(TaskState::Done) if self.is_rerun(task) => Remade::Coming,
-            Some(TaskState::Done) => self.begin_remake(task).map_or(Remade::Never, |()| Remade::Coming),
-            Some(TaskState::Waiting | TaskState::Ready | TaskState::Running) => {
-                self.want(task);
-                Remade::Coming
+        let Some(state) = self.record(task).and_then(|r| r.state()) else { return Remade::Never };
+        match state {
+            TaskState::Done if self.is_rerun(task) => {}
+            TaskState::Done => {
+                if self.begin_remake(task).is_err() {
+                    return Remade::Never;
+                }
             }
-            // their results say so, or are about to
-            Some(TaskState::Failed | TaskState::Cancelled) => Remade::Coming,
-            None => Remade::Never,
+            // what it has yet to make comes by itself
+            _ if !state.is_over() && absent && !self.is_rerun(task) => return Remade::Coming,
+            TaskState::Waiting | TaskState::Ready | TaskState::Running => self.want(task),
+            // its failure is being sealed, or it was freed
+            TaskState::Failed | TaskState::Cancelled => {
+                return if self.sealing.contains_key(id) { Remade::Coming } else { Remade::Never };
+            }
         }
+        let asked = self.asked_for.entry(task).or_default();
+        if !asked.iter().any(|(other, _)| other == id) {
+            asked.push((*id, 1));
+        }
+        Remade::Coming
     }
 
     /// Objects, and the arguments of their tasks that nobody needs any more: those of which every task that takes them is
     /// over and has no live result. An argument's own arguments follow.
     pub(super) fn orphans(&self, ids: &[ObjectId]) -> Vec<ObjectId> {
+        let takers = self.takers();
         let mut freed: BTreeSet<ObjectId> = BTreeSet::new();
         let mut next: Vec<ObjectId> = ids.to_vec();
         while let Some(id) = next.pop() {
@@ -101,7 +124,8 @@ impl Core {
             let Some(task) = self.maker(&id) else { continue };
             let Some(table) = self.table(task.serial) else { continue };
             for argument in table.arguments(task.slot) {
-                if !freed.contains(&argument) && !self.is_needed(&argument, &freed) {
+                let takers = takers.get(&argument).map(Vec::as_slice).unwrap_or_default();
+                if !freed.contains(&argument) && !takers.iter().any(|task| self.is_live(*task, &freed)) {
                     next.push(argument);
                 }
             }
@@ -109,26 +133,28 @@ impl Core {
         freed.into_iter().collect()
     }
 
-    /// True if a task that takes the object is not over, or has a result that is not freed.
-    fn is_needed(&self, id: &ObjectId, freed: &BTreeSet<ObjectId>) -> bool {
-        let Some(home) = self.lives.get(&id.batch) else { return true };
-        let mut serials: BTreeSet<u32> = home.iter().copied().collect();
-        serials.extend(home.iter().filter_map(|s| self.table(*s)).flat_map(|t| t.dependents.keys().copied()));
-        serials.iter().filter_map(|s| self.table(*s)).any(|table| {
-            table.slots().into_iter().any(|slot| {
-                let takes = table.arguments(slot).contains(id);
-                takes && self.is_live(TaskRef { serial: table.serial, slot }, freed)
-            })
-        })
+    /// The tasks that take an object, for each: those of any batch may.
+    fn takers(&self) -> BTreeMap<ObjectId, Vec<TaskRef>> {
+        let mut takers: BTreeMap<ObjectId, Vec<TaskRef>> = BTreeMap::new();
+        for table in self.tables.values() {
+            for slot in table.slots() {
+                for id in table.arguments(slot) {
+                    takers.entry(id).or_default().push(table.task(slot));
+                }
+            }
+        }
+        takers
     }
 
+    /// True for a task that is not over, or has a result that is not freed.
     fn is_live(&self, task: TaskRef, freed: &BTreeSet<ObjectId>) -> bool {
         let (Some(table), Some(record)) = (self.table(task.serial), self.record(task)) else { return false };
         if !record.state().is_some_and(TaskState::is_over) {
             return true;
         }
         (0..record.returns()).map(|index| table.result(task.slot, index)).any(|result| {
-            !freed.contains(&result) && matches!(self.engine.presence(&result), Presence::Sealed(_) | Presence::Unsealed)
+            !freed.contains(&result)
+                && matches!(self.engine.presence(&result), Presence::Sealed(_) | Presence::Unsealed)
         })
     }
 
@@ -146,7 +172,10 @@ impl Core {
         let table = self.table(serial).ok_or_else(|| Core::no_task(TaskRef { serial, slot: 0 }))?;
         let id = table.key.id;
         if table.counts.active > 0 {
-            let text = format!("batch {id} has {} tasks that are not over; wait for them, or cancel them", table.counts.active);
+            let text = format!(
+                "batch {id} has {} tasks that are not over; wait for them, or cancel them",
+                table.counts.active
+            );
             return Err(Error::new(ErrorCode::BatchActive, text).batch(id));
         }
         let used: Vec<u32> = table.used_actors.iter().copied().filter(|n| self.actors.contains_key(n)).collect();
@@ -189,15 +218,15 @@ impl Core {
             fx.frees.extend(segment.checkpoint);
         }
         actor.last_segment = beginning;
-        if let Main::Alive(instance) | Main::Rebuilding(instance) = actor.main {
-            actor.rebuilds.remove(&instance);
-            fx.orders.push(Order::DropInstance { actor: number, instance });
-        }
-        actor.main = Main::Lost;
+        self.let_go(fx, number);
         for link in struck {
             if let Some(record) = self.record(link.task) {
                 record.set(STRUCK, true);
                 record.set_place(None);
+            }
+            // nothing leads to its results any more
+            if self.record(link.task).is_some_and(|r| r.has(WANTED) && r.state().is_some_and(TaskState::is_over)) {
+                self.never(fx, link.task, "its batch was rolled back");
             }
         }
         self.todo.push_back(Todo::Advance(number));

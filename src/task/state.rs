@@ -112,8 +112,7 @@ mod tests {
 
     #[test]
     fn a_running_task_ends_one_way_or_runs_again() {
-        let steps =
-            [TaskStep::Succeed, TaskStep::Fail, TaskStep::Cancel, TaskStep::Retry, TaskStep::LoseArgument];
+        let steps = [TaskStep::Succeed, TaskStep::Fail, TaskStep::Cancel, TaskStep::Retry, TaskStep::LoseArgument];
         assert_eq!(legal(TaskState::Running), steps);
     }
 

@@ -30,8 +30,15 @@ impl Core {
         self.check_actor(s)?;
         if self.pending >= self.max_pending {
             self.submitters_wait = true;
-            let stuck = s.parent.is_some() && self.urgent.is_empty() && self.turns.is_empty() && self.running <= self.blocked + 1;
+            if let Some(run) = s.parent.filter(|run| self.goes_on(*run)) {
+                self.wait_for_room(run, true);
+            }
+            // all that run wait for the like, or for others, and nobody is free to run what is ready
+            let stuck = s.parent.is_some() && self.running <= self.blocked + self.full_inside && !self.can_run_more();
             return Ok(Submitted::Full { stuck });
+        }
+        if let Some(run) = s.parent {
+            self.wait_for_room(run, false);
         }
         let inside = s.parent.is_some_and(|run| self.is_inside(run, serial));
         let table = self.known(serial)?;

@@ -87,6 +87,8 @@ pub(super) struct BatchTable {
     pub(super) puts: Reserve,
     pub(super) queues: Queues,
     pub(super) counts: Counts,
+    /// of those that run: blocked ones
+    pub(super) blocked: u64,
     /// most tasks that run at a time
     pub(super) max_tasks: Option<u32>,
     /// it wants its actors checkpointed before its first task on each
@@ -128,6 +130,7 @@ impl BatchTable {
             puts: Reserve::default(),
             queues: Queues::default(),
             counts: Counts::default(),
+            blocked: 0,
             max_tasks,
             checkpoint_actors,
             depends_on: BTreeSet::new(),
@@ -145,6 +148,11 @@ impl BatchTable {
 
     pub(super) fn is_collected(&self) -> bool {
         self.collected_ms.is_some()
+    }
+
+    /// True when as many of its tasks run as may. Those that wait for others do not count: they would wait for ever.
+    pub(super) fn is_at_limit(&self) -> bool {
+        self.max_tasks.is_some_and(|most| self.counts.running.saturating_sub(self.blocked) >= u64::from(most))
     }
 
     /// The id of a result of the task in this slot.

@@ -11,9 +11,7 @@ use super::outcome::{Report, Target};
 use super::record::IdBlock;
 use super::sync::Mutex;
 use super::table::{GRANULE, LEAST_PUTS};
-use super::types::{
-    ActorSpec, BatchLoad, Ending, Order, Outcome, Run, Submission, Submitted, TaskKind, TaskRef, Work,
-};
+use super::types::{ActorSpec, BatchLoad, Ending, Order, Outcome, Run, Submission, Submitted, TaskKind, TaskRef, Work};
 use crate::batch::{Batch, BatchKey, Client, Engine};
 use crate::error::{Error, ErrorCode, Result};
 use crate::gcs::TaskRecord;
@@ -99,7 +97,10 @@ impl Tasks {
     pub fn of(client: &Client) -> Result<Arc<Tasks>> {
         let hooks = client.engine()?.tasks();
         hooks.and_then(|hooks| hooks.as_any().downcast::<Tasks>().ok()).ok_or_else(|| {
-            Error::new(ErrorCode::InvalidArgument, "the owner of this store runs no tasks; submit through a RayApi that opened it")
+            Error::new(
+                ErrorCode::InvalidArgument,
+                "the owner of this store runs no tasks; submit through a RayApi that opened it",
+            )
         })
     }
 
@@ -114,6 +115,7 @@ impl Tasks {
         let mut core = self.core.lock();
         let answer = question(&mut core, &mut fx);
         core.settle(&mut fx);
+        core.begin_seals(&fx);
         drop(core);
         let mut flags = self.carry_out(fx);
         flags = self.catch_up(flags);
@@ -160,6 +162,7 @@ impl Tasks {
                 }
             }
             core.settle(&mut fx);
+            core.begin_seals(&fx);
             drop(core);
             let more = self.carry_out(fx);
             flags = Flags { ready: flags.ready + more.ready, orders: flags.orders || more.orders };
@@ -170,8 +173,12 @@ impl Tasks {
     /// Does what the table noted. No lock is held.
     fn carry_out(&self, fx: Effects) -> Flags {
         let Effects { seals, watches, ends, frees, dropped, mut orders, ready, room } = fx;
-        for (id, why) in seals {
-            self.seal_failure(&id, &why);
+        for (id, why) in &seals {
+            self.seal_failure(id, why);
+        }
+        if !seals.is_empty() {
+            let watched = self.core.lock().end_seals(&seals);
+            self.happenings.lock().extend(watched.into_iter().map(Happening::Watched));
         }
         for id in watches {
             self.watch(id);
@@ -350,7 +357,7 @@ impl Tasks {
             Target::Result(id) => self.engine.put_result(&id, kind, source).map(|new| new.then_some(id)),
             Target::Internal(by, id) => {
                 let alias = self.store_in(by, kind, source)?;
-                self.ask(|core, fx| core.add_internal(fx, id, alias));
+                self.ask(|core, fx| core.add_internal(fx, by, id, alias));
                 Ok(Some(alias))
             }
             Target::Checkpoint(owner) => self.store_in(owner, kind, source).map(Some),
@@ -380,8 +387,7 @@ impl Tasks {
 
     /// Reports how runs ended.
     pub fn complete(&self, outcomes: &[Outcome<'_>]) -> Flags {
-        let targets: Vec<_> =
-            self.ask(|core, _| outcomes.iter().map(|o| core.target(o.run, o.ending, 0)).collect()).0;
+        let targets: Vec<_> = self.ask(|core, _| outcomes.iter().map(|o| core.target(o.run, o.ending, 0)).collect()).0;
         let reports: Vec<_> = outcomes.iter().zip(targets).map(|(o, target)| self.store_outcome(o, target)).collect();
         self.ask(|core, fx| reports.iter().for_each(|report| core.report(fx, report))).1
     }
@@ -395,7 +401,10 @@ impl Tasks {
                 Err(e) => {
                     report.ending = Ending::ThrewForGood;
                     if let Target::Result(id) = target {
-                        let why = failure::not_stored(&format!("its value of {} bytes could not be stored: {e}", o.bytes.len()));
+                        let why = failure::not_stored(&format!(
+                            "its value of {} bytes could not be stored: {e}",
+                            o.bytes.len()
+                        ));
                         self.seal_bytes(&id, &why);
                     }
                 }
@@ -454,8 +463,7 @@ impl Tasks {
         let root = client.root_batch();
         let make = |core: &mut Core, _: &mut Effects| {
             let normal = core.known(spec.creation.serial)?.key.id.is_normal();
-            let owner =
-                if normal { core.table_of(root.key(), Some(root))? } else { spec.creation.serial };
+            let owner = if normal { core.table_of(root.key(), Some(root))? } else { spec.creation.serial };
             core.new_actor(spec, owner)
         };
         self.ask(make).0
@@ -474,7 +482,6 @@ impl Tasks {
         debug_assert_eq!(submission.kind, TaskKind::Checkpoint);
         self.submit(submission)
     }
-
 }
 
 /// What a request for a block came to.
@@ -489,6 +496,9 @@ pub(super) enum Given {
 /// # Errors
 /// That the run is not listened to any more.
 pub(super) fn over(run: Run) -> Error {
-    let text = format!("the run {} of a task in slot {} was cancelled or given up: nothing it does counts", run.attempt, run.task.slot);
+    let text = format!(
+        "the run {} of a task in slot {} was cancelled or given up: nothing it does counts",
+        run.attempt, run.task.slot
+    );
     Error::new(ErrorCode::TaskCancelled, text)
 }

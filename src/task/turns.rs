@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::actor::{Actor, Main, Rebuild, SaveFor};
+use super::actor::{Actor, FIRST_INSTANCE, Main, Rebuild, SaveFor};
 use super::core::{Core, Effects, Job, Todo, Urgent};
 use super::record::{CHECKPOINT, CREATION};
 use super::state::{TaskState, TaskStep};
@@ -59,7 +59,7 @@ impl Core {
     pub(super) fn instance_for(&mut self, task: TaskRef) -> u32 {
         let Some((number, creation)) = self.record(task).map(|r| (r.actor(), r.has(CREATION))) else { return 0 };
         match self.actors.get_mut(&number) {
-            Some(actor) if creation => actor.next_instance(),
+            Some(actor) if creation => actor.first_instance(),
             Some(Actor { main: Main::Alive(instance), .. }) => *instance,
             _ => 0,
         }
@@ -120,9 +120,8 @@ impl Core {
             }
             let is_new = self.actors.get(&number)?.main == Main::New;
             let first = self.actors.get(&number)?.callers.get(&caller)?.front().copied();
-            let ready = first.filter(|task| {
-                self.record(*task).is_some_and(|r| r.missing() == 0 && (!is_new || r.has(CREATION)))
-            });
+            let ready = first
+                .filter(|task| self.record(*task).is_some_and(|r| r.missing() == 0 && (!is_new || r.has(CREATION))));
             let actor = self.actors.get_mut(&number)?;
             if first.is_none() {
                 actor.callers.remove(&caller);
@@ -152,7 +151,8 @@ impl Core {
         }
         actor.at = Some(task);
         // a checkpoint's own result is never made again
-        let special = self.tables.get(&task.serial).and_then(|t| t.record(task.slot)).is_some_and(|r| r.has(CHECKPOINT));
+        let special =
+            self.tables.get(&task.serial).and_then(|t| t.record(task.slot)).is_some_and(|r| r.has(CHECKPOINT));
         let before = actor.last_task().filter(|_| !special);
         let (keeps, holds) = (actor.fault_tolerant, actor.policy == CheckpointPolicy::Boundary && actor.checkpointable);
         if let Some(table) = self.tables.get_mut(&task.serial) {
@@ -174,7 +174,7 @@ impl Core {
             return self.die(fx, number, &why);
         }
         let Some(actor) = self.actors.get_mut(&number) else { return };
-        actor.main = Main::Alive(actor.last_instance());
+        actor.main = Main::Alive(FIRST_INSTANCE);
         self.link(number, task, nanos);
         self.todo.push_back(Todo::Advance(number));
     }
@@ -203,7 +203,9 @@ impl Core {
     /// A method whose actor was lost after its turn had come waits for another.
     pub(super) fn recall(&mut self, task: TaskRef) {
         let Some(table) = self.tables.get_mut(&task.serial) else { return };
-        let Some(actor) = table.record(task.slot).filter(|r| r.step(TaskStep::Recall)).map(|r| r.actor()) else { return };
+        let Some(actor) = table.record(task.slot).filter(|r| r.step(TaskStep::Recall)).map(|r| r.actor()) else {
+            return;
+        };
         table.counts.ready -= 1;
         table.counts.waiting += 1;
         self.method_given_back(actor, task);
@@ -250,12 +252,8 @@ impl Core {
 
     /// The instance is gone. The next task rebuilds it, if it may be.
     pub(super) fn lose(&mut self, fx: &mut Effects, number: u32, why: &str) {
+        self.let_go(fx, number);
         let Some(actor) = self.actors.get_mut(&number) else { return };
-        if let Main::Alive(instance) | Main::Rebuilding(instance) = actor.main {
-            actor.rebuilds.remove(&instance);
-            fx.orders.push(Order::DropInstance { actor: number, instance });
-        }
-        actor.main = Main::Lost;
         if !actor.fault_tolerant {
             let why = format!("{why}, and it is not fault tolerant");
             return self.die(fx, number, &why);
@@ -269,6 +267,24 @@ impl Core {
             None => {}
         }
         self.todo.push_back(Todo::Advance(number));
+    }
+
+    /// Has an actor go on without its instance. A task that is just replayed on it ends there: somebody may want its result.
+    pub(super) fn let_go(&mut self, fx: &mut Effects, number: u32) {
+        let Some(actor) = self.actors.get_mut(&number) else { return };
+        let main = std::mem::replace(&mut actor.main, Main::Lost);
+        let (Main::Alive(instance) | Main::Rebuilding(instance)) = main else { return };
+        let replayed = self.replays.iter().find(|(_, at)| **at == (number, instance)).map(|(task, _)| *task);
+        match (replayed, actor.rebuilds.get_mut(&instance)) {
+            (Some(task), Some(rebuild)) => {
+                rebuild.until = rebuild.next.map_or(0, |next| next + 1);
+                rebuild.scratch_for = Some(task);
+            }
+            _ => {
+                actor.rebuilds.remove(&instance);
+                fx.orders.push(Order::DropInstance { actor: number, instance });
+            }
+        }
     }
 
     /// Whoever kills it: what runs on it is cancelled; `for_good`: it does not come back.
@@ -406,7 +422,8 @@ impl Core {
             _ => None,
         };
         actor.begin_segment(checkpoint, beginning_of);
-        let touched: Vec<u32> = actor.segments.get(&before).map(|s| s.batches.keys().copied().collect()).unwrap_or_default();
+        let touched: Vec<u32> =
+            actor.segments.get(&before).map(|s| s.batches.keys().copied().collect()).unwrap_or_default();
         // whoever rested on these tasks only to rebuild the actor does so no more
         self.todo.extend(touched.into_iter().map(Todo::Reconsider));
         self.prune(fx, number);

@@ -45,14 +45,7 @@ impl Lab {
             }
         }));
         let tasks = Tasks::start(&client, slots, 1 << 21).expect("a table");
-        Lab {
-            client,
-            tasks,
-            functions: HashMap::new(),
-            instances: HashMap::new(),
-            runs: HashMap::new(),
-            caller: 1,
-        }
+        Lab { client, tasks, functions: HashMap::new(), instances: HashMap::new(), runs: HashMap::new(), caller: 1 }
     }
 
     pub(crate) fn batch(&self) -> BatchKey {
@@ -109,10 +102,13 @@ impl Lab {
         let block = self.tasks.block(&self.client, key, 1).expect("a block");
         let task = TaskRef { serial: block.serial, slot: block.first };
         let actor = self.tasks.new_actor(&self.client, spec(task)).expect("an actor");
-        self.functions.insert(task, Lab::method(move |state, _| {
-            *state = initial;
-            0
-        }));
+        self.functions.insert(
+            task,
+            Lab::method(move |state, _| {
+                *state = initial;
+                0
+            }),
+        );
         let submitted = self.tasks.submit(&self.submission(task, TaskKind::Creation, actor, &[]));
         assert_eq!(submitted.expect("a creation").0, Submitted::Accepted);
         actor
@@ -120,7 +116,18 @@ impl Lab {
 
     fn submission<'a>(&self, task: TaskRef, kind: TaskKind, actor: u32, arguments: &'a [ObjectId]) -> Submission<'a> {
         let caller = self.caller;
-        Submission { task, kind, returns: 1, retries: 0, cpus: 1, priority: None, actor, caller, arguments, parent: None }
+        Submission {
+            task,
+            kind,
+            returns: 1,
+            retries: 0,
+            cpus: 1,
+            priority: None,
+            actor,
+            caller,
+            arguments,
+            parent: None,
+        }
     }
 
     pub(crate) fn try_submit(
