@@ -53,7 +53,7 @@ impl World {
             && self.all[last].batch != batch
         {
             let last = self.all[last].batch;
-            self.followed.insert((batch, last));
+            self.followed.insert((batch, last, actor));
         }
         self.actors[actor].chain.push(Link::Task(n));
     }
