@@ -126,8 +126,8 @@ impl Core {
             };
         }
         if collected {
-            // whom should it be made for?
-            if self.table(user).is_none_or(|t| t.is_collected()) {
+            // whom should it be made for? In normal mode nothing is held, nor made so
+            if self.table(user).is_none_or(|t| t.is_collected() || t.key.id.is_normal()) {
                 return Seen::Never(why);
             }
             self.wanted.insert(*id, user);

@@ -91,7 +91,8 @@ impl Core {
         let mut all = BTreeMap::new();
         let Some(table) = self.table(serial) else { return all };
         for (&by, edge) in &table.dependents {
-            let actor = edge.actors.first().copied();
+            // the state of a dead actor is needed by nobody
+            let actor = edge.actors.iter().copied().find(|number| self.actors.contains_key(number));
             let objects = edge.more_objects || edge.objects.iter().any(|id| !self.engine.is_kept(id));
             if actor.is_some() || objects {
                 all.insert(by, (edge.since_ms, actor));

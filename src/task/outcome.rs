@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::actor::FIRST_INSTANCE;
+use super::actor::{FIRST_INSTANCE, Main};
 use super::core::{Core, Effects, Todo, Urgent};
 use super::record::{CHECKPOINT, CREATION, HAD_FAILED, REPLAY, UNWINDING, WANTED};
 use super::state::{TaskState, TaskStep};
@@ -392,8 +392,7 @@ impl Core {
         }
         let Some(record) = self.record(run.task).filter(|r| r.attempt() == run.attempt) else { return };
         if record.is(TaskState::Running) && self.is_rerun(run.task) {
-            self.seal_all(fx, run.task, &Failure::Cancelled("the thread that made it again was given up".into()));
-            self.over(fx, run.task, true, 0);
+            self.abandon_rerun(fx, run.task);
         } else {
             if record.is(TaskState::Running) {
                 record.set_returned(false);
@@ -406,6 +405,22 @@ impl Core {
         }
         if let Some(table) = self.tables.get_mut(&run.task.serial) {
             table.abandoned.push(thread.to_owned());
+        }
+    }
+
+    /// The thread of a further run does not come back. An instance on which it replayed something is in the middle of it.
+    fn abandon_rerun(&mut self, fx: &mut Effects, task: TaskRef) {
+        if self.record(task).is_some_and(|r| r.has(WANTED)) {
+            self.seal_all(fx, task, &Failure::Cancelled("the thread that made it again was given up".into()));
+        }
+        let on = self.replays.remove(&task);
+        self.over(fx, task, true, 0);
+        let Some((number, instance)) = on else { return };
+        let why = "a thread that replayed a task on it was given up";
+        if self.actors.get(&number).is_some_and(|a| a.main == Main::Rebuilding(instance)) {
+            self.lose(fx, number, why);
+        } else {
+            self.rebuild_failed(fx, number, instance, why);
         }
     }
 

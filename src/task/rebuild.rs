@@ -66,7 +66,8 @@ impl Core {
             return self.rebuild_failed(fx, number, instance, "a task of its chain was cancelled");
         }
         if self.table(task.serial).is_some_and(|t| t.is_collected()) {
-            let user = scratch_for.map_or(owner, |wanted| self.runs_for(wanted));
+            let user = scratch_for.map(|wanted| self.runs_for(wanted));
+            let user = user.filter(|by| self.table(*by).is_some_and(|t| t.batch.is_some())).unwrap_or(owner);
             self.on_behalf.entry(task).or_insert(user);
         }
         self.replays.insert(task, (number, instance));
@@ -123,7 +124,7 @@ impl Core {
         }
     }
 
-    fn rebuild_failed(&mut self, fx: &mut Effects, number: u32, instance: u32, why: &str) {
+    pub(super) fn rebuild_failed(&mut self, fx: &mut Effects, number: u32, instance: u32, why: &str) {
         let Some(actor) = self.actors.get_mut(&number) else { return };
         let Some(rebuild) = actor.rebuilds.remove(&instance) else { return };
         fx.orders.push(Order::DropInstance { actor: number, instance });

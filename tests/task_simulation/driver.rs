@@ -36,7 +36,7 @@ pub(crate) struct World {
     pub(crate) forgotten: BTreeSet<u32>,
     /// (x, y): a task of batch x took an object of y; ran on an actor right after one of y
     pub(crate) took: BTreeSet<(usize, usize, usize)>,
-    pub(crate) followed: BTreeSet<(usize, usize)>,
+    pub(crate) followed: BTreeSet<(usize, usize, usize)>,
     pub(crate) used_at_first: u64,
     pub(crate) with_normal: bool,
     trace: u64,
@@ -140,9 +140,23 @@ impl World {
             _ => drop(self.work()),
         }
         self.look_around();
+        if self.random.percent(5) {
+            self.check_counts();
+        }
     }
 
     // ---- what follows from each call
+
+    /// The table counts what is not over.
+    fn check_counts(&self) {
+        for (b, batch) in self.batches.iter().enumerate() {
+            let Some(serial) = batch.serial else { continue };
+            let least =
+                self.all.iter().enumerate().filter(|(n, t)| t.batch == b && !t.accepted && !self.may_fail(*n)).count();
+            let active = self.tasks.active(&[serial.cast_signed()])[0];
+            assert!(active as usize >= least, "batch {b} has {least} tasks that are not over, and counts {active}");
+        }
+    }
 
     /// Carries out orders, and lets those who wait look.
     pub(crate) fn look_around(&mut self) {
@@ -391,6 +405,14 @@ impl World {
         for o in some {
             self.objects[o].freed = true;
         }
+        self.look_again();
+    }
+
+    /// Who waits was woken when an object was sealed, and finds it lost: it asks for it once more.
+    fn look_again(&mut self) {
+        for at in self.workers.iter_mut().filter_map(|w| w.at.as_mut()) {
+            at.asked = false;
+        }
     }
 
     /// A put of a task that runs: what it submits and waits for may need it, and it can be made again only afterwards.
@@ -410,6 +432,7 @@ impl World {
         for o in there {
             self.objects[o].freed |= self.objects[o].writer.is_none() && !self.is_there(&self.objects[o].id);
         }
+        self.look_again();
     }
 
     pub(crate) fn is_there(&self, id: &ObjectId) -> bool {

@@ -53,7 +53,7 @@ impl World {
             && self.all[last].batch != batch
         {
             let last = self.all[last].batch;
-            self.followed.insert((batch, last));
+            self.followed.insert((batch, last, actor));
         }
         self.actors[actor].chain.push(Link::Task(n));
     }
@@ -141,15 +141,22 @@ impl World {
     }
 
     fn may_be_dead(&self, actor: usize, known: &mut BTreeMap<usize, bool>) -> bool {
+        let key = usize::MAX - actor;
+        if let Some(&may) = known.get(&key) {
+            return may;
+        }
+        known.insert(key, false);
         let a = &self.actors[actor];
-        a.may_die
+        let may = a.may_die
             || self.batches[a.owner].ended
             || a.creation != usize::MAX && self.may_fail_with(a.creation, known)
             || a.lost
                 && a.chain.iter().any(|link| match link {
                     Link::Task(n) => self.all[*n].args.iter().any(|o| self.may_be_lost(*o, known)),
                     Link::Checkpoint => false,
-                })
+                });
+        known.insert(key, may);
+        may
     }
 
     /// An object that a task asks for may not be there, and cannot be made again.
@@ -166,10 +173,12 @@ impl World {
         let t = &self.all[n];
         let maker_collected = self.batches[t.batch].ended && t.batch != 0;
         t.struck
-            || object.owner != object.batch && maker_collected
+            || object.owner != object.batch && (maker_collected || object.owner != 0 && self.batches[object.owner].ended)
             // what ran inside of it went with its batch
             || maker_collected && !t.plan.is_empty()
             || matches!(t.kind, TaskKind::Creation | TaskKind::Checkpoint)
+            // of an actor's tasks in normal mode, which has no end, only those since its last checkpoint can be replayed
+            || t.actor.is_some() && t.batch == 0
             || t.actor.is_some_and(|a| !self.actors[a].fault_tolerant || self.may_be_dead(a, known) || maker_collected)
     }
 
