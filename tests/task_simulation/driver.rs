@@ -151,7 +151,8 @@ impl World {
     fn check_counts(&self) {
         for (b, batch) in self.batches.iter().enumerate() {
             let Some(serial) = batch.serial else { continue };
-            let least = self.all.iter().enumerate().filter(|(n, t)| t.batch == b && !t.accepted && !self.may_fail(*n)).count();
+            let least =
+                self.all.iter().enumerate().filter(|(n, t)| t.batch == b && !t.accepted && !self.may_fail(*n)).count();
             let active = self.tasks.active(&[serial.cast_signed()])[0];
             assert!(active as usize >= least, "batch {b} has {least} tasks that are not over, and counts {active}");
         }
