@@ -91,6 +91,7 @@ impl Core {
                 let instance = *instance;
                 let begins = self.table(task.serial).is_some_and(|t| t.checkpoint_actors)
                     && actor.checkpointable
+                    && actor.fault_tolerant
                     && !actor.ran(task.serial);
                 let save = if begins { SaveFor::Beginning(task.serial) } else { SaveFor::Policy };
                 // once for each task: what cannot be saved goes on without

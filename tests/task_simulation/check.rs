@@ -207,7 +207,9 @@ impl World {
         let stats = self.client.stats().unwrap();
         assert_eq!(stats.store.live, 0, "bytes are left");
         let records = self.tasks.status(BatchKey::NORMAL).map_or(0, |s| s.bytes);
-        if records == 0 && !self.actors.iter().any(|a| a.owner == 0) {
+        // the side table, where kept objects lie, keeps a page for the next one
+        let kept = self.objects.iter().any(|o| o.owner != o.batch);
+        if records == 0 && !kept && !self.actors.iter().any(|a| a.owner == 0) {
             assert_eq!(stats.store.used, self.used_at_first, "pages are left");
         }
         let methods = self.all.iter().filter(|t| t.kind == TaskKind::Method && t.accepted).count();

@@ -131,10 +131,10 @@ impl World {
         let throws = if t.kind == TaskKind::Plain { t.throws > t.retries.into() } else { t.throws > 0 };
         let may = t.touched
             || throws
-            || t.args.iter().any(|o| self.may_be_lost(*o, known))
-            // nothing is held for tasks of normal mode
-            || t.batch == 0 && t.args.iter().any(|o| self.batches[self.objects[*o].batch].ended)
-            || t.subs.values().any(|sub| t.plan.iter().any(|s| matches!(s, super::model::Step::Await(_))) && self.may_fail_with(*sub, known))
+            || self.may_lose_arguments(n, known)
+            || t.subs.values().any(|sub| {
+                t.plan.iter().any(|s| matches!(s, super::model::Step::Await(_))) && self.may_fail_with(*sub, known)
+            })
             || t.actor.is_some_and(|a| self.may_be_dead(a, known));
         known.insert(n, may);
         may
@@ -152,11 +152,18 @@ impl World {
             || a.creation != usize::MAX && self.may_fail_with(a.creation, known)
             || a.lost
                 && a.chain.iter().any(|link| match link {
-                    Link::Task(n) => self.all[*n].args.iter().any(|o| self.may_be_lost(*o, known)),
+                    Link::Task(n) => self.may_lose_arguments(*n, known),
                     Link::Checkpoint => false,
                 });
         known.insert(key, may);
         may
+    }
+
+    fn may_lose_arguments(&self, n: usize, known: &mut BTreeMap<usize, bool>) -> bool {
+        let t = &self.all[n];
+        // nothing is held for tasks of normal mode
+        let ended = |o: &usize| self.batches[self.objects[*o].batch].ended;
+        t.args.iter().any(|o| self.may_be_lost(*o, known)) || t.batch == 0 && t.args.iter().any(ended)
     }
 
     /// An object that a task asks for may not be there, and cannot be made again.
