@@ -65,7 +65,7 @@ fn what_is_put_is_got_until_the_region_is_dropped() {
     let ids: Vec<_> = sizes.iter().map(|&n| put(&region, &bytes_of(n as u64, n))).collect();
     for (id, &n) in ids.iter().zip(&sizes) {
         assert_eq!(get(&region, id), Found::Here(bytes_of(n as u64, n)), "{n} bytes");
-        let pin = match region.pin(id) {
+        let pin = match region.pin(id).unwrap() {
             Found::Here(pin) => pin,
             _ => panic!("not pinned"),
         };
@@ -133,7 +133,7 @@ fn an_unsealed_object_is_absent_and_an_aborted_one_gone() {
     writer.seal().unwrap();
     assert_eq!(writer.write(0, &&b"no"[..]).unwrap_err().code(), ErrorCode::ObjectSealed);
     assert_eq!(get(&region, &id), Found::Here(b"\0\0\0xyz\0\0\0\0".to_vec()), "what was not written is zero");
-    let Found::Here(pin) = region.pin(&id) else { panic!() };
+    let Found::Here(pin) = region.pin(&id).unwrap() else { panic!() };
     assert_eq!(pin.metadata().to_vec(), b"meta");
     drop(pin);
 
@@ -179,8 +179,8 @@ fn a_deletion_waits_for_the_last_pin() {
     let region = store.create_region(BatchId(7), None).unwrap();
     let events = store.notifier().subscribe(1, Vec::new);
     let id = put(&region, b"held");
-    let Found::Here(first) = region.pin(&id) else { panic!() };
-    let Found::Here(second) = region.pin(&id) else { panic!() };
+    let Found::Here(first) = region.pin(&id).unwrap() else { panic!() };
+    let Found::Here(second) = region.pin(&id).unwrap() else { panic!() };
     assert_eq!(region.delete(&id).unwrap(), Found::Here(Removal::Deferred));
     drop(first);
     assert_eq!(second.data().to_vec(), b"held");
@@ -200,7 +200,9 @@ fn a_pin_keeps_its_chunk_when_the_region_goes() {
     }
     let id = put(&region, &bytes_of(1, 100));
     let large = put(&region, &bytes_of(2, 1 << 20));
-    let (Found::Here(pin), Found::Here(large_pin)) = (region.pin(&id), region.pin(&large)) else { panic!() };
+    let (Found::Here(pin), Found::Here(large_pin)) = (region.pin(&id).unwrap(), region.pin(&large).unwrap()) else {
+        panic!()
+    };
     let hold = large_pin.hold();
     drop(large_pin);
     let dropped = store.drop_region(&region);
@@ -576,7 +578,7 @@ fn closing_leaves_pins_readable_as_zeros() {
     let store = open(4 << 20);
     let region = store.create_region(BatchId(7), None).unwrap();
     let id = put(&region, b"data");
-    let Found::Here(pin) = region.pin(&id) else { panic!() };
+    let Found::Here(pin) = region.pin(&id).unwrap() else { panic!() };
     let (_, writer) = region.create(8, &[], Kind::Bytes).unwrap();
     store.close();
     assert_eq!(pin.data().to_vec(), [0; 4]);
@@ -621,7 +623,7 @@ fn a_collector_disturbs_nobody() {
                             other => panic!("{other:?}"),
                         }
                         if n % 3 == thread
-                            && let Found::Here(pin) = region.pin(&id)
+                            && let Found::Here(pin) = region.pin(&id).unwrap()
                         {
                             assert!(pin.data().to_vec() == bytes_of(n, len), "torn under a pin");
                             if n % 2 == 0 {

@@ -5,6 +5,8 @@
 
 mod change;
 mod read;
+mod spill;
+mod spilled;
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
@@ -12,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 
+use self::spilled::Spilled;
 use super::budget::Budget;
 use super::chunks::Chunks;
 use super::core::{Core, begin_life, end_life, generation_word};
@@ -45,6 +48,8 @@ pub struct Region {
     gone_objects: AtomicU64,
     gone_bytes: AtomicU64,
     peak: AtomicU64,
+    /// the round of spilling in which it was used last
+    last_used: AtomicU64,
     dropped: OnceLock<Dropped>,
 }
 
@@ -60,6 +65,8 @@ pub(super) struct Body {
     left: u128,
     /// slot → who holds the object
     holds: HashMap<u64, Holds>,
+    /// what lies in the region's file
+    spilled: Spilled,
     /// slots whose unsealed object moved to the side table; its writer finishes it there
     moved_unsealed: HashSet<u64>,
 }
@@ -111,7 +118,7 @@ impl Region {
         arena.word(header + HEADER_STRIPES).store(native_only, Ordering::Relaxed);
         let leases = Leases::new(core, header);
         let generation = begin_life(arena, header);
-        Ok(Arc::new(Region {
+        let region = Arc::new(Region {
             batch,
             base,
             header,
@@ -124,8 +131,11 @@ impl Region {
             gone_objects: AtomicU64::new(0),
             gone_bytes: AtomicU64::new(0),
             peak: AtomicU64::new(0),
+            last_used: AtomicU64::new(0),
             dropped: OnceLock::new(),
-        }))
+        });
+        region.touch();
+        Ok(region)
     }
 
     /// The batch whose objects these are.
@@ -176,13 +186,13 @@ impl Region {
     /// What it holds.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        let (pins, slots) = {
+        let (pins, slots, (spilled_objects, spilled_bytes)) = {
             let body = self.body.lock();
-            (body.holds.values().map(|h| u64::from(h.count)).sum(), body.index.slots())
+            (body.holds.values().map(|h| u64::from(h.count)).sum(), body.index.slots(), body.spilled.live())
         };
         let (objects, bytes) = self.live();
         let peak_bytes = self.peak.fetch_max(bytes, Ordering::Relaxed).max(bytes);
-        Usage { objects, bytes, held: self.held.bytes(), peak_bytes, pins, slots }
+        Usage { objects, bytes, held: self.held.bytes(), peak_bytes, pins, slots, spilled_objects, spilled_bytes }
     }
 
     /// Objects and bytes there are; none once it is dropped.
@@ -229,7 +239,9 @@ impl Region {
             return match entry.state {
                 EntryState::Empty => Found::Absent,
                 _ if index.is_some_and(|index| index != entry.index) => Found::Unknown,
-                EntryState::Created | EntryState::Sealed => Found::Here(Seen { words, word0, entry }),
+                EntryState::Created | EntryState::Sealed | EntryState::Spilled | EntryState::Restored => {
+                    Found::Here(Seen { words, word0, entry })
+                }
                 EntryState::Freed => Found::Freed,
                 EntryState::Deleted | EntryState::Aborted => Found::Deleted,
                 EntryState::Moved => Found::Moved,
@@ -245,7 +257,7 @@ impl Region {
         ObjectId::from_slot(self.batch, self.base, slot, entry.index)
     }
 
-    /// Where the object's bytes lie. To be validated.
+    /// Where the object's bytes lie. To be validated. Not for one that is spilled: see `place_locked`.
     fn place(&self, entry: &Entry) -> Place {
         let arena = &self.core.arena;
         let metadata = if entry.has_metadata && arena.contains(entry.offset, 8) {
@@ -263,7 +275,7 @@ impl Region {
             return Dropped::default();
         }
         // Under the lock nothing is leased and no stripe is made.
-        let (chunks, index, memory, made, settled, deferred, left) = {
+        let (chunks, index, memory, spilled, made, settled, deferred, left) = {
             let mut body = self.body.lock();
             body.closed = true;
             let deferred = body.holds.len() as u64;
@@ -290,6 +302,7 @@ impl Region {
                 std::mem::take(&mut body.chunks),
                 std::mem::take(&mut body.index),
                 memory,
+                std::mem::take(&mut body.spilled),
                 made,
                 settled,
                 deferred,
@@ -308,6 +321,7 @@ impl Region {
         let mut runs = index.into_runs();
         runs.extend(chunks.into_all().filter_map(Arc::into_inner));
         Run::give_back_all(runs);
+        self.forget_spilled(spilled);
         let peak_bytes = self.peak.fetch_max(bytes, Ordering::Relaxed).max(bytes);
         let drained = deferred == 0 && !left && self.held.bytes() == 0;
         let dropped = Dropped { objects, bytes, deferred, slots, peak_bytes, left, drained };

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 pub(crate) use self::inner::{Finish, Inner, TableHold, already_sealed, check_size, in_use};
 use self::inner::{Writing, missing, not_sealed, released};
 use self::objects::{Memory, Object, State};
+use super::apart::Apart;
 use super::arena::Arena;
 use super::chunks::Chunk;
 use super::clock::now_ms;
@@ -268,7 +269,7 @@ impl Table {
     /// Takes a region's object over: its run if it has one of its own, else a copy. An unsealed one is copied when its
     /// writer seals it, into memory reserved now.
     pub(crate) fn adopt(&self, adopted: Adopted<'_>) -> Result<()> {
-        let Adopted { id, owner, kind, place, sealed, written, single } = adopted;
+        let Adopted { id, owner, kind, place, sealed, written, single, apart } = adopted;
         let inner = &self.inner;
         let mut state = inner.state.lock();
         let (memory, offset) = match single {
@@ -279,8 +280,10 @@ impl Table {
             None => {
                 let bytes = footprint(place.len, place.metadata);
                 let (memory, offset) = inner.reserve(&mut state, bytes)?;
-                if sealed || !written {
-                    place.copy_to(&inner.arena, &Place { offset, ..place });
+                match apart {
+                    Some(apart) => apart.copy_to(&place, &inner.arena, &Place { offset, ..place }),
+                    None if sealed || !written => place.copy_to(&inner.arena, &Place { offset, ..place }),
+                    None => {}
                 }
                 (memory, offset)
             }
@@ -320,4 +323,6 @@ pub(crate) struct Adopted<'a> {
     pub(crate) written: bool,
     /// the run it has to itself
     pub(crate) single: Option<&'a Chunk>,
+    /// its bytes, when they are not in the arena
+    pub(crate) apart: Option<&'a Apart>,
 }
