@@ -3,7 +3,7 @@
 //!
 //! An `Engine` belongs to one open store and is shared by its clients. From the outside in: `client` and `access` are what
 //! callers use; `objects` finds what they ask for; `start`, `ending` and `keeping` change the tree; `tree`, `record`,
-//! `lifecycle` and `tombstones` hold it; `housekeeping` is the thread behind.
+//! `lifecycle` and `tombstones` hold it; `housekeeping` is the thread behind, and `spilling` the one that makes room.
 //!
 //! # Locks
 //!
@@ -36,6 +36,7 @@ mod lifecycle;
 mod objects;
 mod record;
 mod registry;
+mod spilling;
 mod start;
 mod status;
 mod tombstones;
@@ -90,10 +91,12 @@ pub struct BatchSpec {
     pub max_bytes: Option<u64>,
     /// Most objects, likewise.
     pub max_objects: Option<u64>,
-    /// For whoever schedules; the store itself does not use it.
+    /// The lower, the sooner it is spilled when memory is short; for the rest the scheduler's affair.
     pub priority: i32,
     /// Closing its handle collects nothing.
     pub no_cleanup: bool,
+    /// Nothing of it, or of what is in it, is written to files: it never waits for a disk.
+    pub latency_sensitive: bool,
 }
 
 /// Why a batch ended.

@@ -54,6 +54,7 @@ impl Engine {
             max_objects: spec.max_objects,
             priority: spec.priority,
             no_cleanup: spec.no_cleanup,
+            latency_sensitive: spec.latency_sensitive || parent.record.latency_sensitive,
             end: OnceLock::new(),
             remains: OnceLock::new(),
         };
@@ -87,6 +88,7 @@ impl Engine {
             max_objects: None,
             priority: 0,
             no_cleanup: false,
+            latency_sensitive: false,
             end: OnceLock::new(),
             remains: OnceLock::new(),
         };

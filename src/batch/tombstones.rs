@@ -173,6 +173,7 @@ mod tests {
             max_objects: None,
             priority: 0,
             no_cleanup: false,
+            latency_sensitive: false,
             end: OnceLock::new(),
             remains: OnceLock::from(remains),
         })

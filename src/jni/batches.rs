@@ -29,6 +29,7 @@ pub(super) fn start(
     max_objects: jlong,
     priority: jint,
     no_cleanup: jboolean,
+    latency_sensitive: jboolean,
     by: JByteArray<'_>,
     out: JLongArray<'_>,
 ) -> Result<()> {
@@ -42,6 +43,7 @@ pub(super) fn start(
         max_objects: limit("maxObjects", max_objects)?,
         priority,
         no_cleanup,
+        latency_sensitive,
     };
     let by = Utf8::read(jni, &by)?;
     let started = with_client(client, |client| client.start_mapped(spec, by.text()?))?;
@@ -129,6 +131,7 @@ pub(super) fn status<'local>(
         figure(s.kept),
         figure(s.adopted),
         jlong::from(s.no_cleanup),
+        figure(s.spilled),
     ];
     let children: Vec<jlong> = s.children.iter().map(|child| child.0).collect();
     let numbers = longs(env, &numbers)?;

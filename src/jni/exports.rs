@@ -46,7 +46,7 @@ mod all {
     export!(guard newBatchId(client: jlong) -> jlong = batches::new_id);
     export!(guard_hot startBatch(client: jlong, id: jlong, parent: jlong, parent_life: jlong, name: JByteArray<'local>,
         timeout: jlong, max_bytes: jlong, max_objects: jlong, priority: jint, no_cleanup: jboolean,
-        by: JByteArray<'local>, out: JLongArray<'local>) -> () = batches::start);
+        latency_sensitive: jboolean, by: JByteArray<'local>, out: JLongArray<'local>) -> () = batches::start);
     export!(guard endBatch(client: jlong, id: jlong, life: jlong, collect: jboolean, keep: JByteArray<'local>,
         reason: jint, by: JString<'local>) -> JLongArray<'local> = batches::end);
     export!(guard_hot closeBatch(client: jlong, id: jlong, life: jlong, by: JByteArray<'local>) -> () = batches::close);
@@ -107,6 +107,8 @@ mod all {
 
     export!(guard watch(client: jlong, ids: JByteArray<'local>, token: jlong) -> () = events::watch);
     export!(guard unwatch(client: jlong, token: jlong) -> () = events::unwatch);
+    export!(guard askForRoom(client: jlong, token: jlong) -> jlong = events::ask_for_room);
+    export!(guard forgetRoom(client: jlong, token: jlong) -> () = events::forget_room);
     export!(guard subscribe(client: jlong, token: jlong) -> jlong = events::subscribe);
     export!(guard poll(client: jlong, subscription: jlong, max: jint) -> JLongArray<'local> = events::poll);
     export!(guard unsubscribe(client: jlong, subscription: jlong) -> () = events::unsubscribe);

@@ -125,7 +125,7 @@ public final class Batch implements AutoCloseable {
      */
     public void keep(List<? extends ObjectRef<?>> refs) {
         scope.used();
-        Native.transfer(ray().client(), ObjectIds.of(refs), scope.id(), scope.life(), 0, 0);
+        ray().transfer(ObjectIds.of(refs), scope.id(), scope.life(), 0, 0);
         Reference.reachabilityFence(this);
     }
 

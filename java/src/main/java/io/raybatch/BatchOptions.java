@@ -18,6 +18,7 @@ public final class BatchOptions {
     private final long maxObjects;
     private final int priority;
     private final boolean noCleanup;
+    private final boolean latencySensitive;
 
     private BatchOptions(Builder b) {
         this.name = b.name;
@@ -29,6 +30,7 @@ public final class BatchOptions {
         this.maxObjects = b.maxObjects;
         this.priority = b.priority;
         this.noCleanup = b.noCleanup;
+        this.latencySensitive = b.latencySensitive;
     }
 
     /** {@return a builder without limits} */
@@ -87,6 +89,10 @@ public final class BatchOptions {
         return noCleanup;
     }
 
+    boolean latencySensitive() {
+        return latencySensitive;
+    }
+
     /** Builds {@link BatchOptions}. Not for several threads at once. */
     public static final class Builder {
 
@@ -99,6 +105,7 @@ public final class BatchOptions {
         private long maxObjects;
         private int priority;
         private boolean noCleanup;
+        private boolean latencySensitive;
 
         private Builder() {}
 
@@ -190,7 +197,8 @@ public final class BatchOptions {
         }
 
         /**
-         * Sets the order in which batches get their turn where they compete; larger is earlier.
+         * Sets the order in which batches get their turn where they compete; larger is earlier, and spilled later when
+         * memory is short.
          *
          * @param priority 0 unless set
          * @return this
@@ -207,6 +215,17 @@ public final class BatchOptions {
          */
         public Builder noCleanup() {
             this.noCleanup = true;
+            return this;
+        }
+
+        /**
+         * Never has the batch, or one in it, written to files when memory is short: for a request that must not wait for
+         * a disk. What it needs, others have to make room for.
+         *
+         * @return this
+         */
+        public Builder latencySensitive() {
+            this.latencySensitive = true;
             return this;
         }
 

@@ -31,6 +31,7 @@ import java.util.stream.LongStream;
  * @param kept objects it gave to others
  * @param adopted objects others gave to it
  * @param noCleanup as given
+ * @param spilled of {@code bytes}, those that lie in a spill file
  * @param startedBy the thread that started it
  * @param endedBy who ended it
  */
@@ -56,6 +57,7 @@ public record BatchStatus(
         long kept,
         long adopted,
         boolean noCleanup,
+        long spilled,
         String startedBy,
         Optional<String> endedBy) {
 
@@ -86,6 +88,7 @@ public record BatchStatus(
                 f[16],
                 f[17],
                 (f[18] & 1) != 0,
+                f[19],
                 texts[1] == null ? "" : texts[1],
                 Optional.ofNullable(texts[2]));
     }

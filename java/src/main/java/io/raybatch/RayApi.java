@@ -50,6 +50,7 @@ public final class RayApi implements AutoCloseable {
     private final MappedStore mapped;
     private final AtomicBoolean closed = new AtomicBoolean();
     private final Reader reader = new Reader(this);
+    private final Room room = new Room(this);
     private final RayInternals internals = new RayInternals(this);
 
     /** batch id → its scope, for batches that end when nobody can reach that */
@@ -194,19 +195,11 @@ public final class RayApi implements AutoCloseable {
 
     private BatchScope start(BatchOptions o, BatchScope parent) {
         long[] started = new long[4];
-        Native.startBatch(
-                client,
-                o.id(),
-                parent == null ? 0 : parent.id(),
-                parent == null ? 0 : parent.life(),
-                o.name() == null ? null : o.name().getBytes(StandardCharsets.UTF_8),
-                o.timeoutMillis(),
-                o.maxBytes(),
-                o.maxObjects(),
-                o.priority(),
-                o.noCleanup(),
-                Actor.utf8(),
-                started);
+        try {
+            start(o, parent, started);
+        } catch (StoreFullException full) {
+            room.waiting(full, () -> start(o, parent, started));
+        }
         Reference.reachabilityFence(parent);
         if (o.id() != 0) {
             reserved.remove(o.id());
@@ -218,6 +211,23 @@ public final class RayApi implements AutoCloseable {
                 this, id, started[1], o.name(), parent, region(started, 2), () -> scopes.remove(id));
         scopes.put(id, new WeakReference<>(scope));
         return scope;
+    }
+
+    private void start(BatchOptions o, BatchScope parent, long[] started) {
+        Native.startBatch(
+                client,
+                o.id(),
+                parent == null ? 0 : parent.id(),
+                parent == null ? 0 : parent.life(),
+                o.name() == null ? null : o.name().getBytes(StandardCharsets.UTF_8),
+                o.timeoutMillis(),
+                o.maxBytes(),
+                o.maxObjects(),
+                o.priority(),
+                o.noCleanup(),
+                o.latencySensitive(),
+                Actor.utf8(),
+                started);
     }
 
     /** The region whose header and generation stand at {@code at}. */
@@ -305,12 +315,22 @@ public final class RayApi implements AutoCloseable {
 
     GcResult end(long id, long life, boolean collect, List<ObjectRef<?>> keep) {
         byte[] ids = keep == null ? null : ObjectIds.of(keep);
-        long[] figures = Native.endBatch(client, id, life, collect, ids, EndReason.CLOSED.ordinal(), Actor.name());
+        long[] figures;
+        try {
+            figures = endNow(id, life, collect, ids);
+        } catch (StoreFullException full) {
+            // no room to keep them in
+            figures = room.waiting(full, () -> endNow(id, life, collect, ids));
+        }
         Reference.reachabilityFence(keep);
         if (collect) {
             settled(id);
         }
         return GcResult.of(figures);
+    }
+
+    private long[] endNow(long id, long life, boolean collect, byte[] keep) {
+        return Native.endBatch(client, id, life, collect, keep, EndReason.CLOSED.ordinal(), Actor.name());
     }
 
     /**
@@ -399,8 +419,17 @@ public final class RayApi implements AutoCloseable {
      */
     public void transferOwnership(ObjectRef<?> ref, long batchId) {
         boolean toRoot = batchId == 0;
-        Native.transfer(client, ObjectIds.of(List.of(ref)), 0, 0, toRoot ? root : batchId, toRoot ? rootLife : 0);
+        transfer(ObjectIds.of(List.of(ref)), 0, 0, toRoot ? root : batchId, toRoot ? rootLife : 0);
         ref.ownedBy(toRoot ? null : trackedScope(batchId));
+    }
+
+    /** As {@link Native#transfer}, waiting for room where copies need some. */
+    void transfer(byte[] ids, long from, long fromLife, long to, long toLife) {
+        try {
+            Native.transfer(client, ids, from, fromLife, to, toLife);
+        } catch (StoreFullException full) {
+            room.waiting(full, () -> Native.transfer(client, ids, from, fromLife, to, toLife));
+        }
     }
 
     /**
@@ -452,7 +481,13 @@ public final class RayApi implements AutoCloseable {
     }
 
     <T> ObjectRef<T> put(BatchScope scope, T value) {
-        return refOf(scope, Values.put(client, scope, value, config.serializer()), true);
+        long slot;
+        try {
+            slot = Values.put(client, scope, value, config.serializer());
+        } catch (StoreFullException full) {
+            slot = room.waiting(full, () -> Values.put(client, scope, value, config.serializer()));
+        }
+        return refOf(scope, slot, true);
     }
 
     /** The reference for {@code slot << 24 | index} of a batch, or of normal mode. */
@@ -631,7 +666,13 @@ public final class RayApi implements AutoCloseable {
     ObjectWriter create(BatchScope scope, long size, byte[] metadata) {
         long batch = scope == null ? 0 : scope.id();
         long life = scope == null ? 0 : scope.life();
-        long[] made = Native.create(client, batch, life, size, metadata, Native.KIND_BYTES);
+        long[] made;
+        try {
+            made = Native.create(client, batch, life, size, metadata, Native.KIND_BYTES);
+        } catch (StoreFullException full) {
+            made = room.waiting(
+                    full, () -> Native.create(client, batch, life, size, metadata, Native.KIND_BYTES));
+        }
         return new ObjectWriter(client, made[0], size, refOf(scope, made[1], false));
     }
 
@@ -657,11 +698,19 @@ public final class RayApi implements AutoCloseable {
      * @throws ObjectExistsException when the id is taken
      */
     public ObjectWriter create(ObjectId id, long size, byte[] metadata) {
-        long writer = Native.createWithId(
-                client, id.batch(), id.task(), id.index(), size, metadata, Native.KIND_BYTES);
+        long writer;
+        try {
+            writer = createWithId(id, size, metadata);
+        } catch (StoreFullException full) {
+            writer = room.waiting(full, () -> createWithId(id, size, metadata));
+        }
         ObjectRef<byte[]> ref =
                 new ObjectRef<>(this, null, id.batch(), id.task(), id.index(), byte[].class, false);
         return new ObjectWriter(client, writer, size, ref);
+    }
+
+    private long createWithId(ObjectId id, long size, byte[] metadata) {
+        return Native.createWithId(client, id.batch(), id.task(), id.index(), size, metadata, Native.KIND_BYTES);
     }
 
     /**
@@ -808,6 +857,11 @@ public final class RayApi implements AutoCloseable {
     }
 
     // ---- within the package ---------------------------------------------------------------------------------------
+
+    /** Where a put waits that finds the store full. */
+    Room room() {
+        return room;
+    }
 
     /** The handle; the native side knows whether it is closed. */
     long client() {

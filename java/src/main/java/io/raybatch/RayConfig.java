@@ -1,6 +1,7 @@
 package io.raybatch;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -24,6 +25,12 @@ import java.util.function.Consumer;
  * <tr><td>{@link Builder#preTouch preTouch}</td><td>{@code raybatch.preTouch}</td><td>{@code false}</td></tr>
  * <tr><td>{@link Builder#eviction eviction}</td><td>{@code raybatch.eviction}</td><td>{@code batch}</td></tr>
  * <tr><td>{@link Builder#tombstones tombstones}</td><td>{@code raybatch.tombstones}</td><td>100000</td></tr>
+ * <tr><td>{@link Builder#spillDirectory spillDirectory}</td><td>{@code raybatch.spillDirectory}</td>
+ *     <td>none: a store that is full says so at once</td></tr>
+ * <tr><td>{@link Builder#spillCapacity(String) spillCapacity}</td><td>{@code raybatch.spillCapacity}</td>
+ *     <td>what the file system has</td></tr>
+ * <tr><td>{@link Builder#spillHighWater spillHighWater}</td><td>{@code raybatch.spillHighWater}</td><td>80 percent</td></tr>
+ * <tr><td>{@link Builder#spillWait spillWait}</td><td>{@code raybatch.spillWait}, in milliseconds</td><td>10 s</td></tr>
  * <tr><td>{@link Builder#directAccess directAccess}</td><td>{@code raybatch.directAccess}</td><td>{@code true}</td></tr>
  * <tr><td>{@link Builder#leakDetection leakDetection}</td><td>{@code raybatch.leakDetection}</td><td>{@code simple}</td></tr>
  * <tr><td>{@link Builder#leakListener leakListener}</td><td>–</td><td>none: leaks are logged</td></tr>
@@ -44,6 +51,10 @@ public final class RayConfig {
     private final boolean preTouch;
     private final Eviction eviction;
     private final int tombstones;
+    private final Path spillDirectory;
+    private final long spillCapacity;
+    private final int spillHighWater;
+    private final Duration spillWait;
     private final boolean directAccess;
     private final LeakLevel leakDetection;
     private final Consumer<LeakReport> leakListener;
@@ -58,6 +69,10 @@ public final class RayConfig {
         this.preTouch = b.preTouch;
         this.eviction = b.eviction;
         this.tombstones = b.tombstones;
+        this.spillDirectory = b.spillDirectory;
+        this.spillCapacity = b.spillCapacity;
+        this.spillHighWater = b.spillHighWater;
+        this.spillWait = b.spillWait;
         this.directAccess = b.directAccess;
         this.leakDetection = b.leakDetection;
         this.leakListener = b.leakListener;
@@ -124,6 +139,26 @@ public final class RayConfig {
         return tombstones < 0 ? OptionalInt.empty() : OptionalInt.of(tombstones);
     }
 
+    /** {@return where batches are written to when memory is short; empty when they are not} */
+    public Optional<Path> spillDirectory() {
+        return Optional.ofNullable(spillDirectory);
+    }
+
+    /** {@return the most bytes of spill files} */
+    public OptionalLong spillCapacity() {
+        return optional(spillCapacity);
+    }
+
+    /** {@return the percentage of the store in use above which it spills} */
+    public OptionalInt spillHighWater() {
+        return spillHighWater < 0 ? OptionalInt.empty() : OptionalInt.of(spillHighWater);
+    }
+
+    /** {@return how long at most a put waits for room in a full store that spills} */
+    public Duration spillWait() {
+        return spillWait;
+    }
+
     /** {@return whether this client puts and gets in the store's memory without a native call for each} */
     public boolean directAccess() {
         return directAccess;
@@ -156,6 +191,9 @@ public final class RayConfig {
         storePath().ifPresent(path -> add(options, "store.path", path));
         warmReserve().ifPresent(bytes -> add(options, "store.warmReserve", bytes));
         tombstones().ifPresent(count -> add(options, "tombstones", count));
+        spillDirectory().ifPresent(path -> add(options, "spill.directory", path));
+        spillCapacity().ifPresent(bytes -> add(options, "spill.capacity", bytes));
+        spillHighWater().ifPresent(percent -> add(options, "spill.highWater", percent));
         add(options, "store.preTouch", preTouch);
         add(options, "eviction", eviction.name().toLowerCase(Locale.ROOT));
         return options.toArray(String[]::new);
@@ -178,6 +216,11 @@ public final class RayConfig {
         private boolean preTouch = flag("preTouch", false);
         private Eviction eviction = constant("eviction", Eviction.class, Eviction.BATCH);
         private int tombstones = count("tombstones");
+        private Path spillDirectory = property("spillDirectory") == null ? null : Path.of(property("spillDirectory"));
+        private long spillCapacity = size("spillCapacity");
+        private int spillHighWater = count("spillHighWater");
+        private Duration spillWait =
+                count("spillWait") < 0 ? Duration.ofSeconds(10) : Duration.ofMillis(count("spillWait"));
         private boolean directAccess = flag("directAccess", true);
         private LeakLevel leakDetection = constant("leakDetection", LeakLevel.class, LeakLevel.SIMPLE);
         private Consumer<LeakReport> leakListener;
@@ -288,6 +331,64 @@ public final class RayConfig {
                 throw refused("tombstones is " + count + ", and must not be negative");
             }
             this.tombstones = count;
+            return this;
+        }
+
+        /**
+         * Has batches written to files when memory is short, and read back from there.
+         *
+         * @param directory made if it is not there; each process has a folder of its own in it, which goes with the store,
+         *     or with the next one opened there if the process dies
+         * @return this
+         */
+        public Builder spillDirectory(Path directory) {
+            this.spillDirectory = required("spillDirectory", directory);
+            return this;
+        }
+
+        /**
+         * Limits the bytes of spill files. At the limit, batches stay in memory, as on a full disk.
+         *
+         * @param bytes positive
+         * @return this
+         */
+        public Builder spillCapacity(long bytes) {
+            this.spillCapacity = positive("spillCapacity", bytes);
+            return this;
+        }
+
+        /**
+         * As {@link #spillCapacity(long)}, as text.
+         *
+         * @param size such as {@code 100g}
+         * @return this
+         */
+        public Builder spillCapacity(String size) {
+            return spillCapacity(ByteSize.parse("spillCapacity", required("spillCapacity", size)));
+        }
+
+        /**
+         * Sets how full the store is to be before it spills.
+         *
+         * @param percent of the store's bytes, 1 to 100
+         * @return this
+         */
+        public Builder spillHighWater(int percent) {
+            this.spillHighWater = (int) positive("spillHighWater", percent);
+            return this;
+        }
+
+        /**
+         * Sets how long a put waits for room when the store is full and spills. Not at all: {@link Duration#ZERO}.
+         *
+         * @param longest not negative
+         * @return this
+         */
+        public Builder spillWait(Duration longest) {
+            if (required("spillWait", longest).isNegative()) {
+                throw refused("spillWait is " + longest + ", and must not be negative");
+            }
+            this.spillWait = longest;
             return this;
         }
 
