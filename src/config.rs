@@ -43,7 +43,8 @@ impl Config {
 
     /// Reads `key = value` pairs: `name`, `store.size` (bytes; 0: 30 % of the memory there is), `store.path`,
     /// `store.warmReserve` (bytes), `store.preTouch` (`true` or `false`), `eviction` (`batch` or `lru`), `tombstones` (a count),
-    /// `spill.directory` (a path; none: nothing is spilled), `spill.capacity` (bytes of files), `spill.highWater` (percent).
+    /// `spill.directory` (a path; none: nothing is spilled), `spill.capacity` (bytes of files), `spill.highWater` (percent),
+    /// `spill.normalMode` (`evict` or `spill`).
     ///
     /// # Errors
     /// `InvalidArgument` naming the option and what it takes.
@@ -56,7 +57,7 @@ impl Config {
         let mut eviction = Eviction::Batch;
         let mut tombstones = TOMBSTONES;
         let mut directory = None;
-        let (mut spill_capacity, mut high_water) = (None, HIGH_WATER);
+        let (mut spill_capacity, mut high_water, mut normal_mode) = (None, HIGH_WATER, false);
         for (key, value) in pairs {
             match key.as_str() {
                 "name" if is_name(value) => name = Some(value.clone()),
@@ -85,9 +86,16 @@ impl Config {
                     let percent = value.parse().ok().filter(|percent| (1..=100).contains(percent));
                     high_water = percent.ok_or_else(|| invalid(key, value, "a percentage, 1 to 100"))?;
                 }
+                "spill.normalMode" => {
+                    normal_mode = match value.as_str() {
+                        "evict" => false,
+                        "spill" => true,
+                        _ => return Err(invalid(key, value, "'evict' or 'spill'")),
+                    };
+                }
                 _ => {
                     let known = "name, store.size, store.path, store.warmReserve, store.preTouch, eviction, tombstones, \
-                                 spill.directory, spill.capacity, spill.highWater";
+                                 spill.directory, spill.capacity, spill.highWater, spill.normalMode";
                     return Err(Error::new(
                         ErrorCode::InvalidArgument,
                         format!("there is no option '{key}'; there are {known}"),
@@ -99,7 +107,8 @@ impl Config {
             let range = format!("{} to {} bytes", SIZES.start(), SIZES.end());
             return Err(invalid("store.size", &size.to_string(), &range));
         }
-        let spill = directory.map(|directory| SpillConfig { directory, capacity: spill_capacity, high_water });
+        let spill =
+            directory.map(|directory| SpillConfig { directory, capacity: spill_capacity, high_water, normal_mode });
         Ok(Config { name, size, path, warm_reserve, pre_touch, eviction, tombstones, spill })
     }
 

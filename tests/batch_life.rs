@@ -28,7 +28,7 @@ fn c32_nothing_is_freed_before_the_end_and_the_end_frees_all_but_what_is_kept() 
         c.assert_has(&id, bytes);
     }
     let released = c.end_keeping(inner, &[z]);
-    assert_eq!(released, Collected { objects: 1, bytes: 1, deferred: 0 });
+    assert_eq!(released, Collected { objects: 1, bytes: 1, deferred: 0, pending: false });
     assert_eq!(c.code_of(&y), ErrorCode::ObjectCollected);
     c.assert_has(&z, b"z");
     c.assert_has(&x, b"x");
@@ -44,7 +44,7 @@ fn c32_an_end_without_collection_frees_nothing() {
     assert_eq!(c.end_batch(b, false, &[], Reason::Closed, "me").unwrap(), Collected::default());
     assert_eq!(c.state(b), State::Completed);
     c.assert_has(&x, b"x");
-    assert_eq!(c.gc(any(7)).unwrap(), Collected { objects: 1, bytes: 1, deferred: 0 });
+    assert_eq!(c.gc(any(7)).unwrap(), Collected { objects: 1, bytes: 1, deferred: 0, pending: false });
     assert_eq!(c.gc(any(7)).unwrap(), Collected::default(), "the second time there is nothing left");
     assert_eq!(c.state(b), State::Collected);
     assert_eq!(c.code_of(&x), ErrorCode::ObjectCollected);
@@ -267,7 +267,7 @@ fn an_outer_end_takes_everything_in_it_cleaned_up_or_not() {
     let b = c.start_batch(spec, "test").unwrap();
     c.put_bytes(b, b"123");
     c.close_batch(b, "test").unwrap();
-    assert_eq!(c.end(a), Collected { objects: 1, bytes: 3, deferred: 0 });
+    assert_eq!(c.end(a), Collected { objects: 1, bytes: 3, deferred: 0, pending: false });
     assert_eq!(c.state(b), State::Collected);
 }
 
@@ -421,7 +421,7 @@ fn a_pinned_object_stays_readable_and_its_batch_drains_with_the_last_release() {
     let (view, pin) = c.read(&x).unwrap().unwrap();
     assert_eq!(c.seen(b).pins, 1);
     let released = c.end(b);
-    assert_eq!(released, Collected { objects: 1, bytes: 4, deferred: 1 });
+    assert_eq!(released, Collected { objects: 1, bytes: 4, deferred: 1, pending: false });
     assert_eq!((c.state(b), c.seen(b).pins), (State::Draining, 1));
     assert_eq!(pin.data().to_vec(), b"held");
     assert_eq!(c.code_of(&x), ErrorCode::ObjectCollected);

@@ -331,3 +331,41 @@ fn c43_c44_the_thread_that_spills_outlives_every_failure() {
         }
     }
 }
+
+#[test]
+fn what_a_batch_keeps_is_spilled_with_it() {
+    let s = open(SIZE, &[], Arc::new(NoFaults));
+    let outer = s.start(BatchSpec { priority: -1, ..BatchSpec::default() });
+    let inner = s.start(BatchSpec { parent: Some(outer), ..BatchSpec::default() });
+    let kept: Vec<_> = (0..30).map(|n| s.put(inner, &filled(n))).collect();
+    let small: Vec<_> = (0..30).map(|n| s.put(inner, &filled(n)[..500])).collect();
+    s.client.end_batch(inner, true, &[kept.clone(), small.clone()].concat(), Reason::Closed, "t").unwrap();
+    let other = s.start(BatchSpec { priority: 5, latency_sensitive: true, ..BatchSpec::default() });
+    let before = s.client.stats().unwrap().store.used;
+    let made: Vec<_> = (0..130).map(|n| s.put(other, &filled(n))).collect();
+    eventually("spilled", || s.client.store().spill_stats().objects >= 60);
+    assert!(s.client.stats().unwrap().store.used < before + 130 * 102_400);
+    for (n, (large, small)) in kept.iter().zip(&small).enumerate() {
+        s.client.assert_has(large, &filled(n as u64));
+        s.client.assert_has(small, &filled(n as u64)[..500]);
+    }
+    for (n, id) in made.iter().enumerate() {
+        s.client.assert_has(id, &filled(n as u64));
+    }
+    s.assert_clean();
+}
+
+#[test]
+fn c26_objects_of_normal_mode_are_evicted_or_spilled_as_configured() {
+    for (mode, lost) in [("evict", true), ("spill", false)] {
+        let s = open(SIZE, &[("spill.normalMode", mode)], Arc::new(NoFaults));
+        let ids: Vec<_> = (0..400).map(|n| s.put(BatchKey::NORMAL, &filled(n))).collect();
+        let there = ids.iter().filter(|id| s.client.contains(id).unwrap()).count();
+        assert_eq!(there < 400, lost, "{mode}: {there}");
+        for (n, id) in ids.iter().enumerate() {
+            assert!(s.client.bytes(id).unwrap().is_none_or(|bytes| bytes == filled(n as u64)));
+        }
+        s.client.delete(&ids).unwrap();
+        s.assert_clean();
+    }
+}

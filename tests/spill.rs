@@ -48,7 +48,7 @@ fn config(capacity: u64) -> StoreConfig {
 
 fn open_on(high_water: u8, cap: Option<u64>, faults: Arc<dyn Faults>, disk: Arc<dyn Disk>) -> Spilling {
     let parent = tempfile::tempdir().unwrap();
-    let spill = SpillConfig { directory: parent.path().join("spill"), capacity: cap, high_water };
+    let spill = SpillConfig { directory: parent.path().join("spill"), capacity: cap, high_water, normal_mode: false };
     let store = Store::open_on(&config(64 << 20), Some((&spill, disk)), Arc::new(NoLog), faults).unwrap();
     Spilling { store, parent }
 }
@@ -279,7 +279,7 @@ fn a_spilled_object_that_is_kept_lives_on_without_the_file() {
         }
         assert_eq!(s.store.drop_region(&region).objects, 0);
         for (id, &n) in ids.iter().zip(&SIZES) {
-            let Found::Here(pin) = s.store.table().pin(id) else { panic!("{n} bytes are not there") };
+            let Found::Here(pin) = s.store.table().pin(id).unwrap() else { panic!("{n} bytes are not there") };
             assert_eq!((pin.data().to_vec(), pin.metadata().to_vec()), (bytes_of(n as u64, n), b"kept".to_vec()));
             drop(pin);
             s.store.table().remove(id);
@@ -538,11 +538,11 @@ fn an_object_is_kept_during_a_spill() {
     let s = during_a_spill(SHORT, |s, region, ids| {
         for id in ids {
             assert_eq!(region.move_to_table(id, BatchId(9)).unwrap(), Found::Here(()));
-            assert!(matches!(s.store.table().pin(id), Found::Here(_)));
+            assert!(matches!(s.store.table().pin(id).unwrap(), Found::Here(_)));
         }
     });
     for object in s.store.table().list() {
-        let Found::Here(pin) = s.store.table().pin(&object.id) else { panic!("there") };
+        let Found::Here(pin) = s.store.table().pin(&object.id).unwrap() else { panic!("there") };
         assert_eq!(pin.data().len(), 100_000);
         drop(pin);
         s.store.table().remove(&object.id);
@@ -627,4 +627,126 @@ fn c29_no_torn_read_whatever_goes_on() {
     // which of the two is a matter of who comes first
     assert!(s.store.spill_stats().restored_objects + s.store.spill_stats().served > 0);
     s.assert_clean();
+}
+
+/// An object of normal mode.
+fn normal(n: u64) -> ObjectId {
+    ObjectId::new(BatchId(0), n, 0)
+}
+
+#[test]
+fn c24_objects_of_no_region_go_to_files_and_come_back() {
+    for high_water in [ROOMY, SHORT] {
+        let s = open(high_water);
+        let table = s.store.table();
+        let mut all = Vec::new();
+        for (n, &size) in SIZES.iter().enumerate() {
+            for (m, owner) in [BatchId(0), BatchId(9)].into_iter().enumerate() {
+                let id = normal((2 * n + m) as u64);
+                let bytes = bytes_of(id.task, size);
+                let unsealed = table.create(id, owner, size as u64, b"mm", Kind::Ints).unwrap();
+                unsealed.write(0, &&bytes[..]).unwrap();
+                unsealed.seal().unwrap();
+                all.push((id, bytes));
+            }
+        }
+        let ids: Vec<_> = all.iter().map(|(id, _)| *id).collect();
+        let (used, usage) = (s.store.used(), table.usage());
+        let held = table.pin(&ids[3]).unwrap();
+        let Found::Here(pinned) = held else { panic!("pinned") };
+        assert!(table.spill(&ids, &mut |_| {}).unwrap() > 0 && s.store.used() < used);
+        assert_eq!((table.usage().objects, table.usage().bytes), (usage.objects, usage.bytes));
+        assert_eq!(s.store.spill_stats().objects, ids.len() as u64 - 1, "but the one that is pinned");
+        drop(pinned);
+        s.store.audit().unwrap();
+        assert_eq!(table.evict(1 << 30), 0, "what lies in files takes no memory that eviction could give");
+        for (id, bytes) in &all {
+            let Found::Here(pin) = table.pin(id).unwrap() else { panic!("there") };
+            assert_eq!(
+                (pin.data().to_vec(), pin.metadata().to_vec(), pin.kind()),
+                (bytes.clone(), b"mm".to_vec(), Kind::Ints)
+            );
+            let hold = pin.hold();
+            drop(pin);
+            drop(hold);
+        }
+        let stats = s.store.spill_stats();
+        assert_eq!((stats.served > 0, stats.restored_objects > 0), (high_water == SHORT, high_water == ROOMY));
+        assert!(table.spill(&ids, &mut |_| {}).is_ok());
+        s.store.audit().unwrap();
+        let Found::Here(last) = table.pin(&ids[0]).unwrap() else { panic!("there") };
+        for id in &ids {
+            let expected = if *id == ids[0] { Removal::Deferred } else { Removal::Done };
+            assert_eq!(table.delete(id).unwrap(), Found::Here(expected));
+        }
+        assert_eq!(last.data().to_vec(), all[0].1);
+        drop(last);
+        assert_eq!((table.usage().objects, table.usage().held), (0, 0));
+        s.assert_clean();
+    }
+}
+
+#[test]
+fn c30_a_damaged_object_of_no_region_is_an_error_of_its_own() {
+    let s = open(SHORT);
+    let table = s.store.table();
+    for n in 0..3 {
+        table.put(normal(n), BatchId(0), Kind::Bytes, &&bytes_of(n, 5000)[..]).unwrap();
+    }
+    table.spill(&[normal(0), normal(1), normal(2)], &mut |_| {}).unwrap();
+    let file = s.files()[0].clone();
+    let at = fs::read(&file).unwrap().windows(16).position(|w| w == &bytes_of(1, 5000)[..16]).unwrap();
+    damage(&file, at as u64 + 7);
+    let e = table.pin(&normal(1)).err().unwrap();
+    assert!(e.code() == ErrorCode::SpillCorrupt && e.object_id() == Some(normal(1)), "{e}");
+    let mut out = Vec::new();
+    for n in [0, 2] {
+        assert_eq!(table.get(&normal(n), &mut out).unwrap(), Found::Here(Kind::Bytes));
+        assert_eq!(out, bytes_of(n, 5000));
+    }
+    for n in 0..3 {
+        assert_eq!(table.delete(&normal(n)).unwrap(), Found::Here(Removal::Done));
+    }
+    s.assert_clean();
+}
+
+#[test]
+fn c43_objects_of_no_region_outlive_every_failure() {
+    for point in FaultPoint::ALL.into_iter().filter(|p| p.name().starts_with("spill") || *p == FaultPoint::Run) {
+        for nth in 1.. {
+            let faults = Arc::new(NthFault::new());
+            let disk = Arc::new(LocalDisk::new(Arc::clone(&faults) as _));
+            let s = open_on(ROOMY, None, Arc::clone(&faults) as _, disk);
+            let table = s.store.table();
+            let ids: Vec<_> = (0..8).map(normal).collect();
+            for id in &ids {
+                table.put(*id, BatchId(0), Kind::Bytes, &&bytes_of(id.task, 1000 << id.task)[..]).unwrap();
+            }
+            faults.arm(point, nth);
+            for _ in 0..2 {
+                let _ = table.spill(&ids[..4], &mut |_| {});
+                let _ = table.spill(&ids[4..], &mut |_| {});
+                for id in &ids {
+                    let mut out = Vec::new();
+                    match table.get(id, &mut out) {
+                        Ok(found) => {
+                            assert!(found == Found::Here(Kind::Bytes) && out == bytes_of(id.task, 1000 << id.task))
+                        }
+                        Err(e) => assert_eq!(e.code(), ErrorCode::Io, "{} {nth}: {e}", point.name()),
+                    }
+                    s.store.audit().unwrap();
+                }
+            }
+            let unreached = faults.armed(point);
+            faults.arm(point, 0);
+            for id in &ids {
+                assert_eq!(table.delete(id).unwrap(), Found::Here(Removal::Done));
+            }
+            s.store.audit().unwrap();
+            assert_eq!(s.store.spill_stats().objects, 0);
+            if unreached {
+                break;
+            }
+        }
+    }
 }

@@ -267,7 +267,7 @@ fn a_moved_object_survives_its_region_small_or_large_sealed_or_not() {
     ];
     drop((small_writer, large_writer));
     for (id, bytes) in expected {
-        let Found::Here(pin) = store.table().pin(&id) else { panic!("{id}") };
+        let Found::Here(pin) = store.table().pin(&id).unwrap() else { panic!("{id}") };
         assert_eq!(pin.data().to_vec(), bytes);
         drop(pin);
         assert_eq!(store.table().remove(&id), Found::Here(Removal::Done));
@@ -285,11 +285,11 @@ fn a_deleted_object_that_is_held_is_still_there_one_collected_with_its_keeper_is
     for id in [a, b] {
         table.put(id, BatchId(4), Kind::Bytes, &&b"kept"[..]).unwrap();
     }
-    let (Found::Here(pin_a), Found::Here(pin_b)) = (table.pin(&a), table.pin(&b)) else { panic!() };
+    let (Found::Here(pin_a), Found::Here(pin_b)) = (table.pin(&a).unwrap(), table.pin(&b).unwrap()) else { panic!() };
     assert_eq!(table.delete(&a).unwrap(), Found::Here(Removal::Deferred));
     assert_eq!(table.remove(&b), Found::Here(Removal::Deferred));
     assert_eq!(table.state(&a), Found::Here(ObjectState::Sealed), "as in Plasma");
-    assert!(matches!(table.pin(&b), Found::Absent));
+    assert!(matches!(table.pin(&b).unwrap(), Found::Absent));
     assert_eq!((table.owner(&b), table.list().len()), (None, 1));
     assert_eq!(pin_b.data().to_vec(), b"kept", "its holder reads on");
     drop((pin_a, pin_b));
@@ -308,7 +308,7 @@ fn normal_mode_evicts_what_was_used_longest_ago() {
     }
     let mut out = Vec::new();
     table.get(&id(0), &mut out).unwrap();
-    let Found::Here(pin) = table.pin(&id(1)) else { panic!() };
+    let Found::Here(pin) = table.pin(&id(1)).unwrap() else { panic!() };
     assert_eq!(table.evict(25_000), 30_000, "as much as was asked for, never less");
     let gone: Vec<u64> = (0..100).filter(|&n| table.state(&id(n)) == Found::Absent).collect();
     assert_eq!(gone, [2, 3, 4], "0 was read, 1 is pinned");

@@ -307,6 +307,15 @@ impl Client {
         self.engine().map(|_| asked)
     }
 
+    /// Writes all that may be spilled to files now, however much room there is. Returns the bytes of memory that went back;
+    /// 0 in a store that does not spill.
+    ///
+    /// # Errors
+    /// `Closed`; `Io`: what was not written yet stays in memory.
+    pub fn spill(&self) -> Result<u64> {
+        self.engine()?.spill_all()
+    }
+
     /// Forgets a token that waits for room.
     pub fn forget_room(&self, token: u64) {
         if let Some(pressure) = self.engine.store.pressure() {

@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use dashmap::DashMap;
 use hashbrown::DefaultHashBuilder;
 
-use super::engine::Engine;
-use super::tree::Batch;
-use super::{BatchKey, BatchSpec, BatchStatus, Collected, Reason, registry};
+use super::{Batch, BatchKey, BatchSpec, BatchStatus, Collected, Engine, Reason, registry};
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
@@ -100,8 +98,9 @@ impl Client {
         }))
     }
 
-    /// Ends and collects all its batches, releases its pins, aborts what it did not seal; an owner then closes the
-    /// store, and every other client hears of it. The second time nothing happens.
+    /// Ends and collects all its batches, releases its pins, aborts what it did not seal. Active tasks of them are
+    /// cancelled, and a batch that has some is collected after the last. An owner then closes the store, whatever is
+    /// active, and every other client hears of it. The second time nothing happens.
     ///
     /// # Errors
     /// None now; for what may fail later.
@@ -127,6 +126,7 @@ impl Client {
         } else {
             // whoever waits through this client looks again, and finds it closed
             engine.store.notifier().wake_all();
+            engine.wake_for_room();
         }
         for subscription in drain(&self.subscriptions) {
             engine.store.notifier().unsubscribe(&subscription);
@@ -136,7 +136,7 @@ impl Client {
 
     /// The engine, for a call.
     #[inline]
-    pub(super) fn engine(&self) -> Result<&Engine> {
+    pub(crate) fn engine(&self) -> Result<&Arc<Engine>> {
         if self.closed.load(Ordering::Acquire) || self.engine.is_closed() {
             return Err(self.closed_error());
         }
@@ -218,7 +218,7 @@ impl Client {
     }
 
     /// Ends a batch for good, all within it first; before that hands `keep` to its parent, after that collects it if
-    /// asked to. Returns what was released.
+    /// asked to. Returns what was released; `pending` if tasks are active, after the last of which that will be done.
     ///
     /// # Errors
     /// `BatchEnded`, naming who ended it first, when and why; `BatchNotFound`; `InvalidArgument` for a root; as for
@@ -234,28 +234,58 @@ impl Client {
         self.engine()?.end_batch(key, collect, keep, reason, by)
     }
 
-    /// Ends a batch if it is open, collects it unless it is not to be cleaned up. A life that is gone is fine.
+    /// Ends a batch if it is open, collects it unless it is not to be cleaned up. A life that is gone is fine. Returns as
+    /// `end_batch`.
     ///
     /// # Errors
     /// `BatchNotFound` for an id nobody started; `InvalidArgument` for a root.
-    pub fn close_batch(&self, key: BatchKey, by: &str) -> Result<()> {
-        self.engine()?.close_batch(key, by)
+    pub fn close_batch(&self, key: BatchKey, by: &str) -> Result<Collected> {
+        self.engine()?.close_batch(key, Reason::Closed, by)
     }
 
-    /// Ends, collects, and deletes what it kept, unless the keeper has given it away. A life that is gone is fine.
+    /// As `close_batch`, and has the tasks cancelled that it waits for, also when it was ended before.
     ///
     /// # Errors
     /// As for `close_batch`.
-    pub fn delete_batch(&self, key: BatchKey, by: &str) -> Result<()> {
+    pub fn cancel_batch(&self, key: BatchKey, by: &str) -> Result<Collected> {
+        self.engine()?.close_batch(key, Reason::Cancelled, by)
+    }
+
+    /// Ends, collects, and deletes what it kept, unless the keeper has given it away. A life that is gone is fine.
+    /// Returns as `end_batch`.
+    ///
+    /// # Errors
+    /// As for `close_batch`.
+    pub fn delete_batch(&self, key: BatchKey, by: &str) -> Result<Collected> {
         self.engine()?.delete_batch(key, by)
     }
 
     /// Collects an ended batch. Zeros when it was before.
     ///
     /// # Errors
-    /// `BatchActive` while it is open; `BatchNotFound`; `InvalidArgument` for a root.
+    /// `BatchActive` while it is open, or a task of it or of a batch within it is active; `BatchNotFound`;
+    /// `InvalidArgument` for a root.
     pub fn gc(&self, key: BatchKey) -> Result<Collected> {
         self.engine()?.gc(key)
+    }
+
+    /// Has `token` woken, once, when a batch is over: its last task and those of all within it, and its collection if that
+    /// was asked for. Ask `batch_over` after this. `unwatch` forgets it.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn watch_batch(&self, key: BatchKey, token: u64) -> Result<()> {
+        self.engine()?.watch_batch(key, token);
+        // a close that woke everybody before the token was there is seen here
+        self.engine().map(|_| ())
+    }
+
+    /// What was released with a batch that is over, by whoever collected it; `None` for one that is not.
+    ///
+    /// # Errors
+    /// `BatchNotFound` for an id that nobody started.
+    pub fn batch_over(&self, key: BatchKey) -> Result<Option<Collected>> {
+        self.engine()?.batch_over(key)
     }
 
     /// The batch if it is open, else the nearest open one it is in; `None`, normal mode, where that is a root.

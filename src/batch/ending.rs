@@ -7,7 +7,8 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 
 use super::engine::Engine;
-use super::lifecycle::Step;
+use super::life::Mark;
+use super::lifecycle::{State, Step};
 use super::record::{Kept, Remains};
 use super::tree::{Adoption, Batch, upwards};
 use super::{BatchKey, Collected, Reason, errors};
@@ -21,61 +22,128 @@ impl Engine {
     /// One that finds it ended helps whoever is at it, and returns when it is done.
     pub(super) fn end(&self, batch: &Arc<Batch>, reason: Reason, by: &str) -> bool {
         let first = batch.end().is_none() && batch.record.note_end(reason, &batch.record.who(by), now_ms());
-        let Some(end) = batch.end() else { return false };
+        self.carry_out_end(batch, if first && reason.cancels() { Some(reason) } else { None });
+        first
+    }
+
+    /// Takes what was noted of its end to all within it. `cancels`: tasks of those that had ended before are to be
+    /// cancelled as well.
+    fn carry_out_end(&self, batch: &Arc<Batch>, cancels: Option<Reason>) {
+        let Some(end) = batch.end() else { return };
         let close = |inner: &Batch| {
             // the note comes first: whoever is refused by the closed children finds it
             inner.record.note_end(end.reason, &end.by, end.at_ms);
             inner.children.close()
         };
+        let mut active = Vec::new();
         upwards(batch, close, |inner| {
-            if inner.finish() && !inner.is_root() {
+            let ended = inner.finish();
+            if ended && !inner.is_root() {
                 self.tell(EventKind::BatchEnded, inner.id());
             }
+            self.complete(inner);
+            if (ended || cancels.is_some()) && inner.state() == State::Ended {
+                active.push(inner.key());
+            }
         });
-        first
+        if !active.is_empty() {
+            self.tell_tasks(&active, cancels.unwrap_or(end.reason), &end.by);
+        }
     }
 
-    /// Collects an ended batch and all within it, whether they are to be cleaned up or not: an outer batch's end is the
-    /// latest end of what is in it. What others collect meanwhile is not counted.
+    /// Tells the task room of batches that have ended and wait for tasks.
+    fn tell_tasks(&self, ended: &[BatchKey], reason: Reason, by: &str) {
+        let Some(tasks) = self.tasks() else { return };
+        for key in ended {
+            tasks.ended(*key, reason, by);
+        }
+    }
+
+    /// Has the tasks cancelled that an ended batch waits for. What is to become of its objects stays as it was.
+    pub(super) fn cancel_tasks(&self, batch: &Arc<Batch>, reason: Reason, by: &str) {
+        let mut active = Vec::new();
+        let all = |inner: &Batch| inner.children.all();
+        upwards(batch, all, |inner| {
+            if inner.state() == State::Ended {
+                active.push(inner.key());
+            }
+        });
+        self.tell_tasks(&active, reason, by);
+    }
+
+    /// Collects a batch that has ended and all within it, at once if it is completed; else that is left to whoever
+    /// completes it. With `delete` what it kept goes as well.
+    pub(super) fn collect_ended(&self, batch: &Arc<Batch>, delete: bool) -> Collected {
+        if batch.life.ask(if delete { Mark::COLLECT.and(Mark::DELETE) } else { Mark::COLLECT }) {
+            return Collected::PENDING;
+        }
+        let collected = self.collect(batch);
+        if delete {
+            self.delete_kept(batch);
+        }
+        // it may have waited for this one to be collected
+        if let Some(parent) = batch.parent() {
+            self.complete(parent);
+        }
+        collected
+    }
+
+    /// Collects a completed batch and all within it, whether they are to be cleaned up or not: an outer batch's end is
+    /// the latest end of what is in it. What others collect meanwhile is not counted.
     pub(super) fn collect(&self, batch: &Arc<Batch>) -> Collected {
-        let mut sum = Collected::default();
+        self.collect_all(batch, |_| {})
+    }
+
+    /// See `collect`. Calls `before` for each, the inner ones first.
+    fn collect_all(&self, batch: &Arc<Batch>, before: impl Fn(&Batch)) -> Collected {
+        let mut sum = Collected { pending: true, ..Collected::default() };
         upwards(
             batch,
             |inner| inner.children.all(),
             |inner| {
+                before(inner);
                 let adopted = inner.adopted.lock().take();
                 if let Some(adopted) = adopted {
-                    let own = self.collect_one(inner, adopted);
-                    sum.objects += own.objects;
-                    sum.bytes += own.bytes;
-                    sum.deferred += own.deferred;
+                    let top = Arc::ptr_eq(inner, batch);
+                    let within = if top { Collected { pending: false, ..sum } } else { Collected::default() };
+                    sum.add(self.collect_one(inner, adopted, within));
+                    sum.pending &= !top;
                 }
             },
         );
+        // somebody else was quicker, and may be at it still
+        sum.pending = sum.pending && self.live(batch.key()).is_some();
         self.collected_bytes(sum.bytes);
         sum
     }
 
-    fn collect_one(&self, batch: &Arc<Batch>, adopted: HashMap<ObjectId, Adoption>) -> Collected {
+    /// Collects one whose adopted objects were just taken from it; `within`: what went with it of batches within it.
+    fn collect_one(&self, batch: &Arc<Batch>, adopted: HashMap<ObjectId, Adoption>, within: Collected) -> Collected {
         let id = batch.id();
+        if batch.life.word().has(Mark::TASKS)
+            && let Some(tasks) = self.tasks()
+        {
+            tasks.collecting(batch.key());
+        }
         let mut released = self.release_adopted(batch, adopted);
         // the table's deletion is what the node hears, and has the store drop the region
         self.gcs.delete_table(id);
         let (mut slots, mut peak_bytes, mut draining) = (batch.slots(), 0, None);
         if let Some(region) = batch.region() {
             let dropped = region.dropped().unwrap_or_default();
-            released.add(dropped);
+            released.add_dropped(dropped);
             (slots, peak_bytes) = (dropped.slots, dropped.peak_bytes);
             draining = Some(region).filter(|region| !dropped.drained && !region.is_drained()).cloned();
         }
         let drains = draining.is_some();
-        let _ = batch.life.step(if drains { Step::CollectHeld } else { Step::CollectFree });
+        let was = batch.life.step(if drains { Step::CollectHeld } else { Step::CollectFree });
         self.unschedule(batch);
         let remains = Remains {
             collected_ms: now_ms(),
             slots,
             peak_bytes,
             released,
+            within,
             // a copy: until the record is among the remembered ones, whoever looks for an heir looks here
             kept: batch.kept.lock().as_slice().into(),
             draining: Mutex::new(draining),
@@ -86,6 +154,11 @@ impl Engine {
             self.roots.fetch_sub(1, Ordering::Relaxed);
         } else {
             self.tombstones.add(&batch.record, drains, |kept| self.lives_on(kept));
+        }
+        if was.is_ok_and(|was| was.has(Mark::TASKS))
+            && let Some(tasks) = self.tasks()
+        {
+            tasks.collected(batch.key());
         }
         self.live.remove_if(&id, |_, live| Arc::ptr_eq(live, batch));
         if let Some(parent) = batch.parent() {
@@ -154,66 +227,110 @@ impl Engine {
         if !self.end(&batch, reason, by) {
             return Err(ended());
         }
-        Ok(if collect { self.collect(&batch) } else { Collected::default() })
+        if collect {
+            return Ok(self.collect_ended(&batch, false));
+        }
+        Ok(Collected { pending: !batch.state().is_over(), ..Collected::default() })
     }
 
-    /// Ends it if it is open, and collects it unless it is not to be cleaned up. One that is gone is fine.
+    /// Ends it if it is open, and collects it unless it is not to be cleaned up. With a reason that cancels, tasks that
+    /// it waits for are cancelled, also when it had ended before. One that is gone is fine.
     ///
     /// # Errors
     /// `BatchNotFound` for an id nobody ever started, `InvalidArgument` for a root.
-    pub(super) fn close_batch(&self, key: BatchKey, by: &str) -> Result<()> {
-        match self.find_inner(key) {
-            Ok(batch) => {
-                self.end(&batch, Reason::Closed, by);
-                if !batch.record.no_cleanup {
-                    self.collect(&batch);
-                }
-                Ok(())
-            }
-            Err(e) if e.code() == ErrorCode::InvalidArgument => Err(e),
-            Err(e) if key.life == 0 && e.code() == ErrorCode::BatchNotFound => Err(e),
-            Err(_) => Ok(()),
+    pub(super) fn close_batch(&self, key: BatchKey, reason: Reason, by: &str) -> Result<Collected> {
+        let Some(batch) = self.unless_gone(key)? else { return Ok(Collected::default()) };
+        if !self.end(&batch, reason, by) && reason.cancels() {
+            self.cancel_tasks(&batch, reason, by);
         }
+        if !batch.record.no_cleanup {
+            return Ok(self.collect_ended(&batch, false));
+        }
+        Ok(Collected { pending: !batch.state().is_over(), ..Collected::default() })
     }
 
     /// Ends, collects, and deletes what it kept and the keeper still has. One that is gone is fine.
     ///
     /// # Errors
     /// As for `close_batch`.
-    pub(super) fn delete_batch(&self, key: BatchKey, by: &str) -> Result<()> {
-        let mut key = key;
-        match self.find_inner(key) {
-            Ok(batch) => {
-                key = batch.key();
-                self.end(&batch, Reason::Closed, by);
-                self.collect(&batch);
-            }
-            Err(e) if e.code() == ErrorCode::InvalidArgument => return Err(e),
-            Err(e) if key.life == 0 && e.code() == ErrorCode::BatchNotFound => return Err(e),
-            Err(_) => {}
+    pub(super) fn delete_batch(&self, key: BatchKey, by: &str) -> Result<Collected> {
+        if let Some(batch) = self.unless_gone(key)? {
+            self.end(&batch, Reason::Closed, by);
+            return Ok(self.collect_ended(&batch, true));
         }
-        let Some(record) = self.tombstones.find(key) else { return Ok(()) };
-        for kept in record.kept() {
+        if let Some(record) = self.tombstones.find(key) {
+            self.delete_all(record.kept());
+        }
+        Ok(Collected::default())
+    }
+
+    /// The batch; `None` for a life that is over and gone, which is no error for who closes it.
+    fn unless_gone(&self, key: BatchKey) -> Result<Option<Arc<Batch>>> {
+        match self.find_inner(key) {
+            Ok(batch) => Ok(Some(batch)),
+            Err(e) if e.code() == ErrorCode::InvalidArgument => Err(e),
+            Err(e) if key.life == 0 && e.code() == ErrorCode::BatchNotFound => Err(e),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Deletes what a collected batch kept and the keeper still has.
+    pub(super) fn delete_kept(&self, batch: &Batch) {
+        let kept = batch.kept.lock().clone();
+        self.delete_all(&kept);
+    }
+
+    fn delete_all(&self, kept: &[Kept]) {
+        for kept in kept {
             if self.live(kept.to).is_some_and(|keeper| keeper.forget(&kept.id)) {
                 self.store.table().remove(&kept.id);
             }
         }
-        Ok(())
     }
 
     /// Collects an ended batch; zeros when it was before.
     ///
     /// # Errors
-    /// `BatchActive`, `BatchNotFound`, `InvalidArgument` for a root.
+    /// `BatchActive` for one that is open or has tasks still; `BatchNotFound`, `InvalidArgument` for a root.
     pub(super) fn gc(&self, key: BatchKey) -> Result<Collected> {
         match self.find_inner(key) {
             Ok(batch) => {
-                let Some(end) = batch.end() else { return Err(errors::active(&batch.record)) };
-                self.end(&batch, end.reason, &end.by);
-                Ok(self.collect(&batch))
+                if batch.end().is_none() {
+                    return Err(errors::active(&batch.record));
+                }
+                self.carry_out_end(&batch, None);
+                if !batch.state().is_over() {
+                    return Err(errors::has_tasks(&batch.record));
+                }
+                Ok(self.collect_ended(&batch, false))
             }
             Err(e) if e.code() == ErrorCode::BatchEnded => Ok(Collected::default()),
             Err(e) => Err(e),
         }
+    }
+
+    /// Ends a root and all within it, cancels their tasks, and collects each as soon as it is completed.
+    pub(super) fn end_root(&self, root: &Arc<Batch>, by: &str) {
+        self.cancel_root(root, by);
+        if root.state().is_over() {
+            self.collect(root);
+        } else {
+            // one by one: those without tasks wait for nobody
+            let all = |inner: &Batch| inner.children.all();
+            upwards(root, all, |inner| {
+                self.collect_ended(inner, false);
+            });
+        }
+    }
+
+    /// Ends a root and all within it, and collects them, whatever their tasks do: the store goes.
+    pub(super) fn drop_root(&self, root: &Arc<Batch>, by: &str) {
+        self.cancel_root(root, by);
+        self.collect_all(root, |inner| inner.life.give_up());
+    }
+
+    fn cancel_root(&self, root: &Arc<Batch>, by: &str) {
+        root.record.note_end(Reason::Closed, &root.record.who(by), now_ms());
+        self.carry_out_end(root, Some(Reason::Cancelled));
     }
 }

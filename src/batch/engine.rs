@@ -1,15 +1,14 @@
 //! What the clients of one store share.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use dashmap::{DashMap, DashSet};
 use hashbrown::DefaultHashBuilder;
 
 use super::housekeeping::Agenda;
 use super::tombstones::Tombstones;
-use super::tree::Batch;
-use super::{BatchKey, errors, registry};
+use super::{Batch, BatchKey, TaskHooks, errors, registry};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::gcs::{EmbeddedGcs, Gcs, TaskRecord};
@@ -48,6 +47,8 @@ pub(crate) struct Engine {
     next_handle: AtomicU64,
     /// unsealed object that no batch of its creator takes along → the client that created it
     pub(super) unsealed: DashMap<ObjectId, u64, DefaultHashBuilder>,
+    /// The task room, once there is one.
+    pub(super) tasks: OnceLock<Weak<dyn TaskHooks>>,
     closed: AtomicBool,
 }
 
@@ -76,6 +77,7 @@ impl Engine {
                 next_seq: AtomicU64::new(0),
                 next_handle: AtomicU64::new(1),
                 unsealed: DashMap::default(),
+                tasks: OnceLock::new(),
                 closed: AtomicBool::new(false),
             });
             engine.mind_pressure()?;
@@ -83,22 +85,40 @@ impl Engine {
         })
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    /// The store's name.
+    #[allow(dead_code, reason = "the task room is built on it")]
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the objects are.
+    #[allow(dead_code, reason = "the task room is built on it")]
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// The `GC:` tables.
+    #[allow(dead_code, reason = "the task room is built on it")]
+    pub(crate) fn gcs(&self) -> &Arc<dyn Gcs> {
+        &self.gcs
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
 
     /// True when batches are ignored, as the old store did.
-    pub(super) fn is_lru(&self) -> bool {
+    pub(crate) fn is_lru(&self) -> bool {
         self.store.config().eviction == Eviction::Lru
     }
 
     /// A number used for nothing else.
-    pub(super) fn handle(&self) -> u64 {
+    pub(crate) fn handle(&self) -> u64 {
         self.next_handle.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The batch, if it is not collected yet.
-    pub(super) fn live(&self, key: BatchKey) -> Option<Arc<Batch>> {
+    pub(crate) fn live(&self, key: BatchKey) -> Option<Arc<Batch>> {
         let batch = self.live.get(&key.id)?;
         key.means(batch.record.key.life).then(|| Arc::clone(&batch))
     }
@@ -107,7 +127,7 @@ impl Engine {
     ///
     /// # Errors
     /// `BatchEnded` for one that is remembered; `BatchNotFound`.
-    pub(super) fn find(&self, key: BatchKey) -> Result<Arc<Batch>> {
+    pub(crate) fn find(&self, key: BatchKey) -> Result<Arc<Batch>> {
         self.live(key).ok_or_else(|| self.gone(key))
     }
 
@@ -115,12 +135,12 @@ impl Engine {
     ///
     /// # Errors
     /// `InvalidArgument` for a root, and as for `find`.
-    pub(super) fn find_inner(&self, key: BatchKey) -> Result<Arc<Batch>> {
+    pub(crate) fn find_inner(&self, key: BatchKey) -> Result<Arc<Batch>> {
         let batch = self.find(key)?;
         if batch.is_root() { Err(errors::root(key.id)) } else { Ok(batch) }
     }
 
-    pub(super) fn gone(&self, key: BatchKey) -> Error {
+    pub(crate) fn gone(&self, key: BatchKey) -> Error {
         match self.tombstones.find(key) {
             Some(record) => errors::ended(&record),
             None => errors::not_found(key.id),
@@ -144,12 +164,6 @@ impl Engine {
         Ok(root)
     }
 
-    /// Ends and collects a root and all within it.
-    pub(super) fn end_root(&self, root: &Arc<Batch>, by: &str) {
-        self.end(root, super::Reason::Closed, by);
-        self.collect(root);
-    }
-
     /// Closes the store: everything is collected, everybody woken. The second time nothing happens.
     pub(super) fn close(&self, by: &str) {
         if self.closed.swap(true, Ordering::AcqRel) {
@@ -157,7 +171,7 @@ impl Engine {
         }
         let roots: Vec<_> = self.live.iter().filter(|b| b.is_root()).map(|b| Arc::clone(&b)).collect();
         for root in roots {
-            self.end_root(&root, by);
+            self.drop_root(&root, by);
         }
         self.store.notifier().emit(Event::batch(EventKind::StoreClosed, BatchId::NORMAL));
         self.store.notifier().wake_all();

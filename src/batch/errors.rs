@@ -95,6 +95,17 @@ pub(crate) fn active(record: &Record) -> Error {
     Error::new(ErrorCode::BatchActive, text).batch(record.key.id)
 }
 
+/// `gc` before the last task.
+pub(crate) fn has_tasks(record: &Record) -> Error {
+    let how = record.end.get().map_or_else(String::new, |end| format!(" {}, but", how(record, end)));
+    let text = format!(
+        "batch {}{how} has tasks still, or a batch within it has, and can be collected only when the last is over; wait \
+         for it, or have the end collect it",
+        label(record)
+    );
+    Error::new(ErrorCode::BatchActive, text).batch(record.key.id)
+}
+
 /// What may not be done to a root.
 pub(crate) fn root(id: BatchId) -> Error {
     let text = format!("batch {id} is a client's root batch; it ends when its client closes");

@@ -172,13 +172,16 @@ impl Engine {
         }
     }
 
-    /// Ends and collects a batch whose time is over, unless somebody ended it before.
+    /// Ends and collects a batch whose time is over, unless somebody ended it before; then the tasks that it waits for
+    /// are cancelled all the same.
     fn expire(&self, key: BatchKey) {
-        if let Some(batch) = self.live(key)
-            && self.end(&batch, Reason::TimedOut, "its timeout")
-        {
+        const BY: &str = "its timeout";
+        let Some(batch) = self.live(key) else { return };
+        if self.end(&batch, Reason::TimedOut, BY) {
             log::info!("store '{}': batch {} timed out", self.name, super::errors::label(&batch.record));
-            self.collect(&batch);
+            self.collect_ended(&batch, false);
+        } else {
+            self.cancel_tasks(&batch, Reason::TimedOut, BY);
         }
     }
 }

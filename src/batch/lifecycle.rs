@@ -5,8 +5,6 @@
 //!    └──────────────end──────────────────────▲                           └──collect, nothing held────────────────────────▲
 //! ```
 
-use std::sync::atomic::{AtomicU8, Ordering};
-
 /// Where a batch is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
@@ -15,9 +13,9 @@ pub enum State {
     Waiting = 0,
     /// It has objects or tasks.
     Running = 1,
-    /// No new work from outside.
+    /// No new work from outside; tasks of it, or of a batch within it, are active.
     Ended = 2,
-    /// Its last task is over.
+    /// Its last task is over, and so is every batch within it.
     Completed = 3,
     /// Collected, but somebody holds some of its memory.
     Draining = 4,
@@ -42,6 +40,12 @@ impl State {
         self >= State::Draining
     }
 
+    /// True once its last task is over.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        self >= State::Completed
+    }
+
     pub(super) fn of(n: u8) -> State {
         State::ALL.get(usize::from(n)).copied().unwrap_or(State::Collected)
     }
@@ -54,7 +58,7 @@ pub enum Step {
     FirstWork,
     /// Ended, for whatever reason.
     End,
-    /// Its last task is over.
+    /// The last task of it and of all within it is over.
     LastTask,
     /// Collected; somebody holds some of its memory.
     CollectHeld,
@@ -83,34 +87,6 @@ pub fn next(state: State, step: Step) -> Option<State> {
 pub struct Illegal {
     /// The state it was tried in.
     pub state: State,
-}
-
-/// The state of one batch, changed by steps of the table only.
-pub(super) struct Life(AtomicU8);
-
-impl Life {
-    /// Waiting.
-    pub(super) fn new() -> Life {
-        Life(AtomicU8::new(State::Waiting as u8))
-    }
-
-    /// Where it is.
-    pub(super) fn state(&self) -> State {
-        State::of(self.0.load(Ordering::Acquire))
-    }
-
-    /// Takes a step, if the table has it; of several threads one does.
-    pub(super) fn step(&self, step: Step) -> Result<State, Illegal> {
-        let mut at = self.0.load(Ordering::Acquire);
-        loop {
-            let state = State::of(at);
-            let to = next(state, step).ok_or(Illegal { state })?;
-            match self.0.compare_exchange_weak(at, to as u8, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return Ok(to),
-                Err(now) => at = now,
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -32,21 +32,28 @@ mod engine;
 mod errors;
 mod housekeeping;
 mod keeping;
+mod life;
 mod lifecycle;
+mod memory;
 mod objects;
 mod record;
 mod registry;
 mod spilling;
 mod start;
 mod status;
+mod tasks;
 mod tombstones;
 mod tree;
 
 use std::time::Duration;
 
 pub use self::client::{Client, ClientStats, Started};
+pub(crate) use self::engine::Engine;
 pub use self::lifecycle::{Illegal, State, Step, next};
+pub use self::memory::{BatchMemory, MemoryReport};
 pub use self::status::BatchStatus;
+pub(crate) use self::tasks::{TaskCounts, TaskHooks};
+pub(crate) use self::tree::Batch;
 use crate::id::BatchId;
 use crate::store::Dropped;
 
@@ -91,10 +98,14 @@ pub struct BatchSpec {
     pub max_bytes: Option<u64>,
     /// Most objects, likewise.
     pub max_objects: Option<u64>,
+    /// Most of its own tasks that run at a time.
+    pub max_tasks: Option<u32>,
     /// The lower, the sooner it is spilled when memory is short; for the rest the scheduler's affair.
     pub priority: i32,
     /// Closing its handle collects nothing.
     pub no_cleanup: bool,
+    /// Has a checkpoint taken of an actor before the batch's first task on it.
+    pub checkpoint_actors: bool,
     /// Nothing of it, or of what is in it, is written to files: it never waits for a disk.
     pub latency_sensitive: bool,
 }
@@ -114,6 +125,12 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// True when its tasks are not to go on.
+    #[must_use]
+    pub fn cancels(self) -> bool {
+        matches!(self, Reason::TimedOut | Reason::Cancelled)
+    }
+
     /// The reason of that number.
     #[must_use]
     pub fn from_number(n: u8) -> Option<Reason> {
@@ -121,7 +138,7 @@ impl Reason {
     }
 }
 
-/// What a collection released, inner batches included.
+/// What an end or a collection released, inner batches included.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Collected {
     /// Objects.
@@ -130,12 +147,23 @@ pub struct Collected {
     pub bytes: u64,
     /// Objects that somebody held still: their memory goes with the last release.
     pub deferred: u64,
+    /// It is not done: the batch waits for its last task, and whoever completes it collects it if that was asked for; or
+    /// another thread is just collecting it. See [`Client::watch_batch`].
+    pub pending: bool,
 }
 
 impl Collected {
-    fn add(&mut self, dropped: Dropped) {
+    const PENDING: Collected = Collected { objects: 0, bytes: 0, deferred: 0, pending: true };
+
+    fn add_dropped(&mut self, dropped: Dropped) {
         self.objects += dropped.objects;
         self.bytes += dropped.bytes;
         self.deferred += dropped.deferred;
+    }
+
+    fn add(&mut self, other: Collected) {
+        self.objects += other.objects;
+        self.bytes += other.bytes;
+        self.deferred += other.deferred;
     }
 }

@@ -109,7 +109,7 @@ impl Engine {
 
     pub(super) fn pin(&self, id: &ObjectId) -> Result<Option<Pin>> {
         self.look(id, |spot| match spot {
-            Spot::Table(table) => Ok(table.pin(id)),
+            Spot::Table(table) => table.pin(id),
             Spot::Region(region) => region.pin(id),
         })
     }

@@ -22,8 +22,11 @@ pub(crate) struct Record {
     pub(crate) timeout: Option<Duration>,
     pub(crate) max_bytes: Option<u64>,
     pub(crate) max_objects: Option<u64>,
+    /// Most of its own tasks that run at a time.
+    pub(crate) max_tasks: Option<u32>,
     pub(crate) priority: i32,
     pub(crate) no_cleanup: bool,
+    pub(crate) checkpoint_actors: bool,
     /// Itself, or a batch it is in.
     pub(crate) latency_sensitive: bool,
     /// By whoever ended it first.
@@ -48,6 +51,8 @@ pub(crate) struct Remains {
     pub(crate) peak_bytes: u64,
     /// What its own collection released, without inner batches.
     pub(crate) released: Collected,
+    /// What was released with it of batches within it.
+    pub(crate) within: Collected,
     /// What it gave away while it lived.
     pub(crate) kept: Box<[Kept]>,
     /// Its region, while somebody holds memory of it.

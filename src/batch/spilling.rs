@@ -1,7 +1,7 @@
 //! The thread that makes room: above the high-water mark, and whenever somebody waits for some, it has whole batches
 //! written to files until the low-water mark is reached.
 //!
-//! First go batches that have ended and are not collected yet (`noCleanup`), then by priority, the lowest first, then
+//! First go objects of normal mode, if they are to be spilled and not evicted; then batches that have ended and are not collected yet (`noCleanup`), then by priority, the lowest first, then
 //! those that were used longest ago. Those marked `latencySensitive`, and all within them, never go.
 //!
 //! It does not keep its engine alive, and holds no lock while it writes. Those who wait are woken after each chunk that
@@ -39,7 +39,10 @@ impl Engine {
     fn make_room(&self, pressure: &Pressure) -> bool {
         let wanted = || !self.is_closed() && (pressure.is_short(self.store.used()) || pressure.is_asked());
         while wanted() {
-            let mut made = 0;
+            let mut made = match self.spill_normal_mode(pressure) {
+                Ok(bytes) => bytes,
+                Err(_) => return false,
+            };
             for batch in self.victims() {
                 if !wanted() {
                     return true;
@@ -57,6 +60,22 @@ impl Engine {
         true
     }
 
+    /// Writes all that may be spilled to files now, in the calling thread. Returns the bytes of memory that went back.
+    ///
+    /// # Errors
+    /// `Io`; what was not written yet stays in memory.
+    pub(super) fn spill_all(&self) -> Result<u64> {
+        let mut sum = 0;
+        if self.store.spills_normal_mode() {
+            let oldest = self.store.table().oldest(u64::MAX);
+            sum += self.store.table().spill(&oldest, &mut |_| {})?;
+        }
+        for batch in self.victims() {
+            sum += self.spill(&batch)?;
+        }
+        Ok(sum)
+    }
+
     /// Writes one batch to its file. Returns the bytes of memory that went back.
     fn spill(&self, batch: &Batch) -> Result<u64> {
         let Some(region) = batch.region() else { return Ok(0) };
@@ -68,7 +87,21 @@ impl Engine {
             // what was being written when it was collected is let go by now
             self.view_released();
         }
-        Ok(bytes)
+        let adopted: Vec<_> = batch.adopted.lock().iter().flatten().map(|(id, _)| *id).collect();
+        Ok(bytes + self.store.table().spill(&adopted, &mut |_| self.wake_for_room())?)
+    }
+
+    /// Writes objects of normal mode to files, as many as there are bytes too many. They go first: in another store they
+    /// would be evicted first.
+    fn spill_normal_mode(&self, pressure: &Pressure) -> Result<u64> {
+        /// For those who wait though memory is not short: it may lie scattered.
+        const LEAST: u64 = 1 << 20;
+        if !self.store.spills_normal_mode() {
+            return Ok(0);
+        }
+        let bytes = pressure.excess(self.store.used()).max(LEAST);
+        let oldest = self.store.table().oldest(bytes);
+        self.store.table().spill(&oldest, &mut |_| self.wake_for_room())
     }
 
     /// Batches that may be spilled, in the order in which they are.

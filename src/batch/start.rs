@@ -52,8 +52,10 @@ impl Engine {
             timeout: spec.timeout,
             max_bytes: spec.max_bytes,
             max_objects: spec.max_objects,
+            max_tasks: spec.max_tasks,
             priority: spec.priority,
             no_cleanup: spec.no_cleanup,
+            checkpoint_actors: spec.checkpoint_actors,
             latency_sensitive: spec.latency_sensitive || parent.record.latency_sensitive,
             end: OnceLock::new(),
             remains: OnceLock::new(),
@@ -86,8 +88,10 @@ impl Engine {
             timeout: None,
             max_bytes: None,
             max_objects: None,
+            max_tasks: None,
             priority: 0,
             no_cleanup: false,
+            checkpoint_actors: false,
             latency_sensitive: false,
             end: OnceLock::new(),
             remains: OnceLock::new(),
@@ -122,7 +126,7 @@ impl Engine {
         if let Some(region) = batch.region() {
             self.node.attach(region);
         }
-        if parent.children.add(batch) {
+        if parent.take_in(batch) {
             slot.insert(Arc::clone(batch));
             return Ok(());
         }
@@ -135,6 +139,10 @@ impl Engine {
     fn check(&self, spec: &BatchSpec) -> Result<BatchId> {
         if let Some(name) = spec.name.as_ref().filter(|name| name.len() > MAX_NAME) {
             let text = format!("a batch's name has at most {MAX_NAME} bytes of UTF-8, not {}", name.len());
+            return Err(Error::new(ErrorCode::InvalidArgument, text));
+        }
+        if spec.max_tasks == Some(0) {
+            let text = "a batch that may run no task at a time runs none ever; leave maxTasks out for no limit";
             return Err(Error::new(ErrorCode::InvalidArgument, text));
         }
         let Some(id) = spec.id else { return Ok(self.choose_id()) };

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::engine::Engine;
+use super::life::Mark;
 use super::lifecycle::State;
 use super::record::Record;
 use super::tree::Batch;
-use super::{BatchKey, Reason};
+use super::{BatchKey, Reason, TaskCounts};
 use crate::error::Result;
 use crate::id::BatchId;
 
@@ -41,6 +42,18 @@ pub struct BatchStatus {
     pub collected_ms: u64,
     /// The batch it is in.
     pub parent: BatchId,
+    /// Its tasks that are not over.
+    pub tasks_active: u64,
+    /// Its tasks that wait for arguments.
+    pub tasks_waiting: u64,
+    /// Its tasks that could run.
+    pub tasks_ready: u64,
+    /// Its tasks that run.
+    pub tasks_running: u64,
+    /// Its tasks that succeeded.
+    pub tasks_done: u64,
+    /// Its tasks that failed, or were cancelled.
+    pub tasks_failed: u64,
     /// For whoever schedules.
     pub priority: i32,
     /// Its time limit.
@@ -49,12 +62,16 @@ pub struct BatchStatus {
     pub max_bytes: Option<u64>,
     /// Its limit of objects.
     pub max_objects: Option<u64>,
+    /// Its limit of own tasks that run at a time.
+    pub max_tasks: Option<u32>,
     /// Objects it gave away.
     pub kept: u64,
     /// Objects of other batches that it owns.
     pub adopted: u64,
     /// Closing its handle collects nothing.
     pub no_cleanup: bool,
+    /// A checkpoint is taken of an actor before its first task on it.
+    pub checkpoint_actors: bool,
     /// Who started it.
     pub started_by: String,
     /// Who ended it.
@@ -80,13 +97,21 @@ impl BatchStatus {
             ended_ms: 0,
             collected_ms: 0,
             parent: record.parent.id,
+            tasks_active: 0,
+            tasks_waiting: 0,
+            tasks_ready: 0,
+            tasks_running: 0,
+            tasks_done: 0,
+            tasks_failed: 0,
             priority: record.priority,
             timeout: record.timeout,
             max_bytes: record.max_bytes,
             max_objects: record.max_objects,
+            max_tasks: record.max_tasks,
             kept: 0,
             adopted: 0,
             no_cleanup: record.no_cleanup,
+            checkpoint_actors: record.checkpoint_actors,
             started_by: record.started_by.to_string(),
             ended_by: None,
             children: Vec::new(),
@@ -113,6 +138,7 @@ impl Engine {
         let usage = batch.usage();
         let (adopted, adopted_bytes) = self.adopted_usage(batch);
         let end = batch.end();
+        let tasks = self.task_counts(batch);
         BatchStatus {
             state: batch.state(),
             reason: end.map(|end| end.reason),
@@ -122,6 +148,12 @@ impl Engine {
             spilled: usage.spilled_bytes,
             peak_bytes: usage.peak_bytes,
             pins: usage.pins,
+            tasks_active: batch.active_tasks(),
+            tasks_waiting: tasks.waiting,
+            tasks_ready: tasks.ready,
+            tasks_running: tasks.running,
+            tasks_done: tasks.done,
+            tasks_failed: tasks.failed,
             ended_ms: end.map_or(0, |end| end.at_ms),
             kept: batch.kept.lock().len() as u64,
             adopted,
@@ -129,6 +161,14 @@ impl Engine {
             children: batch.children.all().iter().map(|child| child.id()).collect(),
             ..BatchStatus::of(&batch.record)
         }
+    }
+
+    /// Tasks of a live batch, by state.
+    pub(super) fn task_counts(&self, batch: &Batch) -> TaskCounts {
+        if !batch.life.word().has(Mark::TASKS) {
+            return TaskCounts::default();
+        }
+        self.tasks().map_or_else(TaskCounts::default, |tasks| tasks.counts(batch.key()))
     }
 
     /// The batch itself if it is open, else the nearest open one it is in; `None` where that is a root, or none is known.

@@ -159,6 +159,7 @@ mod tests {
             slots: 10,
             peak_bytes: 0,
             released: Collected::default(),
+            within: Collected::default(),
             kept: kept.into(),
             draining: Mutex::new(None),
         };
@@ -171,8 +172,10 @@ mod tests {
             timeout: None,
             max_bytes: None,
             max_objects: None,
+            max_tasks: None,
             priority: 0,
             no_cleanup: false,
+            checkpoint_actors: false,
             latency_sensitive: false,
             end: OnceLock::new(),
             remains: OnceLock::from(remains),

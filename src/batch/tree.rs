@@ -9,7 +9,8 @@ use hashbrown::hash_map::Entry;
 use parking_lot::Mutex;
 
 use super::BatchKey;
-use super::lifecycle::{Illegal, Life, State, Step};
+use super::life::{Life, Mark, Word};
+use super::lifecycle::{Illegal, State, Step};
 use super::record::{End, Kept, Record};
 use crate::id::{BatchId, ObjectId};
 use crate::store::{Budget, Region, Usage};
@@ -52,7 +53,7 @@ pub(crate) struct Batch {
     pub(crate) record: Arc<Record>,
     /// Position in the order of starts.
     pub(crate) seq: u64,
-    pub(crate) life: Life,
+    pub(super) life: Life,
     /// When its time is over.
     pub(crate) deadline: Option<Instant>,
     /// `None` for a root.
@@ -163,15 +164,47 @@ impl Batch {
         }
     }
 
-    /// Refuses new work. True if this call did it.
+    /// Refuses new work from outside. True if this call did it.
     pub(crate) fn finish(&self) -> bool {
         let ended = self.life.step(Step::End).is_ok();
         if let Some(region) = self.region.as_ref().filter(|_| ended) {
             // the JVM asks here again, and is refused
             region.put_natively();
         }
-        // no tasks: the last one is over with the end
-        ended && self.life.step(Step::LastTask).is_ok()
+        ended
+    }
+
+    /// Its last task is over, if it has ended and no task of it or of a batch within it is active. Of all who look one
+    /// is told, and what was asked for meanwhile is his to carry out.
+    pub(super) fn complete(&self) -> Option<Word> {
+        let word = self.life.word();
+        if word.state() != State::Ended || word.tasks() > 0 {
+            return None;
+        }
+        // First those within, which take no tasks any more once they are over, then its own: a task of theirs may have
+        // begun one here before it was over, which the last step sees.
+        if word.has(Mark::INNER) && self.children.any(Batch::is_unfinished) {
+            return None;
+        }
+        self.life.complete()
+    }
+
+    /// True for one that the batch it is in waits for: a task is active, or it is to be collected and is not yet.
+    fn is_unfinished(&self) -> bool {
+        let word = self.life.word();
+        !word.state().is_over() || word.has(Mark::COLLECT)
+    }
+
+    /// Takes a batch in. False when this one has ended.
+    pub(crate) fn take_in(&self, child: &Arc<Batch>) -> bool {
+        // before it is among the children: whoever ends this one closes them first, and finds the mark after that
+        self.life.mark(Mark::INNER);
+        self.children.add(child)
+    }
+
+    /// True once somebody collects it.
+    pub(super) fn is_claimed(&self) -> bool {
+        self.adopted.lock().is_none()
     }
 
     /// Claims an object for this batch, for the move `number`.
@@ -296,7 +329,7 @@ impl Children {
     }
 
     /// Adds a batch. False when the parent has ended.
-    pub(crate) fn add(&self, child: &Arc<Batch>) -> bool {
+    fn add(&self, child: &Arc<Batch>) -> bool {
         let mut shard = self.shard(child.seq).lock();
         if shard.closed {
             return false;
@@ -307,6 +340,11 @@ impl Children {
 
     pub(crate) fn remove(&self, child: &Batch) {
         self.shard(child.seq).lock().batches.remove(&child.seq);
+    }
+
+    /// True if it is so for one of them.
+    fn any(&self, what: impl Fn(&Batch) -> bool) -> bool {
+        self.shards().any(|shard| shard.lock().batches.values().any(|batch| what(batch)))
     }
 
     /// All, the oldest first.

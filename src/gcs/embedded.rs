@@ -12,14 +12,52 @@ use crate::id::{BatchId, ObjectId};
 /// The control store within one process.
 #[derive(Default)]
 pub struct EmbeddedGcs {
-    /// batch → its records by task, in the order of slots
-    tables: DashMap<BatchId, Vec<TaskRecord>, DefaultHashBuilder>,
+    /// batch → the runs of its records, in the order of slots
+    tables: DashMap<BatchId, Vec<Run>, DefaultHashBuilder>,
     subscribers: RwLock<Arc<[OnDeleted]>>,
+}
+
+/// Records of one count, each beginning where the one before ends: a million tasks of one result are one of these.
+#[derive(Clone, Copy)]
+struct Run {
+    /// the first one's task
+    first: u64,
+    count: u32,
+    times: u32,
+}
+
+impl Run {
+    /// The first slot after it.
+    fn end(&self) -> u64 {
+        self.first.wrapping_add(u64::from(self.count) * u64::from(self.times))
+    }
+
+    /// True for the task of one of its records.
+    fn has(&self, task: u64) -> bool {
+        let (distance, count) = (task.wrapping_sub(self.first), u64::from(self.count));
+        count > 0 && distance.is_multiple_of(count) && distance / count < u64::from(self.times)
+    }
+
+    /// Both as one, if `next` goes on where this ends.
+    fn joined(&self, next: &Run) -> Option<Run> {
+        let times = self.times.checked_add(next.times)?;
+        (self.count == next.count && self.count > 0 && self.end() == next.first).then_some(Run { times, ..*self })
+    }
+
+    fn records(self) -> impl Iterator<Item = TaskRecord> {
+        let Run { first, count, times } = self;
+        (0..u64::from(times)).map(move |n| TaskRecord { task: first.wrapping_add(n * u64::from(count)), count })
+    }
 }
 
 /// Slots count up from a random base and may wrap: less than half of the circle apart, the one behind comes first.
 fn behind(a: u64, b: u64) -> bool {
     (a.wrapping_sub(b) as i64) < 0
+}
+
+/// How many runs begin at the task or before it: the last of them is the one that may have it.
+fn up_to(table: &[Run], task: u64) -> usize {
+    table.partition_point(|run| !behind(task, run.first))
 }
 
 impl Gcs for EmbeddedGcs {
@@ -30,18 +68,34 @@ impl Gcs for EmbeddedGcs {
     fn append(&self, batch: BatchId, record: TaskRecord) {
         let Some(mut table) = self.tables.get_mut(&batch) else { return };
         // two threads may report the blocks they leased in the other order
-        let at = table.iter().rposition(|r| behind(r.task, record.task)).map_or(0, |n| n + 1);
-        table.insert(at, record);
+        let at = up_to(&table, record.task);
+        let before = at.checked_sub(1).and_then(|n| table.get(n)).copied();
+        if before.is_some_and(|before| before.has(record.task)) {
+            return; // told before
+        }
+        let mut run = Run { first: record.task, count: record.count, times: 1 };
+        let (mut from, mut to) = (at, at);
+        if let Some(joined) = before.and_then(|before| before.joined(&run)) {
+            (run, from) = (joined, at - 1);
+        }
+        if let Some(joined) = table.get(at).and_then(|next| run.joined(next)) {
+            (run, to) = (joined, at + 1);
+        }
+        if to == from + 1 {
+            table[from] = run;
+        } else {
+            table.splice(from..to, [run]);
+        }
     }
 
     fn table(&self, batch: BatchId) -> Vec<TaskRecord> {
-        self.tables.get(&batch).map(|t| t.clone()).unwrap_or_default()
+        self.tables.get(&batch).map(|table| table.iter().copied().flat_map(Run::records).collect()).unwrap_or_default()
     }
 
     fn names(&self, id: &ObjectId) -> bool {
         let Some(table) = self.tables.get(&id.batch) else { return false };
-        let at = table.partition_point(|r| behind(r.task, id.task));
-        table.get(at).is_some_and(|r| r.task == id.task && id.index < r.count)
+        let run = up_to(&table, id.task).checked_sub(1).and_then(|n| table.get(n));
+        run.is_some_and(|run| id.index < run.count && run.has(id.task))
     }
 
     fn delete_table(&self, batch: BatchId) -> bool {

@@ -44,6 +44,7 @@ pub(super) fn start(
         priority,
         no_cleanup,
         latency_sensitive,
+        ..BatchSpec::default()
     };
     let by = Utf8::read(jni, &by)?;
     let started = with_client(client, |client| client.start_mapped(spec, by.text()?))?;
@@ -74,7 +75,7 @@ pub(super) fn end<'local>(
 
 pub(super) fn close(jni: Jni<'_>, client: jlong, id: jlong, life: jlong, by: JByteArray<'_>) -> Result<()> {
     let by = Utf8::read(jni, &by)?;
-    with_client(client, |client| client.close_batch(key(id, life), by.text()?))
+    with_client(client, |client| client.close_batch(key(id, life), by.text()?)).map(|_| ())
 }
 
 pub(super) fn delete<'local>(
@@ -85,7 +86,7 @@ pub(super) fn delete<'local>(
     by: JString<'local>,
 ) -> Result<()> {
     let by = actor(env, &by)?;
-    with_client(client, |client| client.delete_batch(key(id, life), &by))
+    with_client(client, |client| client.delete_batch(key(id, life), &by)).map(|_| ())
 }
 
 pub(super) fn gc<'local>(env: &mut Env<'local>, client: jlong, id: jlong, life: jlong) -> Result<JLongArray<'local>> {

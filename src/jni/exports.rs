@@ -5,7 +5,7 @@ use jni::objects::{JByteArray, JByteBuffer, JClass, JLongArray, JObject, JObject
 use jni::sys::{jboolean, jint, jlong};
 
 use super::policy::{guard, guard_hot};
-use super::{batches, clients, events, inject, mapping, objects, views, writers};
+use super::{batches, clients, events, inject, mapping, memory, objects, views, writers};
 
 /// An export is a guard and one call.
 macro_rules! export {
@@ -34,6 +34,9 @@ mod all {
     export!(guard storeName(client: jlong) -> JString<'local> = clients::store_name);
     export!(guard storeStats(client: jlong) -> JLongArray<'local> = clients::stats);
     export!(guard audit(client: jlong) -> () = clients::audit);
+    export!(guard memory(client: jlong) -> JObjectArray<'local> = memory::report);
+    export!(guard used(client: jlong) -> JLongArray<'local> = memory::used);
+    export!(guard spill(client: jlong) -> jlong = memory::spill);
 
     export!(guard map(client: jlong, out: JLongArray<'local>)
         -> JObjectArray<'local> = mapping::map);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::layout::PAGE;
 use super::run::Run;
 
 /// A chunk: lent to the region, and kept by every pin in it.
@@ -50,6 +51,11 @@ impl Chunks {
         self.most_pages
     }
 
+    /// Bytes of all chunks.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.pages * PAGE
+    }
+
     /// Adds a chunk that a lessee will fill.
     pub(crate) fn add_leased(&mut self, chunk: &Chunk) {
         self.add(Owned { chunk: Arc::clone(chunk), gone: 0, made: None, single: false, slots: Vec::new() });
@@ -70,6 +76,18 @@ impl Chunks {
     pub(crate) fn note_slots(&mut self, offset: u64, first: u64, count: u64) {
         if let Some(owned) = self.by_offset.get_mut(&offset).filter(|_| count > 0) {
             owned.slots.push((first, count));
+        }
+    }
+
+    /// Notes that an object of a slot that is no lease's was put into the chunk that holds this byte.
+    pub(crate) fn note_slot(&mut self, offset: u64, slot: u64) {
+        let Some((_, owned)) = self.by_offset.range_mut(..=offset).next_back() else { return };
+        if offset >= owned.chunk.offset() + owned.chunk.len() {
+            return; // one without bytes
+        }
+        match owned.slots.last_mut() {
+            Some((first, count)) if first.wrapping_add(*count) == slot => *count += 1,
+            _ => owned.slots.push((slot, 1)),
         }
     }
 

@@ -31,10 +31,12 @@ pub(crate) struct Core {
     pub(crate) headers: Records,
     /// leases of regions in which threads meet
     pub(crate) stripes: Records,
+    /// pages of all slabs
+    pub(crate) slabs: Arc<Held>,
     /// where its header lies → a region that lives, or in one of whose leases somebody still is
     pub(crate) regions: Mutex<HashMap<u64, Arc<Region>>>,
     /// files for what does not fit, if it has any
-    pub(crate) spill: Option<Spill>,
+    pub(crate) spill: Option<Arc<Spill>>,
 }
 
 impl Core {

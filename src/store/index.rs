@@ -92,6 +92,8 @@ pub(crate) struct Index {
     retired: Vec<Run>,
     overflow: Option<Run>,
     pages: u64,
+    /// (first page, page after the last) of the slots that no lease has, in their order; no two are neighbours
+    reserved: Vec<(u64, u64)>,
 }
 
 impl Index {
@@ -107,10 +109,39 @@ impl Index {
 
     /// Leases the next block, in a run just lent for it.
     pub(crate) fn lease(&mut self, core: &Core, held: &Arc<Held>, header: u64, run: Run) -> Result<Block> {
-        let pages = run.pages();
-        self.grow_directory(core, held, header, self.pages + pages)?;
+        self.grow_directory(core, held, header, self.pages + run.pages())?;
+        let first = self.slots();
+        let run = self.add(core, header, run);
+        Ok(Block { first, slots: run.pages() * SLOTS, run })
+    }
+
+    /// Reserves consecutive slots that no lease will fill, in runs just lent for them. Returns the first.
+    pub(crate) fn reserve(&mut self, core: &Core, held: &Arc<Held>, header: u64, runs: Vec<Run>) -> Result<u64> {
+        let first = self.pages;
+        let end = first + runs.iter().map(Run::pages).sum::<u64>();
+        // for all of them, so that nothing fails half-way
+        self.grow_directory(core, held, header, end)?;
+        for run in runs {
+            self.add(core, header, run);
+        }
+        match self.reserved.last_mut() {
+            Some(last) if last.1 == first => last.1 = end,
+            _ => self.reserved.push((first, end)),
+        }
+        Ok(first * SLOTS)
+    }
+
+    /// True for a slot that was reserved, and not leased.
+    pub(crate) fn is_reserved(&self, slot: u64) -> bool {
+        let page = slot / SLOTS;
+        let after = self.reserved.partition_point(|&(first, _)| first <= page);
+        after > 0 && page < self.reserved[after - 1].1
+    }
+
+    /// Adds the pages of a run, zeroed, to the directory, which has room for them.
+    fn add(&mut self, core: &Core, header: u64, run: Run) -> Arc<Run> {
         core.arena.span_mut(run.offset(), run.len()).zero(0, run.len() as usize);
-        for n in 0..pages {
+        for n in 0..run.pages() {
             let number = self.pages + n;
             let word = match &self.overflow {
                 Some(overflow) if number >= INLINE_PAGES => {
@@ -120,10 +151,10 @@ impl Index {
             };
             set_half(word, number, run.page() + n);
         }
-        let block = Block { run: Arc::new(run), first: self.slots(), slots: pages * SLOTS };
-        self.pages += pages;
-        self.runs.push(Arc::clone(&block.run));
-        Ok(block)
+        self.pages += run.pages();
+        let run = Arc::new(run);
+        self.runs.push(Arc::clone(&run));
+        run
     }
 
     /// Takes all runs out: those nobody else holds, to be given back together; the others go with their holders.

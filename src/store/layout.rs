@@ -71,7 +71,8 @@ pub(crate) mod lease_word {
     pub(crate) const END: usize = 2;
     pub(crate) const MADE: usize = 3;
     pub(crate) const BYTES: usize = 4;
-    /// `MADE` when the chunk began, and one more for each object since that is not in it.
+    /// `MADE` when the chunk began, one more for each object since that is not in it, and one less for each in it that is
+    /// in no slot of the lease. It may wrap.
     pub(crate) const CHUNK: usize = 5;
     pub(crate) const BLOCK: usize = 6;
     pub(crate) const LIMIT: usize = 7;
@@ -106,11 +107,14 @@ pub(crate) enum EntryState {
     /// Aborted before it was sealed.
     Aborted = 6,
     /// Sealed, and in the region's spill file: there the offset is.
-    Spilled = 7,
+    Spilled = 8,
     /// Sealed, and in the arena again. It is read under a hold only, so that what is read without one never comes back
     /// to an offset that it had left.
-    Restored = 8,
+    Restored = 9,
 }
+
+/// The byte of an entry that is sealed for another time: see [`Entry::again`].
+const SEALED_AGAIN: u8 = 7;
 
 impl EntryState {
     /// True for an object that can be read, wherever it lies.
@@ -122,13 +126,13 @@ impl EntryState {
         Some(match word as u8 {
             0 => EntryState::Empty,
             1 => EntryState::Created,
-            2 => EntryState::Sealed,
+            2 | SEALED_AGAIN => EntryState::Sealed,
             3 => EntryState::Freed,
             4 => EntryState::Deleted,
             5 => EntryState::Moved,
             6 => EntryState::Aborted,
-            7 => EntryState::Spilled,
-            8 => EntryState::Restored,
+            8 => EntryState::Spilled,
+            9 => EntryState::Restored,
             _ => return None,
         })
     }
@@ -144,6 +148,9 @@ pub(crate) struct Entry {
     pub(crate) state: EntryState,
     pub(crate) kind: u8,
     pub(crate) has_metadata: bool,
+    /// Sealed, its bytes having been given up before: as another byte than `Sealed`, so that the words of the first time
+    /// never come back, and the JVM, which looks at nothing else, leaves it to the native side.
+    pub(crate) again: bool,
     /// Bytes from the start of the arena.
     pub(crate) offset: u64,
     /// Bytes of data.
@@ -156,10 +163,12 @@ impl Entry {
     /// The first word, which publishes the entry.
     pub(crate) fn word0(&self) -> u64 {
         debug_assert!(self.offset < 1 << 48 && u64::from(self.kind) <= KIND_MASK);
+        let again = self.again && self.state == EntryState::Sealed;
+        let state = if again { SEALED_AGAIN } else { self.state as u8 };
         self.offset << 16
             | if self.has_metadata { HAS_METADATA } else { 0 }
             | u64::from(self.kind) << KIND_SHIFT
-            | self.state as u64
+            | u64::from(state)
     }
 
     /// The second word.
@@ -173,6 +182,7 @@ impl Entry {
             state: EntryState::of(word0)?,
             kind: ((word0 >> KIND_SHIFT) & KIND_MASK) as u8,
             has_metadata: word0 & HAS_METADATA != 0,
+            again: word0 as u8 == SEALED_AGAIN,
             offset: word0 >> 16,
             len: (word1 >> 32) as u32,
             index: word1 as u32,
@@ -208,11 +218,14 @@ mod tests {
             for (kind, has_metadata, offset, len, index) in
                 [(0, false, 0, 0, 0), (10, true, (1 << 48) - 1, u32::MAX, u32::MAX), (3, false, 4096, 64, 7)]
             {
-                let e = Entry { state, kind, has_metadata, offset, len, index };
+                let e = Entry { state, kind, has_metadata, again: false, offset, len, index };
                 assert_eq!(Entry::decode(e.word0(), e.word1()), Some(e));
+                let again = Entry { again: true, ..e };
+                assert_eq!(again.word0() != e.word0(), state == EntryState::Sealed, "there is no other state twice");
+                assert_eq!(Entry::decode(again.word0(), again.word1()).map(|e| e.state), Some(state));
             }
         }
-        assert_eq!(Entry::decode(9, 0), None, "no such state");
+        assert_eq!(Entry::decode(10, 0), None, "no such state");
         assert_eq!(Entry::decode(0, 0).map(|e| e.state), Some(EntryState::Empty), "a zeroed page is empty");
     }
 

@@ -25,7 +25,7 @@ use super::region::{Body, Region, collected};
 use super::run::Run;
 use super::seqlock::before_reuse;
 use super::table::check_size;
-use super::types::{Kind, Slot, Source};
+use super::types::{Found, Kind, Slot, Source};
 use super::unsealed::{Unsealed, Writer};
 use crate::error::Result;
 use crate::id::ObjectId;
@@ -199,7 +199,7 @@ fn end_chunk(body: &mut Body, inside: &InLease<'_>, next: Option<Chunk>) -> [Opt
     let words = inside.words;
     note_slots(body, inside);
     let old = std::mem::replace(&mut body.memory(inside.n).chunk, next);
-    let made = get(words, word::MADE) - get(words, word::CHUNK);
+    let made = get(words, word::MADE).wrapping_sub(get(words, word::CHUNK));
     set(words, word::CHUNK, get(words, word::MADE));
     [old.as_ref().and_then(|old| body.chunks.retire(old.offset(), made)), old]
 }
@@ -237,6 +237,7 @@ impl Region {
                 state: EntryState::Sealed,
                 kind: kind as u8,
                 has_metadata: false,
+                again: false,
                 offset: at.offset,
                 len: len as u32,
                 index: at.slot.index,
@@ -265,7 +266,7 @@ impl Region {
             let inside = self.enter()?;
             let large = bytes > LARGE;
             let mut at = self.reserve(&inside, if large { 0 } else { bytes }, 8)?;
-            let single = if large { Some(self.lend_single(bytes, at.slot.slot)?) } else { None };
+            let single = if large { Some(self.lend_single(bytes)?) } else { None };
             at.offset = single.as_ref().map_or(at.offset, |single| single.offset());
             let chunk = {
                 let mut body = self.body.lock();
@@ -274,6 +275,9 @@ impl Region {
                 }
                 // before the entry can be seen, so that it is never taken for one without a writer
                 body.hold(at.slot.slot);
+                if let Some(single) = &single {
+                    body.chunks.add_single(single, at.slot.slot);
+                }
                 if bytes == 0 { None } else { single.or_else(|| body.memory(inside.n).chunk.clone()) }
             };
             let place = Place { offset: at.offset, len: size, metadata: meta };
@@ -282,6 +286,7 @@ impl Region {
                 state: EntryState::Created,
                 kind: kind as u8,
                 has_metadata: meta > 0,
+                again: false,
                 offset: at.offset,
                 len: size as u32,
                 index: at.slot.index,
@@ -361,9 +366,23 @@ impl Region {
 
     /// Reserves what `make` will count; back if it fails, for then it counted nothing.
     fn with_budget<T>(&self, bytes: u64, make: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.with_budget_if(bytes, make, |_| true)
+    }
+
+    /// As `with_budget`; `made` tells whether it counted.
+    pub(super) fn with_budget_if<T>(
+        &self,
+        bytes: u64,
+        make: impl FnOnce() -> Result<T>,
+        made: impl FnOnce(&T) -> bool,
+    ) -> Result<T> {
         let Some(budget) = &self.budget else { return make() };
         budget.reserve(bytes, 1)?;
-        make().inspect_err(|_| budget.release(bytes, 1))
+        let result = make();
+        if !result.as_ref().is_ok_and(made) {
+            budget.release(bytes, 1);
+        }
+        result
     }
 
     /// A slot, and so many bytes of the chunk, none if there are to be none.
@@ -373,18 +392,45 @@ impl Region {
         if get(words, word::MADE) == get(words, word::LIMIT) {
             self.lease_slots(inside, bytes)?;
         }
-        let mut offset = get(words, word::CURSOR).next_multiple_of(align);
-        if bytes > 0 && offset + bytes > get(words, word::END) {
-            self.lease_chunk(inside, bytes)?;
-            offset = get(words, word::CURSOR);
-        }
+        let offset = if bytes > 0 { self.room(inside, bytes, align)? } else { 0 };
         let made = get(words, word::MADE);
         let index = (made - get(words, word::BLOCK)) as u32;
         Ok(Reserved {
             slot: Slot { slot: get(words, word::FIRST).wrapping_add(made), index },
             entry_at: get(words, word::ENTRIES).wrapping_add(made * ENTRY),
-            offset: if bytes > 0 { offset } else { 0 },
+            offset,
         })
+    }
+
+    /// Where the next so many bytes of the chunk are.
+    #[inline(always)]
+    fn room(&self, inside: &InLease<'_>, bytes: u64, align: u64) -> Result<u64> {
+        let words = inside.words;
+        let offset = get(words, word::CURSOR).next_multiple_of(align);
+        if offset + bytes <= get(words, word::END) {
+            return Ok(offset);
+        }
+        self.lease_chunk(inside, bytes)?;
+        Ok(get(words, word::CURSOR))
+    }
+
+    /// Has `make` make an object in so many bytes of a lease's chunk, and in a slot that is not the lease's. The bytes are
+    /// used if it did.
+    pub(super) fn with_room(
+        &self,
+        bytes: u64,
+        align: u64,
+        make: impl FnOnce(u64) -> Result<Found<bool>>,
+    ) -> Result<Found<bool>> {
+        let inside = self.enter()?;
+        let offset = self.room(&inside, bytes, align)?;
+        let made = make(offset)?;
+        if made == Found::Here(true) {
+            set(inside.words, word::CURSOR, offset + bytes);
+            // one object more is in the chunk than the lease made
+            set(inside.words, word::CHUNK, get(inside.words, word::CHUNK).wrapping_sub(1));
+        }
+        Ok(made)
     }
 
     /// Uses what was reserved.
@@ -396,7 +442,7 @@ impl Region {
         if used > 0 {
             set(words, word::CURSOR, at.offset + used);
         } else {
-            set(words, word::CHUNK, get(words, word::CHUNK) + 1);
+            set(words, word::CHUNK, get(words, word::CHUNK).wrapping_add(1));
         }
         set(words, word::BYTES, get(words, word::BYTES) + bytes);
     }
@@ -467,26 +513,23 @@ impl Region {
         }
     }
 
-    fn lend_single(&self, bytes: u64, slot: u64) -> Result<Chunk> {
+    /// A run for one large object. It becomes the region's with the object.
+    pub(super) fn lend_single(&self, bytes: u64) -> Result<Chunk> {
         self.touch();
         let pages = bytes.div_ceil(PAGE);
         let result = {
-            let mut body = self.body.lock();
+            let body = self.body.lock();
             if body.closed {
                 return Err(self.gone());
             }
-            self.core.lend(&self.held, pages, pages).map(|run| {
-                let chunk = Arc::new(run);
-                body.chunks.add_single(&chunk, slot);
-                chunk
-            })
+            self.core.lend(&self.held, pages, pages)
         };
         self.core.notifier.flush();
-        result
+        result.map(Arc::new)
     }
 
     #[cold]
-    fn gone(&self) -> crate::error::Error {
+    pub(super) fn gone(&self) -> crate::error::Error {
         let none = ObjectId::new(self.batch, self.base, 0);
         collected(&none, self.batch)
     }

@@ -2,7 +2,8 @@
 //!
 //! From the ground up: [`extents`] knows which pages are free, [`arena`] maps them and lends them, [`run`] gives them
 //! back; [`index`], [`chunks`] and [`lease`] make a [`region`] of them; [`heap`] and [`table`] hold what is in no region.
-//! [`pin`] and [`unsealed`] are the reader's and the writer's hold. [`notify`] tells those who wait.
+//! [`pin`] and [`unsealed`] are the reader's and the writer's hold. [`notify`] tells those who wait. A [`slab`] has records
+//! that are no objects.
 //!
 //! The store knows nothing of the life of a batch: it makes regions and drops them.
 
@@ -23,12 +24,14 @@ mod lease;
 #[cfg(all(test, loom))]
 mod loom_models;
 mod mapping;
+mod memory;
 mod notify;
 mod pin;
 mod pressure;
 mod region;
 mod run;
 mod seqlock;
+mod slab;
 mod spill;
 mod sync;
 mod table;
@@ -50,10 +53,12 @@ pub use self::core::TaskLog;
 pub use self::faults::{FaultPoint, Faults, NoFaults, NthFault};
 pub use self::lease::number_thread;
 pub use self::mapping::Mapping;
+pub use self::memory::{StoreMemory, TableMemory};
 pub use self::notify::{Event, EventKind, Notifier, Subscription};
 pub use self::pin::{Hold, Pin};
 pub use self::pressure::Pressure;
-pub use self::region::Region;
+pub use self::region::{Region, RegionMemory};
+pub use self::slab::{Record, Slab};
 pub use self::spill::{Disk, DiskFile, LocalDisk, SpillConfig, SpillStats};
 pub use self::table::{Table, TableUsage};
 pub use self::types::{Dropped, Found, Kind, ObjectInfo, ObjectState, Removal, Sink, Slot, Source, Usage};
@@ -62,6 +67,7 @@ pub use self::unsealed::{RawSpan, Unsealed};
 use self::arena::Arena;
 use self::core::{Core, Records};
 use self::layout::{HEADER, LEASE, PAGE};
+use self::run::Held;
 use self::spill::Spill;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::BatchId;
@@ -102,7 +108,7 @@ pub struct StoreStats {
     pub used: u64,
     /// Data and metadata of all objects.
     pub live: u64,
-    /// Pages lent beyond what lives: index, padding, what leases have not used.
+    /// Pages lent beyond what lives: index, padding, records of tasks, what leases have not used.
     pub leased: u64,
     /// Free, with memory under it.
     pub warm: u64,
@@ -169,12 +175,12 @@ impl Store {
             Some((spill, disk)) => {
                 let pressure = Arc::new(Pressure::new(arena.len(), spill.high_water));
                 arena.tell(&pressure);
-                Some(Spill::open(spill, pressure, disk)?)
+                Some(Arc::new(Spill::open(spill, pressure, disk)?))
             }
             None => None,
         };
         let notifier = Arc::new(Notifier::new(&arena));
-        let table = Table::new(&arena, &notifier);
+        let table = Table::new(&arena, &notifier, spill.clone());
         let (headers, stripes) = (Records::new(HEADER), Records::new(LEASE * lease::stripe_count()));
         headers.reserve(&arena).and_then(|()| stripes.reserve(&arena)).map_err(|e| {
             Error::new(ErrorCode::StoreOpen, format!("store '{}': no memory to begin with: {e}", config.name))
@@ -183,7 +189,8 @@ impl Store {
         if config.pre_touch {
             arena.warm(config.warm_reserve);
         }
-        let core = Core { arena, notifier, table, log, headers, stripes, regions, spill };
+        let slabs = Arc::new(Held::default());
+        let core = Core { arena, notifier, table, log, headers, stripes, slabs, regions, spill };
         Ok(Arc::new(Store {
             config: config.clone(),
             core: Arc::new(core),
@@ -308,16 +315,17 @@ impl Store {
         let regions: u64 = self.regions().iter().map(|r| r.held.bytes()).sum();
         let table = self.core.table.usage().held;
         let headers = self.core.headers.bytes() + self.core.stripes.bytes();
+        let slabs = self.core.slabs.bytes();
         let draining = self.draining_bytes();
         let used = self.core.arena.used();
-        if PAGE + headers + regions + table + draining == used {
+        if PAGE + headers + regions + table + slabs + draining == used {
             return Ok(());
         }
         Err(Error::new(
             ErrorCode::Internal,
             format!(
                 "the store's sums do not add up: {used} bytes lent, but {PAGE} of superblock + {headers} of headers and leases + \
-                 {regions} of regions + {table} of the side table + {draining} draining"
+                 {regions} of regions + {table} of the side table + {slabs} of slabs + {draining} draining"
             ),
         ))
     }
@@ -331,13 +339,19 @@ impl Store {
     /// Figures of spilling; zeros in a store that does not.
     #[must_use]
     pub fn spill_stats(&self) -> SpillStats {
-        self.core.spill.as_ref().map(Spill::stats).unwrap_or_default()
+        self.core.spill.as_ref().map(|spill| spill.stats()).unwrap_or_default()
+    }
+
+    /// True when objects of normal mode go to files, too.
+    #[must_use]
+    pub fn spills_normal_mode(&self) -> bool {
+        self.core.spill.as_ref().is_some_and(|spill| spill.normal_mode)
     }
 
     /// What spilling failed with last.
     #[must_use]
     pub fn spill_error(&self) -> Option<String> {
-        self.core.spill.as_ref().and_then(Spill::last_error)
+        self.core.spill.as_ref().and_then(|spill| spill.last_error())
     }
 
     /// Pages lent, in bytes.
@@ -369,6 +383,9 @@ impl Store {
         self.core.arena.close();
         // whoever is in a lease still writes to zero pages, and finds nothing to settle
         self.core.regions.lock().clear();
+        if let Some(spill) = &self.core.spill {
+            spill.close();
+        }
     }
 }
 

@@ -126,6 +126,19 @@ impl Pin {
         Pin { id, kind, place, arena: Arc::clone(arena), apart: Some(bytes), keeper }
     }
 
+    /// Of an object of the side table that lies in a file: a copy of it.
+    pub(super) fn apart_from_table(
+        id: ObjectId,
+        kind: Kind,
+        place: Place,
+        arena: &Arc<Arena>,
+        hold: TableHold,
+        bytes: Arc<Apart>,
+    ) -> Self {
+        let keeper = Keeper::Table { hold, chunk: None };
+        Pin { id, kind, place, arena: Arc::clone(arena), apart: Some(bytes), keeper }
+    }
+
     pub(super) fn in_table(
         id: ObjectId,
         kind: Kind,

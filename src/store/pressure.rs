@@ -75,6 +75,12 @@ impl Pressure {
         self.low
     }
 
+    /// So many of the bytes lent are too many.
+    #[must_use]
+    pub fn excess(&self, used: u64) -> u64 {
+        used.saturating_sub(self.low)
+    }
+
     /// True when so many bytes lent are more than there should be after a round.
     #[must_use]
     pub fn is_short(&self, used: u64) -> bool {

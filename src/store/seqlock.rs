@@ -11,7 +11,11 @@
 //! If the reader copied a word that the next lessee stored, the lessee's fence synchronises with the reader's; the
 //! generation changed before the run was handed back, so the reader's second look sees it. The generation lies in
 //! memory that is never used for anything else. The same holds for an entry whose bytes are given up while its region
-//! lives (`free`): its word changes before the run is handed back, and never changes back.
+//! lives (`free`): its word changes before the run is handed back.
+//!
+//! It may be sealed again later, in any memory. For the JVM it has another word than the first time, one that it leaves to
+//! the native side. From the second time on a word may come back; so whoever seals one again counts that first, and
+//! whoever reads such an entry looks at the count before and after.
 
 use super::sync::{Ordering, Word, fence};
 
@@ -19,6 +23,20 @@ use super::sync::{Ordering, Word, fence};
 pub(crate) fn still(generation_word: &impl Word, generation: u64, entry_word: &impl Word, entry: u64) -> bool {
     fence(Ordering::Acquire);
     generation_word.load(Ordering::Relaxed) == generation && entry_word.load(Ordering::Relaxed) == entry
+}
+
+/// As `still`, of an entry that was sealed again; `count` was read before it was. Whoever reads the count that belongs to
+/// a later sealing sees the entry as it was given up before that, or later; and whoever sees a later sealing sees its count.
+pub(crate) fn still_counted(count_word: &impl Word, count: u64, still: bool) -> bool {
+    fence(Ordering::Acquire);
+    still && count_word.load(Ordering::Relaxed) == count
+}
+
+/// What comes before an entry is sealed again, under the lock under which it was given up.
+pub(crate) fn before_again(count: &impl Word) {
+    count.store(count.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+    // a reader that sees the new length sees that the entry changed
+    fence(Ordering::Release);
 }
 
 /// What the next lessee of a run does before its first store.

@@ -30,6 +30,10 @@ pub enum Kind {
     Floats = 9,
     /// IEEE 754, 64 bits each.
     Doubles = 10,
+    /// A value that is null: no bytes.
+    Null = 11,
+    /// What a task failed with, written by whoever ran it: a reader throws it.
+    Failure = 12,
 }
 
 impl Kind {
@@ -37,7 +41,9 @@ impl Kind {
     #[must_use]
     pub fn unit(self) -> usize {
         match self {
-            Kind::Bytes | Kind::Serialized | Kind::Str | Kind::Buffer | Kind::Booleans => 1,
+            Kind::Bytes | Kind::Serialized | Kind::Str | Kind::Buffer | Kind::Booleans | Kind::Null | Kind::Failure => {
+                1
+            }
             Kind::Chars | Kind::Shorts => 2,
             Kind::Ints | Kind::Floats => 4,
             Kind::Longs | Kind::Doubles => 8,
@@ -49,8 +55,11 @@ impl TryFrom<u8> for Kind {
     type Error = Error;
 
     fn try_from(n: u8) -> Result<Self> {
-        use Kind::{Booleans, Buffer, Bytes, Chars, Doubles, Floats, Ints, Longs, Serialized, Shorts, Str};
-        const ALL: [Kind; 11] = [Bytes, Serialized, Str, Buffer, Booleans, Chars, Shorts, Ints, Longs, Floats, Doubles];
+        use Kind::{
+            Booleans, Buffer, Bytes, Chars, Doubles, Failure, Floats, Ints, Longs, Null, Serialized, Shorts, Str,
+        };
+        const ALL: [Kind; 13] =
+            [Bytes, Serialized, Str, Buffer, Booleans, Chars, Shorts, Ints, Longs, Floats, Doubles, Null, Failure];
         ALL.get(usize::from(n))
             .copied()
             .ok_or_else(|| Error::new(ErrorCode::InvalidArgument, format!("there is no kind {n} of object")))

@@ -4,6 +4,8 @@
 //! Nothing foreign is called with one of them held, except the source of a small put, by whoever is in a lease.
 
 mod change;
+mod memory;
+mod place;
 mod read;
 mod spill;
 mod spilled;
@@ -14,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 
+pub use self::memory::RegionMemory;
 use self::spilled::Spilled;
 use super::budget::Budget;
 use super::chunks::Chunks;
@@ -26,7 +29,7 @@ use super::layout::{
 use super::lease::{self, Leases, Memory};
 use super::pin::Place;
 use super::run::{Held, Run};
-use super::seqlock::{before_reuse, still};
+use super::seqlock::{before_reuse, still, still_counted};
 use super::types::{Dropped, Found, Usage};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
@@ -44,6 +47,11 @@ pub struct Region {
     pub(super) held: Arc<Held>,
     pub(super) leases: Leases,
     pub(super) body: Mutex<Body>,
+    /// objects and bytes made in reserved slots, through no lease's; both written under `body`
+    placed_objects: AtomicU64,
+    placed_bytes: AtomicU64,
+    /// how often an object was sealed again whose bytes had been given up; written under `body`
+    refills: AtomicU64,
     /// objects and bytes that left before the drop; both written under `body`
     gone_objects: AtomicU64,
     gone_bytes: AtomicU64,
@@ -100,6 +108,8 @@ struct Holds {
 struct Seen<'a> {
     words: EntryWords<'a>,
     word0: u64,
+    /// `Region::refills`, before
+    refills: u64,
     entry: Entry,
 }
 
@@ -128,6 +138,9 @@ impl Region {
             held: Arc::new(Held::default()),
             leases,
             body: Mutex::new(Body::default()),
+            placed_objects: AtomicU64::new(0),
+            placed_bytes: AtomicU64::new(0),
+            refills: AtomicU64::new(0),
             gone_objects: AtomicU64::new(0),
             gone_bytes: AtomicU64::new(0),
             peak: AtomicU64::new(0),
@@ -198,14 +211,20 @@ impl Region {
     /// Objects and bytes there are; none once it is dropped.
     fn live(&self) -> (u64, u64) {
         let (objects, bytes) = self.leases.made(&self.core);
+        let placed = self.placed();
         fence(Ordering::Acquire);
         if !self.lives() {
             return (0, 0);
         }
         (
-            objects.saturating_sub(self.gone_objects.load(Ordering::Relaxed)),
-            bytes.saturating_sub(self.gone_bytes.load(Ordering::Relaxed)),
+            (objects + placed.0).saturating_sub(self.gone_objects.load(Ordering::Relaxed)),
+            (bytes + placed.1).saturating_sub(self.gone_bytes.load(Ordering::Relaxed)),
         )
+    }
+
+    /// Objects and bytes made in reserved slots.
+    fn placed(&self) -> (u64, u64) {
+        (self.placed_objects.load(Ordering::Relaxed), self.placed_bytes.load(Ordering::Relaxed))
     }
 
     pub(super) fn lives(&self) -> bool {
@@ -214,7 +233,14 @@ impl Region {
 
     /// True when nothing changed since the entry was seen.
     fn still(&self, seen: &Seen<'_>) -> bool {
-        still(generation_word(&self.core.arena, self.header), self.generation, seen.words.word0, seen.word0)
+        self.unchanged(&seen.words, seen.word0, seen.entry.again.then_some(seen.refills))
+    }
+
+    /// True when an entry's first word did not change; nor, for one that was sealed again, the count of that.
+    #[inline]
+    fn unchanged(&self, words: &EntryWords<'_>, word0: u64, refills: Option<u64>) -> bool {
+        let still = still(generation_word(&self.core.arena, self.header), self.generation, words.word0, word0);
+        refills.map_or(still, |refills| still_counted(&self.refills, refills, still))
     }
 
     /// The entry of a slot; `index` tells the slot's one id from its aliases.
@@ -230,8 +256,9 @@ impl Region {
                 }
                 return Found::Unknown;
             };
+            let refills = self.refills.load(Ordering::Acquire);
             let (word0, entry) = words.load();
-            if !still(generation_word(arena, self.header), self.generation, words.word0, word0) {
+            if !self.unchanged(&words, word0, entry.is_some_and(|entry| entry.again).then_some(refills)) {
                 continue;
             }
             // bytes that are no entry cannot be in a live region; if they are, no object is there
@@ -240,7 +267,7 @@ impl Region {
                 EntryState::Empty => Found::Absent,
                 _ if index.is_some_and(|index| index != entry.index) => Found::Unknown,
                 EntryState::Created | EntryState::Sealed | EntryState::Spilled | EntryState::Restored => {
-                    Found::Here(Seen { words, word0, entry })
+                    Found::Here(Seen { words, word0, refills, entry })
                 }
                 EntryState::Freed => Found::Freed,
                 EntryState::Deleted | EntryState::Aborted => Found::Deleted,
@@ -280,7 +307,8 @@ impl Region {
             body.closed = true;
             let deferred = body.holds.len() as u64;
             let mut memory = std::mem::take(&mut body.leases);
-            let (mut made, mut settled) = ((0, 0), (0, 0));
+            // nobody is in a lease for these: they are made under the lock
+            let (mut made, mut settled) = (self.placed(), self.placed());
             for n in 0..self.leases.count() {
                 let Some(at) = self.leases.at(n) else { continue };
                 let idle = lease::close(core, at);

@@ -26,7 +26,7 @@ use crate::store::index::find;
 use crate::store::layout::{Entry, EntryState, PAGE, footprint};
 use crate::store::pin::Place;
 use crate::store::run::Run;
-use crate::store::spill::{Segment, Spill, SpillFile, Wanted, checksum, corrupt};
+use crate::store::spill::{Segment, Spill, SpillFile, Wanted, checksum, unreadable};
 use crate::store::types::{Found, Kind};
 
 /// An object that was spilled, with something that keeps its bytes.
@@ -304,14 +304,7 @@ impl Region {
     fn unreadable(&self, spill: &Spill, seen: &Seen<'_>, slot: u64, file: &SpillFile, e: &io::Error) -> Error {
         let id = ObjectId::from_slot(self.batch, self.base, slot, seen.entry.index);
         spill.failed(&format!("object {id} cannot be read from {}", file.path().display()), e);
-        match e.kind() {
-            io::ErrorKind::NotFound => corrupt(&id, file, "the file is missing"),
-            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => corrupt(&id, file, &e.to_string()),
-            io::ErrorKind::OutOfMemory => {
-                Error::new(ErrorCode::StoreFull, format!("no memory to read object {id} back")).object(id)
-            }
-            _ => Error::new(ErrorCode::Io, format!("object {id} cannot be read back now: {e}; try again")).object(id),
-        }
+        unreadable(&id, file, e)
     }
 
     /// Where the object is: in memory, held; or in the file. `None`: it changed.
@@ -343,6 +336,9 @@ impl Region {
     fn restore(&self, spill: &Spill, found: &InFile) -> bool {
         let (slots, single) = {
             let mut body = self.body.lock();
+            if !body.spilled.is(&found.file) {
+                return false;
+            }
             match body.spilled.part(found.wanted.position) {
                 Some(part) if part.segment == found.segment && !part.restoring => {
                     part.restoring = true;
@@ -355,7 +351,9 @@ impl Region {
             .read_back(found)
             .map(|read| read.is_some_and(|(run, sums)| self.take_back(spill, found, run, &sums, &slots, single)));
         let mut body = self.body.lock();
-        if let Some(part) = body.spilled.part(found.wanted.position).filter(|part| part.segment == found.segment) {
+        if body.spilled.is(&found.file)
+            && let Some(part) = body.spilled.part(found.wanted.position).filter(|part| part.segment == found.segment)
+        {
             part.restoring = false;
         }
         drop(body);
@@ -411,7 +409,7 @@ impl Region {
         }
         fence(Ordering::Release);
         let mut body = self.body.lock();
-        if body.closed {
+        if body.closed || !body.spilled.is(&found.file) {
             return false;
         }
         let (mut count, mut sum) = (0, 0);
@@ -433,7 +431,8 @@ impl Region {
         body.chunks.add_restored(Resting { chunk: Arc::new(run), slots: slots.to_vec(), single }, count);
         let left = body.spilled.leave(found.wanted.position, count, sum, back.into_iter());
         drop(body);
-        spill.restored(count, sum);
+        spill.left(count, sum);
+        spill.took_back(count, sum);
         drop(left);
         true
     }

@@ -91,6 +91,11 @@ impl Spilled {
         (count, sum)
     }
 
+    /// True while that is the file: the next one may have segments in the same places.
+    pub(super) fn is(&self, file: &Arc<SpillFile>) -> bool {
+        self.file.as_ref().is_some_and(|mine| Arc::ptr_eq(mine, file))
+    }
+
     fn place(&self, position: u64) -> Option<usize> {
         let n = self.parts.partition_point(|part| part.segment.image() <= position).checked_sub(1)?;
         self.parts[n].segment.holds(position).then_some(n)

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
 
@@ -32,6 +32,7 @@ pub(super) struct SpillDirectory {
     /// for the names of files
     next: AtomicU64,
     failed_removals: AtomicU64,
+    closed: AtomicBool,
 }
 
 impl SpillDirectory {
@@ -59,7 +60,20 @@ impl SpillDirectory {
             used: AtomicU64::new(0),
             next: AtomicU64::new(0),
             failed_removals: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
         }))
+    }
+
+    /// Removes all files and the folder: at once, though somebody may hold a closed store for long. What is being
+    /// written just now goes when that is over.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        remove_own(&self.path);
+    }
+
+    /// True when no more files may be made.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
     }
 
     pub(super) fn disk(&self) -> &dyn Disk {
@@ -107,6 +121,9 @@ impl SpillDirectory {
                 log::warn!("spilling: {} cannot be removed: {e}", path.display());
             }
             _ => {}
+        }
+        if self.is_closed() {
+            remove_own(&self.path);
         }
     }
 }

@@ -90,7 +90,10 @@ impl SpillFile {
             writer: Mutex::new(Writer { file: None, end: header.len() as u64 }),
             charged: AtomicU64::new(header.len() as u64),
         });
-        // if this fails, the file goes with `made`
+        // if this fails, or the store is closed meanwhile, the file goes with `made`
+        if directory.is_closed() {
+            return Err(io::Error::other("the store is closed"));
+        }
         write_all(&*file, &header, 0)?;
         made.writer.lock().file = Some(file);
         Ok(made)

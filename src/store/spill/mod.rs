@@ -34,6 +34,8 @@ pub struct SpillConfig {
     pub capacity: Option<u64>,
     /// Spilling begins when more than this much of the arena is lent, in percent.
     pub high_water: u8,
+    /// Objects of normal mode go to files when memory is short; else they are evicted.
+    pub normal_mode: bool,
 }
 
 /// What was spilled, in bytes unless said.
@@ -63,6 +65,7 @@ pub struct SpillStats {
 pub(crate) struct Spill {
     directory: Arc<SpillDirectory>,
     pub(crate) pressure: Arc<Pressure>,
+    pub(crate) normal_mode: bool,
     counts: Counts,
     last_error: Mutex<Option<String>>,
 }
@@ -86,12 +89,23 @@ impl Spill {
             let text = format!("cannot spill to {}: {e}; name another spill directory", config.directory.display());
             Error::new(ErrorCode::StoreOpen, text)
         })?;
-        Ok(Spill { directory, pressure, counts: Counts::default(), last_error: Mutex::new(None) })
+        Ok(Spill {
+            directory,
+            pressure,
+            normal_mode: config.normal_mode,
+            counts: Counts::default(),
+            last_error: Mutex::new(None),
+        })
     }
 
     /// A new file for objects of one batch, or of the side table for batch 0.
     pub(crate) fn create(&self, batch: BatchId, life: u64) -> io::Result<Arc<SpillFile>> {
         SpillFile::create(&self.directory, batch, life)
+    }
+
+    /// Removes all files, and the folder.
+    pub(crate) fn close(&self) {
+        self.directory.close();
     }
 
     /// Objects went to a file, where they stay until `left`.
@@ -108,9 +122,8 @@ impl Spill {
         self.counts.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Objects came back.
-    pub(crate) fn restored(&self, objects: u64, bytes: u64) {
-        self.left(objects, bytes);
+    /// Objects came back; `left` is told besides.
+    pub(crate) fn took_back(&self, objects: u64, bytes: u64) {
         self.counts.restored_objects.fetch_add(objects, Ordering::Relaxed);
         self.counts.restored_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
@@ -150,8 +163,19 @@ impl Spill {
     }
 }
 
-/// An object that cannot be read from its file.
-pub(crate) fn corrupt(id: &ObjectId, file: &SpillFile, why: &str) -> Error {
+/// What is told of an object that could not be read from its file, where it lies still.
+pub(crate) fn unreadable(id: &ObjectId, file: &SpillFile, e: &io::Error) -> Error {
+    match e.kind() {
+        io::ErrorKind::NotFound => corrupt(id, file, "the file is missing"),
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => corrupt(id, file, &e.to_string()),
+        io::ErrorKind::OutOfMemory => {
+            Error::new(ErrorCode::StoreFull, format!("no memory to read object {id} back")).object(*id)
+        }
+        _ => Error::new(ErrorCode::Io, format!("object {id} cannot be read back now: {e}; try again")).object(*id),
+    }
+}
+
+fn corrupt(id: &ObjectId, file: &SpillFile, why: &str) -> Error {
     let text = format!(
         "object {id} of batch {} cannot be read back from {}: {why}; make it again, and look after that disk",
         id.batch,

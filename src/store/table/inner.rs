@@ -14,6 +14,7 @@ use crate::store::layout::{MAX_OBJECT, PAGE, footprint};
 use crate::store::notify::{EventKind, Notifier};
 use crate::store::pin::Place;
 use crate::store::run::{Held, Run};
+use crate::store::spill::Spill;
 use crate::store::types::{Kind, Removal};
 
 /// What the table shares with the pins and writers in it.
@@ -22,11 +23,14 @@ pub(crate) struct Inner {
     pub(super) notifier: Arc<Notifier>,
     pub(super) held: Arc<Held>,
     pub(super) state: Mutex<State>,
+    /// files for what does not fit, if there are any
+    pub(super) spill: Option<Arc<Spill>>,
     pub(super) evicted_objects: AtomicU64,
     pub(super) evicted_bytes: AtomicU64,
 }
 
 impl Inner {
+    /// Memory and an entry for an unsealed object; `None` when there is one of that id.
     pub(super) fn create(
         &self,
         id: ObjectId,
@@ -34,19 +38,15 @@ impl Inner {
         len: u64,
         metadata: u64,
         kind: Kind,
-    ) -> Result<(u32, Place)> {
+    ) -> Result<Option<(u32, Place)>> {
         let mut state = self.state.lock();
         if state.find(&id).is_some() {
-            return Err(Error::new(
-                ErrorCode::ObjectExists,
-                format!("object {id} exists; delete it first, or use another id"),
-            )
-            .object(id));
+            return Ok(None);
         }
         let (memory, offset) = self.reserve(&mut state, footprint(len, metadata)).map_err(|e| e.object(id))?;
         let place = Place { offset, len, metadata };
         let object = Object::new(id, owner, kind, memory, place, false);
-        Ok((state.insert(object), place))
+        Ok(Some((state.insert(object), place)))
     }
 
     /// Memory for so many bytes, evicting what it takes.
@@ -81,6 +81,9 @@ impl Inner {
     }
 
     pub(super) fn evict_locked(&self, state: &mut MutexGuard<'_, State>, bytes: u64, at_least_one: bool) -> u64 {
+        if at_least_one && self.spill.as_ref().is_some_and(|spill| spill.normal_mode) {
+            return 0; // they go to files, not away
+        }
         let (mut count, mut freed) = (0, 0);
         while freed < bytes || (at_least_one && count == 0) {
             let oldest = state.oldest;
@@ -210,6 +213,10 @@ impl Drop for TableHold {
             state.touch(self.n);
         }
     }
+}
+
+pub(super) fn exists(id: &ObjectId) -> Error {
+    Error::new(ErrorCode::ObjectExists, format!("object {id} exists; delete it first, or use another id")).object(*id)
 }
 
 pub(super) fn missing(id: &ObjectId) -> Error {

@@ -4,7 +4,9 @@
 //! One lock guards the table, its allocator and its order of use. Bytes are copied outside of it, under a pin.
 
 mod inner;
+mod memory;
 mod objects;
+mod spill;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 pub(crate) use self::inner::{Finish, Inner, TableHold, already_sealed, check_size, in_use};
-use self::inner::{Writing, missing, not_sealed, released};
+use self::inner::{Writing, exists, missing, not_sealed, released};
 use self::objects::{Memory, Object, State};
 use super::apart::Apart;
 use super::arena::Arena;
@@ -22,6 +24,7 @@ use super::layout::footprint;
 use super::notify::Notifier;
 use super::pin::{Pin, Place};
 use super::run::Held;
+use super::spill::Spill;
 use super::types::{Found, Kind, ObjectInfo, ObjectState, Removal, Sink, Source};
 use super::unsealed::{Unsealed, Writer};
 use crate::error::Result;
@@ -49,13 +52,14 @@ pub struct TableUsage {
 }
 
 impl Table {
-    pub(crate) fn new(arena: &Arc<Arena>, notifier: &Arc<Notifier>) -> Self {
+    pub(crate) fn new(arena: &Arc<Arena>, notifier: &Arc<Notifier>, spill: Option<Arc<Spill>>) -> Self {
         Table {
             inner: Arc::new(Inner {
                 arena: Arc::clone(arena),
                 notifier: Arc::clone(notifier),
                 held: Arc::new(Held::default()),
                 state: Mutex::new(State::new()),
+                spill,
                 evicted_objects: AtomicU64::new(0),
                 evicted_bytes: AtomicU64::new(0),
             }),
@@ -67,17 +71,25 @@ impl Table {
     /// # Errors
     /// `ObjectExists`; `StoreFull` after evicting what may be; what the source says.
     pub fn put(&self, id: ObjectId, owner: BatchId, kind: Kind, source: &dyn Source) -> Result<()> {
+        if self.refill(id, owner, kind, source)? { Ok(()) } else { Err(exists(&id)) }
+    }
+
+    /// As `put`, for an object that may be there, or on its way: then nothing changes, and it is false.
+    ///
+    /// # Errors
+    /// `StoreFull` after evicting what may be; what the source says.
+    pub fn refill(&self, id: ObjectId, owner: BatchId, kind: Kind, source: &dyn Source) -> Result<bool> {
         let len = source.len() as u64;
         check_size(len, 0)?;
         let inner = &self.inner;
         let created = inner.create(id, owner, len, 0, kind);
         inner.notifier.flush(); // evictions
-        let (n, place) = created?;
+        let Some((n, place)) = created? else { return Ok(false) };
         // the object is ours alone until it is sealed; a source that fails, or panics, leaves nothing behind
         let mut writing = Writing { table: inner, n, end: Finish::Abort };
         source.copy_to(&place.data_mut(&inner.arena))?;
         writing.end = Finish::Seal;
-        Ok(())
+        Ok(true)
     }
 
     /// Makes an unsealed object.
@@ -89,7 +101,7 @@ impl Table {
         check_size(size, meta)?;
         let result = self.inner.create(id, owner, size, meta, kind);
         self.inner.notifier.flush(); // evictions
-        let (n, place) = result?;
+        let (n, place) = result?.ok_or_else(|| exists(&id))?;
         place.write_metadata(&self.inner.arena, metadata);
         Ok(Unsealed::new(id, kind, place, Writer::Table { table: Arc::clone(&self.inner), n }, &self.inner.arena))
     }
@@ -99,7 +111,7 @@ impl Table {
     /// # Errors
     /// What the sink says.
     pub fn get(&self, id: &ObjectId, sink: &mut dyn Sink) -> Result<Found<Kind>> {
-        match self.pin(id) {
+        match self.pin(id)? {
             Found::Here(pin) => {
                 sink.prepare(pin.kind(), pin.data().len())?;
                 sink.copy_from(&pin.data())?;
@@ -109,26 +121,34 @@ impl Table {
         }
     }
 
-    /// Pins a sealed object.
-    #[must_use]
-    pub fn pin(&self, id: &ObjectId) -> Found<Pin> {
+    /// Pins a sealed object. One that was spilled is taken back if there is room, or pinned outside of the arena.
+    ///
+    /// # Errors
+    /// `SpillCorrupt`, `Io`, `StoreFull`, for one that cannot be read back.
+    pub fn pin(&self, id: &ObjectId) -> Result<Found<Pin>> {
         let mut state = self.inner.state.lock();
-        let Some(n) = state.find(id) else { return Found::Absent };
+        let Some(n) = state.find(id) else { return Ok(Found::Absent) };
         state.leave_order(n);
-        let Some(object) = state.get_mut(n) else { return Found::Absent };
+        let Some(object) = state.get_mut(n) else { return Ok(Found::Absent) };
         if !object.sealed {
-            return Found::Absent;
+            return Ok(Found::Absent);
         }
         object.holds += 1;
         object.accessed_ms = now_ms();
-        let chunk = match &object.memory {
-            Memory::Single(chunk) => Some(Arc::clone(chunk)),
-            _ => None,
-        };
         let (kind, place) = (object.kind, object.place());
+        let (chunk, in_file) = match &object.memory {
+            Memory::Single(chunk) => (Some(Arc::clone(chunk)), None),
+            Memory::Filed(filed) => (None, Some(filed.locate(&place))),
+            Memory::Nowhere | Memory::Cell(_) => (None, None),
+        };
         drop(state);
         let hold = TableHold { table: Arc::clone(&self.inner), n };
-        Found::Here(Pin::in_table(*id, kind, place, &self.inner.arena, hold, chunk))
+        let Some(in_file) = in_file else {
+            return Ok(Found::Here(Pin::in_table(*id, kind, place, &self.inner.arena, hold, chunk)));
+        };
+        let place = Place { offset: 0, ..place };
+        let bytes = self.read_back(&hold, id, place, &in_file)?;
+        Ok(Found::Here(Pin::apart_from_table(*id, kind, place, &self.inner.arena, hold, bytes)))
     }
 
     /// What the object's state is.

@@ -64,6 +64,18 @@ final class Native {
     /** Walks the whole store and throws {@link RayInternalException} when its sums do not add up; for tests. */
     static native void audit(long client);
 
+    /**
+     * What the arena is used for: {@code long[]}{the whole, as {@link MemoryReport#of} reads it}, {@code long[]}{17 figures
+     * of each batch}, {@code String[]}{name, startedBy of each batch}.
+     */
+    static native Object[] memory(long client);
+
+    /** {@code {used, capacity}} of the store, at no cost. */
+    static native long[] used(long client);
+
+    /** Writes all that may be spilled to files; the bytes of memory that went back. */
+    static native long spill(long client);
+
     // ---- the arena, as the JVM maps it -------------------------------------------------------------------------------
 
     /**

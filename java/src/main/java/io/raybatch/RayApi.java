@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -51,6 +52,7 @@ public final class RayApi implements AutoCloseable {
     private final AtomicBoolean closed = new AtomicBoolean();
     private final Reader reader = new Reader(this);
     private final Room room = new Room(this);
+    private final PressureWatch pressure = new PressureWatch(this);
     private final RayInternals internals = new RayInternals(this);
 
     /** batch id → its scope, for batches that end when nobody can reach that */
@@ -849,6 +851,30 @@ public final class RayApi implements AutoCloseable {
     /** {@return the store as a whole} */
     public StoreStats stats() {
         return StoreStats.of(Native.storeStats(client));
+    }
+
+    /**
+     * Tells what the store's memory is used for, to the byte: by batch, and by what is live, pinned, kept, spilled,
+     * draining, unused and free.
+     *
+     * @return as records, which can be written as text and as JSON
+     */
+    public MemoryReport memory() {
+        return MemoryReport.of(storeName, Native.memory(client), id -> {
+            BatchScope scope = trackedScope(id);
+            return scope == null ? Optional.empty() : scope.startedAt();
+        });
+    }
+
+    /**
+     * Tells when memory becomes short, and when it is not any more: some milliseconds later, in a thread of its own, with no
+     * lock held. The listener is told of the level it begins at, unless that is {@link Pressure.Level#NORMAL}.
+     *
+     * @param listener may use this client; what it throws is logged
+     * @return ends it, when closed; the client's end ends it, too
+     */
+    public AutoCloseable onPressure(Consumer<Pressure> listener) {
+        return pressure.add(Checks.notNull("the listener", listener));
     }
 
     /** {@return what most programs never need} */

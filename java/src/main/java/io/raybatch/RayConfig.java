@@ -30,6 +30,8 @@ import java.util.function.Consumer;
  * <tr><td>{@link Builder#spillCapacity(String) spillCapacity}</td><td>{@code raybatch.spillCapacity}</td>
  *     <td>what the file system has</td></tr>
  * <tr><td>{@link Builder#spillHighWater spillHighWater}</td><td>{@code raybatch.spillHighWater}</td><td>80 percent</td></tr>
+ * <tr><td>{@link Builder#spillNormalMode spillNormalMode}</td><td>{@code raybatch.spillNormalMode}</td>
+ *     <td>{@code evict}</td></tr>
  * <tr><td>{@link Builder#spillWait spillWait}</td><td>{@code raybatch.spillWait}, in milliseconds</td><td>10 s</td></tr>
  * <tr><td>{@link Builder#directAccess directAccess}</td><td>{@code raybatch.directAccess}</td><td>{@code true}</td></tr>
  * <tr><td>{@link Builder#leakDetection leakDetection}</td><td>{@code raybatch.leakDetection}</td><td>{@code simple}</td></tr>
@@ -54,6 +56,7 @@ public final class RayConfig {
     private final Path spillDirectory;
     private final long spillCapacity;
     private final int spillHighWater;
+    private final SpillNormalMode spillNormalMode;
     private final Duration spillWait;
     private final boolean directAccess;
     private final LeakLevel leakDetection;
@@ -72,6 +75,7 @@ public final class RayConfig {
         this.spillDirectory = b.spillDirectory;
         this.spillCapacity = b.spillCapacity;
         this.spillHighWater = b.spillHighWater;
+        this.spillNormalMode = b.spillNormalMode;
         this.spillWait = b.spillWait;
         this.directAccess = b.directAccess;
         this.leakDetection = b.leakDetection;
@@ -154,6 +158,11 @@ public final class RayConfig {
         return spillHighWater < 0 ? OptionalInt.empty() : OptionalInt.of(spillHighWater);
     }
 
+    /** {@return what becomes of objects of normal mode when memory is short} */
+    public SpillNormalMode spillNormalMode() {
+        return spillNormalMode;
+    }
+
     /** {@return how long at most a put waits for room in a full store that spills} */
     public Duration spillWait() {
         return spillWait;
@@ -194,6 +203,7 @@ public final class RayConfig {
         spillDirectory().ifPresent(path -> add(options, "spill.directory", path));
         spillCapacity().ifPresent(bytes -> add(options, "spill.capacity", bytes));
         spillHighWater().ifPresent(percent -> add(options, "spill.highWater", percent));
+        add(options, "spill.normalMode", spillNormalMode.name().toLowerCase(Locale.ROOT));
         add(options, "store.preTouch", preTouch);
         add(options, "eviction", eviction.name().toLowerCase(Locale.ROOT));
         return options.toArray(String[]::new);
@@ -219,6 +229,8 @@ public final class RayConfig {
         private Path spillDirectory = property("spillDirectory") == null ? null : Path.of(property("spillDirectory"));
         private long spillCapacity = size("spillCapacity");
         private int spillHighWater = count("spillHighWater");
+        private SpillNormalMode spillNormalMode =
+                constant("spillNormalMode", SpillNormalMode.class, SpillNormalMode.EVICT);
         private Duration spillWait =
                 count("spillWait") < 0 ? Duration.ofSeconds(10) : Duration.ofMillis(count("spillWait"));
         private boolean directAccess = flag("directAccess", true);
@@ -375,6 +387,17 @@ public final class RayConfig {
          */
         public Builder spillHighWater(int percent) {
             this.spillHighWater = (int) positive("spillHighWater", percent);
+            return this;
+        }
+
+        /**
+         * Sets what becomes of objects of normal mode when memory is short.
+         *
+         * @param what evicted or written to files
+         * @return this
+         */
+        public Builder spillNormalMode(SpillNormalMode what) {
+            this.spillNormalMode = required("spillNormalMode", what);
             return this;
         }
 
