@@ -56,6 +56,12 @@ pub enum ErrorCode {
     NotOwner = 27,
     /// A position outside of the object or the array.
     OutOfBounds = 28,
+    /// The actor is dead: killed for good, not fault tolerant, or gone with its batch.
+    ActorDied = 30,
+    /// The run of a task is not listened to any more: it was cancelled, or its thread was given up.
+    TaskCancelled = 31,
+    /// A batch cannot be rolled back.
+    RollbackRefused = 32,
 }
 
 /// An error with what it concerns.

@@ -9,9 +9,10 @@
 //! | [`gcs`] | the `GC:<batchId>` tables, behind one trait |
 //! | [`node`] | hears that a table was deleted and has the store drop the region |
 //! | [`batch`] | life cycle, tree, limits, deadlines, ownership, status; the clients |
+//! | [`task`] | tasks, actors and lineage: what waits for what, who runs next, what can be made again |
 //! | `jni` | the boundary to Java |
 //!
-//! A room knows only those below it: `jni → batch → node → store`, `batch → gcs`. Only `store` and `jni` hold `unsafe`.
+//! A room knows only those below it: `jni → task → batch → node → store`, `batch → gcs`. Only `store` and `jni` hold `unsafe`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -23,3 +24,4 @@ pub mod id;
 mod jni;
 pub mod node;
 pub mod store;
+pub mod task;

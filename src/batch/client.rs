@@ -1,12 +1,12 @@
 //! A client of a store: what callers hold.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::{Arc, OnceLock};
 
 use dashmap::DashMap;
 use hashbrown::DefaultHashBuilder;
 
-use super::{Batch, BatchKey, BatchSpec, BatchStatus, Collected, Engine, Reason, registry};
+use super::{Batch, BatchKey, BatchSpec, BatchStatus, Collected, Engine, Reason, TaskHooks, registry};
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
@@ -29,6 +29,8 @@ pub struct Client {
     pub(super) writers: Handles<Unsealed>,
     pub(super) views: Handles<Pin>,
     pub(super) subscriptions: Handles<Subscription>,
+    /// The task room, which lives as long as the store's owner.
+    pub(super) tasks: OnceLock<Arc<dyn TaskHooks>>,
 }
 
 /// A batch that was just started.
@@ -95,6 +97,7 @@ impl Client {
             writers: DashMap::default(),
             views: DashMap::default(),
             subscriptions: DashMap::default(),
+            tasks: OnceLock::new(),
         }))
     }
 

@@ -9,6 +9,8 @@
 //! - the new owner's collection: it leaves what is on its way, and the move, finding the batch collected, takes the
 //!   object away itself.
 //!
+//! An object that its task has yet to make is *promised*: its maker notes for whom, and whoever makes it moves it there.
+//!
 //! What an object counts to budgets moves along: it is released from the one chain of budgets and reserved in the other,
 //! and as they usually share their outer part, in this order. Limits are checked before. If another put takes the room
 //! in between, the object moves nevertheless and is not charged: a limit may be exceeded by one object, but none is lost.
@@ -21,7 +23,7 @@ use super::tree::{Batch, Charge, Claim};
 use super::{BatchKey, errors};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
-use crate::store::{Found, ObjectState};
+use crate::store::{Found, Kind, ObjectState, Removal, Slot};
 
 /// How often one looks again where others are in between for a moment.
 const PATIENCE: usize = 1000;
@@ -34,13 +36,15 @@ pub(super) enum Owner {
     Maker(Arc<Batch>),
     /// A batch that it was given to.
     Keeper(Arc<Batch>),
+    /// Nobody yet: a task of `maker` is to make it, for `holder`.
+    Pending { maker: Arc<Batch>, holder: Arc<Batch> },
 }
 
 impl Owner {
     fn batch(&self) -> Option<&Arc<Batch>> {
         match self {
             Owner::Normal => None,
-            Owner::Maker(batch) | Owner::Keeper(batch) => Some(batch),
+            Owner::Maker(batch) | Owner::Keeper(batch) | Owner::Pending { holder: batch, .. } => Some(batch),
         }
     }
 }
@@ -125,10 +129,33 @@ impl Engine {
         let state = maker.as_ref().and_then(|b| b.region()).map(|region| region.state(id));
         match (maker, state) {
             (Some(maker), Some(Found::Here(_))) => Ok(Owner::Maker(maker)),
+            (Some(maker), Some(Found::Absent)) if self.gcs.names(id) => match maker.promised(id) {
+                None => Ok(Owner::Pending { holder: Arc::clone(&maker), maker }),
+                Some(key) => match self.live(key) {
+                    Some(holder) => Ok(Owner::Pending { maker, holder }),
+                    None => Err(self.heir_lost(id, key)), // it went before the object was made
+                },
+            },
             (_, Some(Found::Absent)) => Err(errors::no_object(id, "it was not made yet")),
             (_, Some(Found::Deleted)) => Err(errors::no_object(id, "it was deleted or aborted")),
             (_, Some(Found::Freed)) => Err(errors::lost(id)),
             _ => Err(self.missing(id)),
+        }
+    }
+
+    /// Whose an object was last that was given away so: live or not.
+    pub(super) fn last_hands(&self, given: Kept) -> BatchKey {
+        let mut last = given;
+        loop {
+            let next = match self.live(last.to) {
+                Some(keeper) => keeper.given(&last.id),
+                None => self.tombstones.find(last.to).and_then(|keeper| keeper.given(&last.id)),
+            };
+            // two batches may have given it to each other and back: a later move leads on
+            match next.filter(|next| next.number > last.number) {
+                Some(next) => last = next,
+                None => return last.to,
+            }
         }
     }
 
@@ -142,6 +169,15 @@ impl Engine {
 
     /// Makes the move. False when another one was first.
     fn give(&self, m: &Move) -> Result<bool> {
+        match &m.owner {
+            Owner::Pending { maker, holder } => Ok(self.promise(m, maker, holder)),
+            _ => self.hand_over(m, true),
+        }
+    }
+
+    /// Takes the object from its owner, which notes that if it has not yet, and gives it to its new one. False when
+    /// another move was first.
+    fn hand_over(&self, m: &Move, note: bool) -> Result<bool> {
         let Move { id, owner, target, bytes } = m;
         let number = self.handle();
         match target.claim(id, number) {
@@ -150,14 +186,16 @@ impl Engine {
             Claim::Over => return Err(errors::ended(&target.record)),
         }
         // known before it moves, for whoever looks for it
-        if let Some(batch) = owner.batch() {
-            batch.kept.lock().push(Kept { id: *id, to: target.key() });
+        let kept = Kept { id: *id, to: target.key(), number };
+        let noted = owner.batch().filter(|_| note);
+        if let Some(batch) = noted {
+            batch.kept.lock().push(kept);
         }
         let taken = self.take_over(id, owner, target, *bytes);
         let Ok(Some(freed)) = taken else {
             target.unclaim(id, number);
-            if let Some(batch) = owner.batch() {
-                batch.unkeep(Kept { id: *id, to: target.key() });
+            if let Some(batch) = noted {
+                batch.unkeep(kept);
             }
             return taken.map(|_| false);
         };
@@ -165,7 +203,12 @@ impl Engine {
             batch.refund(freed);
         }
         let reserved = target.budget.as_ref().is_some_and(|budget| budget.reserve(*bytes, 1).is_ok());
-        let charge = reserved.then_some(*bytes);
+        self.settle(target, id, number, reserved.then_some(*bytes));
+        Ok(true)
+    }
+
+    /// Ends a move, or a refill, that succeeded.
+    pub(super) fn settle(&self, target: &Batch, id: &ObjectId, number: u64, charge: Charge) {
         let table = self.store.table();
         match target.settle(id, number, charge) {
             // deleted in between, by somebody who took it for one of normal mode
@@ -179,7 +222,44 @@ impl Engine {
                 }
             }
         }
-        Ok(true)
+    }
+
+    /// Notes whom an object is for that its task has yet to make. False when it was given to another one meanwhile.
+    fn promise(&self, m: &Move, maker: &Arc<Batch>, holder: &Batch) -> bool {
+        let kept = Kept { id: m.id, to: m.target.key(), number: self.handle() };
+        holder.kept.lock().push(kept);
+        if !maker.promise(&m.id, holder, &m.target) {
+            holder.unkeep(kept);
+            return false;
+        }
+        // whoever made it just now looked for a promise after that, and found this one, or none
+        if maker.region().is_some_and(|region| region.state(&m.id) != Found::Absent) {
+            self.keep_promise(maker, &m.id);
+        }
+        true
+    }
+
+    /// Moves an object that was just made to the batch it was promised to, if it was.
+    ///
+    /// Where memory fails, a failure without words moves in its place: it takes none, and whoever waits for the object
+    /// hears of it. If its new owner is collected, it stays and goes with its maker.
+    pub(super) fn keep_promise(&self, maker: &Arc<Batch>, id: &ObjectId) {
+        let Some(target) = maker.take_promise(id).and_then(|key| self.live(key)) else { return };
+        let owner = Owner::Maker(Arc::clone(maker));
+        let bytes = if target.budget.is_some() || maker.budget.is_some() { self.size_of(id, &owner) } else { 0 };
+        let mut m = Move { id: *id, owner, target, bytes };
+        let Err(e) = self.hand_over(&m, false) else { return };
+        log::warn!("object {id} cannot be kept by batch {}: {e}", errors::label(&m.target.record));
+        if let (ErrorCode::StoreFull, Some(region)) = (e.code(), maker.region())
+            && let Ok(Found::Here(Removal::Done)) = region.free(id)
+        {
+            let slot = Slot { slot: id.slot(region.base()), index: id.index };
+            let failed = region.put_at(slot, Kind::Failure, &&[][..]);
+            m.bytes = 0;
+            if !matches!(failed, Ok(Found::Here(true))) || self.hand_over(&m, false).is_err() {
+                log::error!("object {id} is lost: there is no memory for it, nor for saying so");
+            }
+        }
     }
 
     /// Takes it from its owner; tells what it was charged there. `None` when the owner has it no more.
@@ -215,6 +295,8 @@ impl Engine {
                 }
                 Ok(Some(None))
             }
+            // promised, not taken
+            Owner::Pending { .. } => Ok(None),
         }
     }
 }

@@ -60,16 +60,16 @@ impl Engine {
         }
         let live = self.live(BatchKey::any(id.batch));
         if let Some(batch) = &live {
-            if let Some(heir) = batch.heir(id) {
-                return self.heir_lost(id, heir);
+            if let Some(given) = batch.given(id) {
+                return self.heir_lost(id, self.last_hands(given));
             }
             if batch.region().is_some_and(|region| region.is_dropped()) {
                 return errors::collected(id, &batch.record);
             }
         }
         if let Some(maker) = self.tombstones.maker(id) {
-            return match maker.heir(id) {
-                Some(heir) => self.heir_lost(id, heir),
+            return match maker.given(id) {
+                Some(given) => self.heir_lost(id, self.last_hands(given)),
                 None => errors::collected(id, &maker),
             };
         }
@@ -81,14 +81,14 @@ impl Engine {
     }
 
     /// Why a kept object is gone.
-    fn heir_lost(&self, id: &ObjectId, keeper: BatchKey) -> Error {
+    pub(super) fn heir_lost(&self, id: &ObjectId, keeper: BatchKey) -> Error {
         match self.tombstones.find(keeper) {
             Some(record) => errors::collected(id, &record),
             None => errors::no_object(id, &format!("batch {} had been given it, and it was deleted", keeper.id)),
         }
     }
 
-    pub(super) fn get(&self, id: &ObjectId, sink: &mut dyn Sink) -> Result<Option<Kind>> {
+    pub(crate) fn get(&self, id: &ObjectId, sink: &mut dyn Sink) -> Result<Option<Kind>> {
         self.look(id, |spot| match spot {
             Spot::Table(table) => table.get(id, sink),
             Spot::Region(region) => region.get(id, sink),
@@ -183,7 +183,7 @@ impl Engine {
     }
 
     /// What a batch's failed put is told.
-    fn refused(&self, batch: &Batch, e: Error) -> Error {
+    pub(super) fn refused(&self, batch: &Batch, e: Error) -> Error {
         match e.code() {
             // it ended between the check and the put
             ErrorCode::ObjectCollected => errors::ended(&batch.record),
@@ -217,7 +217,7 @@ impl Engine {
     }
 
     /// Deletes sealed objects. Tells how many went at once; missing ones are skipped.
-    pub(super) fn delete(&self, ids: &[ObjectId]) -> Result<u32> {
+    pub(crate) fn delete(&self, ids: &[ObjectId]) -> Result<u32> {
         // an unsealed one is an error before anything goes
         if let Some(id) = ids.iter().find(|id| self.is_unsealed(id)) {
             let text = format!("object {id} is not sealed; seal or abort it instead");
@@ -416,7 +416,9 @@ impl Engine {
     /// True when no batch of the client that created it takes the object along when the client goes.
     pub(super) fn outlives(&self, id: &ObjectId, root: &Batch) -> bool {
         match self.owner_of(id) {
-            Ok(Owner::Maker(batch) | Owner::Keeper(batch)) => batch.key() != root.key() && !batch.is_within(root.key()),
+            Ok(Owner::Maker(batch) | Owner::Keeper(batch) | Owner::Pending { holder: batch, .. }) => {
+                batch.key() != root.key() && !batch.is_within(root.key())
+            }
             Ok(Owner::Normal) => true,
             Err(_) => false,
         }

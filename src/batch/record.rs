@@ -64,6 +64,8 @@ pub(crate) struct Remains {
 pub(crate) struct Kept {
     pub(crate) id: ObjectId,
     pub(crate) to: BatchKey,
+    /// Of two moves of an object the later has the higher one.
+    pub(crate) number: u64,
 }
 
 impl Record {
@@ -82,9 +84,14 @@ impl Record {
         self.remains.get().map_or(&[], |r| &r.kept)
     }
 
-    /// Whom it gave an object to last, once it is collected.
+    /// How it gave an object away last, once it is collected.
+    pub(crate) fn given(&self, id: &ObjectId) -> Option<Kept> {
+        self.kept().iter().rev().find(|kept| kept.id == *id).copied()
+    }
+
+    /// Whom to.
     pub(crate) fn heir(&self, id: &ObjectId) -> Option<BatchKey> {
-        self.kept().iter().rev().find(|kept| kept.id == *id).map(|kept| kept.to)
+        self.given(id).map(|kept| kept.to)
     }
 
     /// True for an object that this life, now over, made or had lent a slot for.

@@ -1,13 +1,13 @@
 //! What the batches are to the task room: they count its active tasks, and tell it what becomes of them.
-#![allow(dead_code, reason = "the task room is built on it")]
 
+use std::any::Any;
 use std::sync::{Arc, Weak};
 
 use super::engine::Engine;
 use super::life::Mark;
 use super::lifecycle::Illegal;
 use super::tree::Batch;
-use super::{BatchKey, Collected, Reason};
+use super::{BatchKey, Collected, Reason, errors};
 use crate::error::Result;
 use crate::id::ObjectId;
 
@@ -30,8 +30,14 @@ pub(crate) trait TaskHooks: Send + Sync {
     /// were [minded](Batch::mind_tasks).
     fn collected(&self, key: BatchKey);
 
-    /// How many tasks of a batch are in which state.
+    /// How many tasks of a batch are in which state. Of a collected one, whose records may stand for others' sake, as well.
     fn counts(&self, key: BatchKey) -> TaskCounts;
+
+    /// The notifier woke a token: true if it is the task room's.
+    fn woken(&self, token: u64) -> bool;
+
+    /// Itself, for whoever knows what it is.
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
 /// Tasks of one batch, by state.
@@ -47,6 +53,8 @@ pub(crate) struct TaskCounts {
     pub(crate) done: u64,
     /// They failed, or were cancelled.
     pub(crate) failed: u64,
+    /// Bytes of the pages that the records of all of them take.
+    pub(crate) held: u64,
 }
 
 impl Batch {
@@ -78,7 +86,7 @@ impl Engine {
     }
 
     /// The task room, if there is one.
-    pub(super) fn tasks(&self) -> Option<Arc<dyn TaskHooks>> {
+    pub(crate) fn tasks(&self) -> Option<Arc<dyn TaskHooks>> {
         self.tasks.get().and_then(Weak::upgrade)
     }
 
@@ -110,9 +118,9 @@ impl Engine {
 
     /// Has `token` woken, once, when the batch is over, as `batch_over` has it. Look after this.
     pub(super) fn watch_batch(&self, key: BatchKey, token: u64) {
-        // As a waiter for an object that no task makes, which a collection wakes as it wakes all who wait for one of the
-        // batch. The mark makes whoever completes it without a collection look for waiters.
-        self.store.notifier().watch(&[ObjectId::new(key.id, 0, 0)], token);
+        // As a waiter for an object that there never is, whom a collection wakes as it wakes all who wait for one of the
+        // batch. The mark has whoever completes it without a collection look for waiters.
+        self.store.notifier().watch(&[ObjectId::new(key.id, u64::MAX, u32::MAX)], token);
         if let Some(batch) = self.live(key) {
             batch.life.mark(Mark::WATCHED);
         }
@@ -137,7 +145,7 @@ impl Engine {
             }
             // collected so long ago that it is forgotten
             None if key.life != 0 => Ok(Some(Collected::default())),
-            None => Err(super::errors::not_found(key.id)),
+            None => Err(errors::not_found(key.id)),
         }
     }
 }

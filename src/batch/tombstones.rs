@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn one_with_an_heir_stays_until_the_heir_is_gone() {
         let all = Tombstones::new(1);
-        let kept = Kept { id: ObjectId::new(BatchId(1), 5, 0), to: key(9, 9) };
+        let kept = Kept { id: ObjectId::new(BatchId(1), 5, 0), to: key(9, 9), number: 1 };
         all.add(&record(1, 1, &[kept]), false, |_| true);
         for id in 2..6 {
             all.add(&record(id, 1, &[]), false, |k| *k == kept);

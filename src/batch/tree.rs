@@ -70,6 +70,8 @@ pub(crate) struct Batch {
     pub(crate) adopted: Mutex<Option<HashMap<ObjectId, Adoption>>>,
     /// Objects it gave away, in order.
     pub(crate) kept: Mutex<Vec<Kept>>,
+    /// object that its task has yet to make → the batch it was given to. Most batches have none.
+    promised: Mutex<Option<Box<HashMap<ObjectId, BatchKey>>>>,
 }
 
 impl Batch {
@@ -94,6 +96,7 @@ impl Batch {
             next_slot: AtomicU64::new(0),
             adopted: Mutex::new(Some(HashMap::new())),
             kept: Mutex::new(Vec::new()),
+            promised: Mutex::new(None),
         })
     }
 
@@ -128,7 +131,12 @@ impl Batch {
 
     /// The next slot of a batch without a region.
     pub(crate) fn take_slot(&self) -> u64 {
-        self.next_slot.fetch_add(1, Ordering::Relaxed)
+        self.take_slots(1)
+    }
+
+    /// So many consecutive ones: the first.
+    pub(crate) fn take_slots(&self, count: u64) -> u64 {
+        self.next_slot.fetch_add(count, Ordering::Relaxed)
     }
 
     pub(crate) fn usage(&self) -> Usage {
@@ -174,25 +182,9 @@ impl Batch {
         ended
     }
 
-    /// Its last task is over, if it has ended and no task of it or of a batch within it is active. Of all who look one
-    /// is told, and what was asked for meanwhile is his to carry out.
+    /// Its last task is over, if nothing is active in it: see [`Life::complete`].
     pub(super) fn complete(&self) -> Option<Word> {
-        let word = self.life.word();
-        if word.state() != State::Ended || word.tasks() > 0 {
-            return None;
-        }
-        // First those within, which take no tasks any more once they are over, then its own: a task of theirs may have
-        // begun one here before it was over, which the last step sees.
-        if word.has(Mark::INNER) && self.children.any(Batch::is_unfinished) {
-            return None;
-        }
-        self.life.complete()
-    }
-
-    /// True for one that the batch it is in waits for: a task is active, or it is to be collected and is not yet.
-    fn is_unfinished(&self) -> bool {
-        let word = self.life.word();
-        !word.state().is_over() || word.has(Mark::COLLECT)
+        self.life.complete(|| self.children.any(|child| child.life.is_unfinished()))
     }
 
     /// Takes a batch in. False when this one has ended.
@@ -276,9 +268,34 @@ impl Batch {
         }
     }
 
-    /// Whom it gave an object to last.
+    /// How it gave an object away last.
+    pub(crate) fn given(&self, id: &ObjectId) -> Option<Kept> {
+        self.kept.lock().iter().rev().find(|k| k.id == *id).copied()
+    }
+
+    /// Whom to.
     pub(crate) fn heir(&self, id: &ObjectId) -> Option<BatchKey> {
-        self.kept.lock().iter().rev().find(|k| k.id == *id).map(|k| k.to)
+        self.given(id).map(|kept| kept.to)
+    }
+
+    /// Whom an object is for that its task has yet to make.
+    pub(crate) fn promised(&self, id: &ObjectId) -> Option<BatchKey> {
+        self.promised.lock().as_ref()?.get(id).copied()
+    }
+
+    /// Promises an object that its task has yet to make to another batch. False when it is not `from` that it is for now.
+    pub(crate) fn promise(&self, id: &ObjectId, from: &Batch, to: &Batch) -> bool {
+        let mut promised = self.promised.lock();
+        let has = promised.as_ref().and_then(|all| all.get(id)).copied().unwrap_or(self.key());
+        if has == from.key() {
+            promised.get_or_insert_default().insert(*id, to.key());
+        }
+        has == from.key()
+    }
+
+    /// Takes the promise out, for whoever keeps it.
+    pub(crate) fn take_promise(&self, id: &ObjectId) -> Option<BatchKey> {
+        self.promised.lock().as_mut()?.remove(id)
     }
 }
 

@@ -118,6 +118,7 @@ impl Gcs for EmbeddedGcs {
 #[cfg(test)]
 mod tests {
     use parking_lot::Mutex;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::gcs::table_name;
@@ -141,6 +142,85 @@ mod tests {
         let named = |slot: u64, index| gcs.names(&ObjectId::new(B, base.wrapping_add(slot), index));
         assert!(named(0, 0) && named(0, 3) && named(4, 7) && named(12, 7));
         assert!(!named(0, 4) && !named(1, 0) && !named(20, 0) && !named(12, u32::MAX));
+    }
+
+    fn runs(gcs: &EmbeddedGcs) -> usize {
+        gcs.tables.get(&B).map_or(0, |table| table.len())
+    }
+
+    #[test]
+    fn a_million_tasks_of_one_result_are_a_handful_of_entries() {
+        let gcs = EmbeddedGcs::default();
+        gcs.create_table(B);
+        let base = u64::MAX - 300_000;
+        let first = |n: u64| base.wrapping_add(n);
+        // two threads, each with blocks of 256 slots of its own, and a block of puts now and then
+        for block in 0..1954u64 {
+            for n in 0..256 {
+                gcs.append(B, record(first(2 * block * 256 + n), 1));
+                gcs.append(B, record(first((2 * block + 1) * 256 + n), 1));
+            }
+        }
+        let puts = 2 * 1954 * 256;
+        for n in 0..100 {
+            gcs.append(B, record(first(puts + n * 256), 256));
+        }
+        assert_eq!(runs(&gcs), 2);
+        let table = gcs.table(B);
+        assert_eq!(table.len(), 1_000_448 + 100);
+        assert!(table.iter().zip(0..).all(|(r, n)| *r == record(first(n), 1) || n >= puts));
+        for n in [0, 1, 255, 256, 300_000, 300_001, 1_000_447] {
+            assert!(gcs.names(&ObjectId::new(B, first(n), 0)), "{n}");
+            assert!(!gcs.names(&ObjectId::new(B, first(n), 1)), "{n}");
+        }
+        assert!(gcs.names(&ObjectId::new(B, first(puts + 256), 255)));
+        assert!(!gcs.names(&ObjectId::new(B, first(puts + 1), 0)), "within a block, and none's beginning");
+        assert!(!gcs.names(&ObjectId::new(B, first(puts + 100 * 256), 0)));
+        assert!(!gcs.names(&ObjectId::new(B, base.wrapping_sub(1), 0)));
+        gcs.append(B, record(first(5), 1));
+        assert_eq!(gcs.table(B).len(), 1_000_448 + 100, "told twice is told once");
+        assert!(gcs.delete_table(B));
+        assert_eq!(runs(&gcs), 0);
+    }
+
+    proptest! {
+        /// Blocks of one count or another, reported in any order, from a base that may wrap: all are named, and nothing
+        /// else, and runs are as few as there can be.
+        #[test]
+        fn runs_say_what_the_records_say(
+            counts in prop::collection::vec(prop_oneof![Just(1u32), Just(1), Just(2), Just(5)], 1..60),
+            order in prop::collection::vec(any::<prop::sample::Index>(), 60),
+            gaps in prop::collection::vec(prop_oneof![9 => Just(0u64), 1 => Just(3)], 60),
+            base in prop_oneof![any::<u64>(), (u64::MAX - 40)..u64::MAX],
+        ) {
+            let mut slot = 0;
+            let mut all = Vec::new();
+            for (count, gap) in counts.iter().zip(&gaps) {
+                slot += gap;
+                all.push(record(base.wrapping_add(slot), *count));
+                slot += u64::from(*count);
+            }
+            let gcs = EmbeddedGcs::default();
+            gcs.create_table(B);
+            let mut left = all.clone();
+            for at in &order {
+                if !left.is_empty() {
+                    gcs.append(B, left.remove(at.index(left.len())));
+                }
+            }
+            prop_assert_eq!(gcs.table(B), all.clone());
+            let breaks = all.windows(2).filter(|w| {
+                w[0].count != w[1].count || w[0].task.wrapping_add(w[0].count.into()) != w[1].task
+            });
+            prop_assert_eq!(runs(&gcs), 1 + breaks.count());
+            for n in 0..slot + 5 {
+                let task = base.wrapping_add(n);
+                for index in 0..6 {
+                    let named = all.iter().any(|r| r.task == task && index < r.count);
+                    prop_assert_eq!(gcs.names(&ObjectId::new(B, task, index)), named);
+                }
+            }
+        }
     }
 
     #[test]

@@ -135,6 +135,35 @@ impl<'local> Jni<'local> {
         unsafe { call!(self, SetLongArrayRegion, out.as_raw(), 0, values.len() as jsize, values.as_ptr()) };
     }
 
+    /// The first elements of an array.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for null or a shorter one.
+    pub(super) fn longs(self, array: &JLongArray<'_>, count: usize) -> Result<Vec<jlong>> {
+        let count = jsize::try_from(count).unwrap_or(jsize::MAX);
+        self.has_room(array, count)?;
+        let mut all = vec![0; count as usize];
+        // SAFETY: a long[] by Java's types that is as long, copied to memory that has room for it.
+        unsafe { call!(self, GetLongArrayRegion, array.as_raw(), 0, count, all.as_mut_ptr()) };
+        Ok(all)
+    }
+
+    /// The first so many elements of an array, or all.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for null or a shorter one.
+    pub(super) fn bytes(self, array: &JByteArray<'_>, count: Option<jint>) -> Result<Vec<u8>> {
+        let has = if array.is_null() { 0 } else { self.length(array.as_raw()) };
+        let count = count.unwrap_or(has);
+        if count < 0 || count > has {
+            return Err(Error::new(ErrorCode::InvalidArgument, "the array of bytes is null or too short"));
+        }
+        let mut all = vec![0u8; count as usize];
+        // SAFETY: a byte[] by Java's types that is as long, copied to memory that has room for it.
+        unsafe { call!(self, GetByteArrayRegion, array.as_raw(), 0, count, all.as_mut_ptr().cast()) };
+        Ok(all)
+    }
+
     /// Fails if a Java exception is pending, which is then thrown instead of this error.
     fn check(self) -> Result<()> {
         let env = self.env;

@@ -12,6 +12,7 @@ use super::values::{actor, figure, ids, key, limit, longs, objects, some_key, te
 use crate::batch::{BatchKey, BatchSpec, Collected, Reason};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::BatchId;
+use crate::task::Tasks;
 
 pub(super) fn new_id(_env: &mut Env<'_>, client: jlong) -> Result<jlong> {
     with_client(client, |client| Ok(client.new_batch_id()?.0))
@@ -29,6 +30,8 @@ pub(super) fn start(
     max_objects: jlong,
     priority: jint,
     no_cleanup: jboolean,
+    max_tasks: jint,
+    checkpoint_actors: jboolean,
     latency_sensitive: jboolean,
     by: JByteArray<'_>,
     out: JLongArray<'_>,
@@ -43,8 +46,9 @@ pub(super) fn start(
         max_objects: limit("maxObjects", max_objects)?,
         priority,
         no_cleanup,
+        max_tasks: limit("maxTasks", max_tasks.into())?.map(|most| most as u32),
+        checkpoint_actors,
         latency_sensitive,
-        ..BatchSpec::default()
     };
     let by = Utf8::read(jni, &by)?;
     let started = with_client(client, |client| client.start_mapped(spec, by.text()?))?;
@@ -59,6 +63,7 @@ pub(super) fn end<'local>(
     id: jlong,
     life: jlong,
     collect: jboolean,
+    checkpoint: jboolean,
     keep: JByteArray<'local>,
     reason: jint,
     by: JString<'local>,
@@ -69,13 +74,29 @@ pub(super) fn end<'local>(
         .and_then(Reason::from_number)
         .ok_or_else(|| Error::new(ErrorCode::InvalidArgument, format!("there is no reason {reason} to end a batch")))?;
     let by = actor(env, &by)?;
-    let collected = with_client(client, |c| c.end_batch(key(id, life), collect, &keep, reason, &by))?;
+    let collected = with_client(client, |c| {
+        if checkpoint {
+            Tasks::of(c)?.ask_boundary(key(id, life))?;
+        }
+        c.end_batch(key(id, life), collect, &keep, reason, &by)
+    })?;
     collected_of(env, collected)
+}
+
+pub(super) fn watch(_env: &mut Env<'_>, client: jlong, id: jlong, life: jlong, token: jlong) -> Result<()> {
+    with_client(client, |client| client.watch_batch(key(id, life), token as u64))
+}
+
+pub(super) fn over<'local>(env: &mut Env<'local>, client: jlong, id: jlong, life: jlong) -> Result<JLongArray<'local>> {
+    match with_client(client, |client| client.batch_over(key(id, life)))? {
+        Some(collected) => collected_of(env, collected),
+        None => Ok(JLongArray::null()),
+    }
 }
 
 pub(super) fn close(jni: Jni<'_>, client: jlong, id: jlong, life: jlong, by: JByteArray<'_>) -> Result<()> {
     let by = Utf8::read(jni, &by)?;
-    with_client(client, |client| client.close_batch(key(id, life), by.text()?)).map(|_| ())
+    with_client(client, |client| client.close_batch(key(id, life), by.text()?).map(|_| ())).map(|_| ())
 }
 
 pub(super) fn delete<'local>(
@@ -86,7 +107,7 @@ pub(super) fn delete<'local>(
     by: JString<'local>,
 ) -> Result<()> {
     let by = actor(env, &by)?;
-    with_client(client, |client| client.delete_batch(key(id, life), &by)).map(|_| ())
+    with_client(client, |client| client.delete_batch(key(id, life), &by).map(|_| ())).map(|_| ())
 }
 
 pub(super) fn gc<'local>(env: &mut Env<'local>, client: jlong, id: jlong, life: jlong) -> Result<JLongArray<'local>> {
@@ -131,7 +152,8 @@ pub(super) fn status<'local>(
         figure(s.max_objects.unwrap_or(0)),
         figure(s.kept),
         figure(s.adopted),
-        jlong::from(s.no_cleanup),
+        jlong::from(s.no_cleanup) | jlong::from(s.checkpoint_actors) << 1,
+        s.max_tasks.map_or(0, jlong::from),
         figure(s.spilled),
     ];
     let children: Vec<jlong> = s.children.iter().map(|child| child.0).collect();

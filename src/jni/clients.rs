@@ -1,5 +1,7 @@
 //! Stores and their clients.
 
+use std::sync::Arc;
+
 use jni::Env;
 use jni::objects::{JLongArray, JObjectArray, JString};
 use jni::sys::jlong;
@@ -25,7 +27,13 @@ pub(super) fn open<'local>(env: &mut Env<'local>, options: JObjectArray<'local, 
     let config = Config::from_pairs(&pairs)?;
     let faults = inject::faults();
     let client = Client::open_with(&config, faults.clone())?;
-    client.store().notifier().set_waker(Box::new(threads::wake));
+    let engine = Arc::downgrade(client.engine()?);
+    client.store().notifier().set_waker(Box::new(move |token| {
+        // the table of tasks waits for objects as threads of Java do
+        if !engine.upgrade().is_some_and(|engine| engine.woken(token)) {
+            threads::wake(token);
+        }
+    }));
     let handle = CLIENTS.insert(client);
     inject::remember(handle, faults);
     Ok(handle)

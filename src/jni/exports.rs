@@ -1,11 +1,11 @@
 //! The native methods of `io.raybatch.Native`, a line each: name, arguments, result, and the function that does it.
 
 use jni::EnvUnowned;
-use jni::objects::{JByteArray, JByteBuffer, JClass, JLongArray, JObject, JObjectArray, JString};
+use jni::objects::{JByteArray, JByteBuffer, JClass, JIntArray, JLongArray, JObject, JObjectArray, JString};
 use jni::sys::{jboolean, jint, jlong};
 
 use super::policy::{guard, guard_hot};
-use super::{batches, clients, events, inject, mapping, memory, objects, views, writers};
+use super::{batches, clients, events, inject, mapping, memory, objects, tasks, views, writers};
 
 /// An export is a guard and one call.
 macro_rules! export {
@@ -48,9 +48,10 @@ mod all {
 
     export!(guard newBatchId(client: jlong) -> jlong = batches::new_id);
     export!(guard_hot startBatch(client: jlong, id: jlong, parent: jlong, parent_life: jlong, name: JByteArray<'local>,
-        timeout: jlong, max_bytes: jlong, max_objects: jlong, priority: jint, no_cleanup: jboolean,
-        latency_sensitive: jboolean, by: JByteArray<'local>, out: JLongArray<'local>) -> () = batches::start);
-    export!(guard endBatch(client: jlong, id: jlong, life: jlong, collect: jboolean, keep: JByteArray<'local>,
+        timeout: jlong, max_bytes: jlong, max_objects: jlong, priority: jint, no_cleanup: jboolean, max_tasks: jint,
+        checkpoint_actors: jboolean, latency_sensitive: jboolean, by: JByteArray<'local>, out: JLongArray<'local>)
+        -> () = batches::start);
+    export!(guard endBatch(client: jlong, id: jlong, life: jlong, collect: jboolean, checkpoint: jboolean, keep: JByteArray<'local>,
         reason: jint, by: JString<'local>) -> JLongArray<'local> = batches::end);
     export!(guard_hot closeBatch(client: jlong, id: jlong, life: jlong, by: JByteArray<'local>) -> () = batches::close);
     export!(guard deleteBatch(client: jlong, id: jlong, life: jlong, by: JString<'local>) -> () = batches::delete);
@@ -116,6 +117,49 @@ mod all {
     export!(guard poll(client: jlong, subscription: jlong, max: jint) -> JLongArray<'local> = events::poll);
     export!(guard unsubscribe(client: jlong, subscription: jlong) -> () = events::unsubscribe);
     export!(guard logLevel(level: jint) -> () = events::log_level);
+
+    export!(guard startTasks(client: jlong, slots: jint, max_pending: jint, token: jlong) -> () = tasks::start);
+    export!(guard_hot taskBlock(client: jlong, batch: jlong, life: jlong, count: jint, out: JLongArray<'local>)
+        -> jlong = tasks::block);
+    export!(guard_hot blockOf(client: jlong, serial: jint, slot: jlong, attempt: jint, nth: jint, count: jint,
+        puts: jboolean) -> jlong = tasks::block_of);
+    export!(guard_hot submit(client: jlong, serial: jint, slot: jlong, kind: jint, returns: jint, retries: jint,
+        cpus: jint, priority: jint, actor: jint, caller: jlong, args: JByteArray<'local>, parent_serial: jint,
+        parent_slot: jlong, parent_attempt: jint) -> jint = tasks::submit);
+    export!(guard_hot newActor(client: jlong, serial: jint, slot: jlong, name: JByteArray<'local>, restarts: jint,
+        fault_tolerant: jboolean, checkpointable: jboolean, policy: jint, every: jint) -> jint = tasks::new_actor);
+    export!(guard_hot take(client: jlong, batch: jint, max: jint, out: JLongArray<'local>) -> jint = tasks::take);
+    export!(guard arguments(client: jlong, serial: jint, slot: jlong, attempt: jint)
+        -> JByteArray<'local> = tasks::arguments);
+    export!(guard_hot putResult(client: jlong, serial: jint, slot: jlong, attempt: jint, index: jint,
+        array: JObject<'local>, offset: jint, length: jint, kind: jint) -> jboolean = tasks::put_result);
+    export!(guard_hot putInTask(client: jlong, serial: jint, slot: jlong, attempt: jint, first: jlong, index: jint,
+        array: JObject<'local>, offset: jint, length: jint, kind: jint) -> () = tasks::put_in_run);
+    export!(guard_hot complete(client: jlong, outcomes: JLongArray<'local>, n: jint, blob: JByteArray<'local>,
+        length: jint) -> jint = tasks::complete);
+    export!(guard_hot blocked(client: jlong, serial: jint, slot: jlong, attempt: jint, blocked: jboolean)
+        -> jint = tasks::blocked);
+    export!(guard_hot cancelTask(client: jlong, batch: jlong, task: jlong, index: jint, by: JByteArray<'local>)
+        -> jboolean = tasks::cancel_task);
+    export!(guard_hot cancelBatch(client: jlong, batch: jlong, life: jlong, by: JByteArray<'local>)
+        -> () = tasks::cancel_batch);
+    export!(guard_hot cancelActor(client: jlong, actor: jint, by: JByteArray<'local>) -> () = tasks::cancel_actor);
+    export!(guard_hot cancelTasks(client: jlong, by: JByteArray<'local>) -> () = tasks::cancel_everything);
+    export!(guard_hot killActor(client: jlong, actor: jint, for_good: jboolean, by: JByteArray<'local>)
+        -> () = tasks::kill_actor);
+    export!(guard_hot abandon(client: jlong, serial: jint, slot: jlong, attempt: jint, thread: JByteArray<'local>)
+        -> jint = tasks::abandon);
+    export!(guard remake(client: jlong, ids: JByteArray<'local>) -> JByteArray<'local> = tasks::remake);
+    export!(guard freeRecursive(client: jlong, ids: JByteArray<'local>) -> jint = tasks::free_recursive);
+    export!(guard keepActors(client: jlong, actors: JIntArray<'local>, from: jlong, from_life: jlong, to: jlong,
+        to_life: jlong) -> () = tasks::keep_actors);
+    export!(guard rollback(client: jlong, batch: jlong, life: jlong) -> () = tasks::rollback);
+    export!(guard readyBatches(client: jlong) -> JLongArray<'local> = tasks::ready_batches);
+    export!(guard orders(client: jlong) -> JLongArray<'local> = tasks::orders);
+    export!(guard taskStatus(client: jlong, batch: jlong, life: jlong) -> JObjectArray<'local> = tasks::status);
+    export!(guard active(client: jlong, serials: JIntArray<'local>) -> JIntArray<'local> = tasks::active);
+    export!(guard watchBatch(client: jlong, batch: jlong, life: jlong, token: jlong) -> () = batches::watch);
+    export!(guard batchOver(client: jlong, batch: jlong, life: jlong) -> JLongArray<'local> = batches::over);
 
     export!(guard injectPanic(export: JString<'local>) -> () = inject::panic);
     export!(guard injectFault(client: jlong, point: JString<'local>, nth: jlong) -> () = inject::fault);

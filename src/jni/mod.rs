@@ -43,6 +43,7 @@ mod mapping;
 mod memory;
 mod objects;
 mod policy;
+mod tasks;
 mod threads;
 mod values;
 mod views;

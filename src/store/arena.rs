@@ -39,8 +39,6 @@ pub(crate) struct Arena {
     file: File,
     path: Option<PathBuf>,
     extents: Mutex<Extents>,
-    /// Pages on their way back to the system: free, but not to be lent for a moment. Changed under the extents' lock.
-    returning: AtomicU64,
     /// One bit per stride: set when memory is allocated and the file is mapped there.
     backed: Box<[AtomicU64]>,
     backed_strides: AtomicU64,
@@ -89,7 +87,6 @@ impl Arena {
             file,
             path: path.map(Path::to_owned),
             extents: Mutex::new(Extents::new(len / PAGE, WINDOW_PAGES)),
-            returning: AtomicU64::new(0),
             backed: (0..len.div_ceil(STRIDE).div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
             backed_strides: AtomicU64::new(0),
             remap: Mutex::new(Remap { closed: false }),
@@ -121,10 +118,15 @@ impl Arena {
         let _ = self.pressure.set(Arc::clone(pressure));
     }
 
-    /// Bytes lent.
+    /// Bytes lent, to somebody or on their way back to the system.
+    pub(crate) fn taken(&self) -> u64 {
+        self.len - self.extents.lock().free() * PAGE
+    }
+
+    /// Bytes lent. Waits for those on their way back to the system, which nobody was lent.
     pub(crate) fn used(&self) -> u64 {
-        let extents = self.extents.lock();
-        self.len - (extents.free() + self.returning.load(Ordering::Relaxed)) * PAGE
+        let _quiet = self.remap.lock();
+        self.taken()
     }
 
     /// Bytes of the largest run that could be lent.
@@ -206,7 +208,7 @@ impl Arena {
         let page = taken.ok_or_else(|| no_room(None))?;
         self.back(page, pages).inspect_err(|_| self.extents.lock().give(page, pages))?;
         if let Some(pressure) = self.pressure.get() {
-            pressure.lent(self.used());
+            pressure.lent(self.taken());
         }
         super::seqlock::before_reuse();
         Ok(page)
@@ -366,7 +368,7 @@ impl Arena {
             if remap.closed {
                 break;
             }
-            let excess = self.backed().saturating_sub(self.used()).saturating_sub(reserve) / STRIDE;
+            let excess = self.backed().saturating_sub(self.taken()).saturating_sub(reserve) / STRIDE;
             if excess == 0 {
                 break;
             }
@@ -376,7 +378,7 @@ impl Arena {
             while to - stride < excess.min(GROUP)
                 && stride > 0
                 && self.is_backed(stride - 1)
-                && self.take_to_return((stride - 1) * pages, pages)
+                && self.extents.lock().take_at((stride - 1) * pages, pages)
             {
                 stride -= 1;
             }
@@ -388,23 +390,11 @@ impl Arena {
                 Ok(()) => given += (to - stride) * STRIDE,
                 Err(e) => log::warn!("memory could not be given back to the system and stays with the store: {e}"),
             }
-            let mut extents = self.extents.lock();
-            extents.give(stride * pages, (to - stride) * pages);
-            self.returning.fetch_sub((to - stride) * pages, Ordering::Relaxed);
-            drop(extents);
+            self.extents.lock().give(stride * pages, (to - stride) * pages);
             drop(remap);
             std::thread::sleep(PAUSE);
         }
         given
-    }
-
-    fn take_to_return(&self, page: u64, pages: u64) -> bool {
-        let mut extents = self.extents.lock();
-        let taken = extents.take_at(page, pages);
-        if taken {
-            self.returning.fetch_add(pages, Ordering::Relaxed);
-        }
-        taken
     }
 
     /// Unmaps and frees strides `from..to`, all of them whole. Called with `remap` held, the pages taken.

@@ -77,6 +77,12 @@ impl Budget {
         Ok(())
     }
 
+    /// As `reserve`, given back unless it is kept: also when what it is for panics.
+    pub(crate) fn charge(&self, bytes: u64, objects: u64) -> Result<Charge<'_>> {
+        self.reserve(bytes, objects)?;
+        Ok(Charge { budget: self, bytes, objects })
+    }
+
     /// Gives back to this budget and all above it.
     pub fn release(&self, bytes: u64, objects: u64) {
         let mut at = Some(self);
@@ -160,6 +166,26 @@ impl Budget {
             );
         }
         out
+    }
+}
+
+/// What was taken of a budget for something that is not made yet.
+pub(crate) struct Charge<'a> {
+    budget: &'a Budget,
+    bytes: u64,
+    objects: u64,
+}
+
+impl Charge<'_> {
+    /// It was made, and is given back when it goes.
+    pub(crate) fn keep(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Charge<'_> {
+    fn drop(&mut self) {
+        self.budget.release(self.bytes, self.objects);
     }
 }
 

@@ -34,8 +34,17 @@ impl<'a> EntryWords<'a> {
 
     /// Publishes an entry where there was none.
     pub(crate) fn publish(&self, entry: &Entry) {
+        self.publish_as(entry.word0(), entry);
+    }
+
+    /// Publishes an entry where there was one whose bytes were given up.
+    pub(crate) fn publish_again(&self, entry: &Entry) {
+        self.publish_as(entry.word0_again(), entry);
+    }
+
+    fn publish_as(&self, word0: u64, entry: &Entry) {
         self.word1.store(entry.word1(), Ordering::Relaxed);
-        self.word0.store(entry.word0(), Ordering::Release);
+        self.word0.store(word0, Ordering::Release);
     }
 
     /// Publishes a change of state; the rest of the entry stays.

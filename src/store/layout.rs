@@ -113,7 +113,8 @@ pub(crate) enum EntryState {
     Restored = 9,
 }
 
-/// The byte of an entry that is sealed for another time: see [`Entry::again`].
+/// The byte of an entry that is sealed though its bytes were given up before. It is another than `Sealed`, so that the
+/// words of the first time never come back, and so that the JVM, which looks at nothing else, leaves it to the native side.
 const SEALED_AGAIN: u8 = 7;
 
 impl EntryState {
@@ -148,9 +149,6 @@ pub(crate) struct Entry {
     pub(crate) state: EntryState,
     pub(crate) kind: u8,
     pub(crate) has_metadata: bool,
-    /// Sealed, its bytes having been given up before: as another byte than `Sealed`, so that the words of the first time
-    /// never come back, and the JVM, which looks at nothing else, leaves it to the native side.
-    pub(crate) again: bool,
     /// Bytes from the start of the arena.
     pub(crate) offset: u64,
     /// Bytes of data.
@@ -163,12 +161,21 @@ impl Entry {
     /// The first word, which publishes the entry.
     pub(crate) fn word0(&self) -> u64 {
         debug_assert!(self.offset < 1 << 48 && u64::from(self.kind) <= KIND_MASK);
-        let again = self.again && self.state == EntryState::Sealed;
-        let state = if again { SEALED_AGAIN } else { self.state as u8 };
         self.offset << 16
             | if self.has_metadata { HAS_METADATA } else { 0 }
             | u64::from(self.kind) << KIND_SHIFT
-            | u64::from(state)
+            | self.state as u64
+    }
+
+    /// The first word of a sealed entry that was another object's before, of the same id.
+    pub(crate) fn word0_again(&self) -> u64 {
+        debug_assert!(self.state == EntryState::Sealed);
+        self.word0() & !u64::from(u8::MAX) | u64::from(SEALED_AGAIN)
+    }
+
+    /// True for such a word.
+    pub(crate) fn is_again(word0: u64) -> bool {
+        word0 as u8 == SEALED_AGAIN
     }
 
     /// The second word.
@@ -182,7 +189,6 @@ impl Entry {
             state: EntryState::of(word0)?,
             kind: ((word0 >> KIND_SHIFT) & KIND_MASK) as u8,
             has_metadata: word0 & HAS_METADATA != 0,
-            again: word0 as u8 == SEALED_AGAIN,
             offset: word0 >> 16,
             len: (word1 >> 32) as u32,
             index: word1 as u32,
@@ -218,11 +224,13 @@ mod tests {
             for (kind, has_metadata, offset, len, index) in
                 [(0, false, 0, 0, 0), (10, true, (1 << 48) - 1, u32::MAX, u32::MAX), (3, false, 4096, 64, 7)]
             {
-                let e = Entry { state, kind, has_metadata, again: false, offset, len, index };
+                let e = Entry { state, kind, has_metadata, offset, len, index };
                 assert_eq!(Entry::decode(e.word0(), e.word1()), Some(e));
-                let again = Entry { again: true, ..e };
-                assert_eq!(again.word0() != e.word0(), state == EntryState::Sealed, "there is no other state twice");
-                assert_eq!(Entry::decode(again.word0(), again.word1()).map(|e| e.state), Some(state));
+                assert!(!Entry::is_again(e.word0()));
+                if state == EntryState::Sealed {
+                    assert_eq!(Entry::decode(e.word0_again(), e.word1()), Some(e), "it says the same");
+                    assert!(Entry::is_again(e.word0_again()), "in another word");
+                }
             }
         }
         assert_eq!(Entry::decode(10, 0), None, "no such state");

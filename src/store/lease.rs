@@ -237,7 +237,6 @@ impl Region {
                 state: EntryState::Sealed,
                 kind: kind as u8,
                 has_metadata: false,
-                again: false,
                 offset: at.offset,
                 len: len as u32,
                 index: at.slot.index,
@@ -286,7 +285,6 @@ impl Region {
                 state: EntryState::Created,
                 kind: kind as u8,
                 has_metadata: meta > 0,
-                again: false,
                 offset: at.offset,
                 len: size as u32,
                 index: at.slot.index,
@@ -377,12 +375,12 @@ impl Region {
         made: impl FnOnce(&T) -> bool,
     ) -> Result<T> {
         let Some(budget) = &self.budget else { return make() };
-        budget.reserve(bytes, 1)?;
-        let result = make();
-        if !result.as_ref().is_ok_and(made) {
-            budget.release(bytes, 1);
+        let charge = budget.charge(bytes, 1)?;
+        let result = make()?;
+        if made(&result) {
+            charge.keep();
         }
-        result
+        Ok(result)
     }
 
     /// A slot, and so many bytes of the chunk, none if there are to be none.

@@ -8,7 +8,7 @@ use loom::sync::{Arc, Mutex};
 use loom::thread;
 
 use super::gate::{self, Refused};
-use super::seqlock::{before_reuse, still};
+use super::seqlock::{before_again, before_reuse, none_again, still};
 
 /// A lease and what is behind its gate; loom reports a use of the cell by two threads by itself.
 struct Lease {
@@ -250,6 +250,61 @@ fn a_validated_read_is_never_of_a_freed_object() {
         }
         other.join().unwrap();
     });
+}
+
+/// An object's words, and the count of sealings again.
+struct Lives {
+    generation: AtomicU64,
+    count: AtomicU64,
+    entry: AtomicU64,
+    len: AtomicU64,
+    data: AtomicU64,
+}
+
+/// One life of an object after the other at the same place, which others use in between; the second has the entry `again`,
+/// the first has `first`. What validates is one life's length and bytes.
+fn one_life_is_read(first: u64, again: u64) {
+    loom::model(move || {
+        let lives = Arc::new(Lives {
+            generation: AtomicU64::new(1),
+            count: AtomicU64::new(0),
+            entry: AtomicU64::new(first),
+            len: AtomicU64::new(10),
+            data: AtomicU64::new(10),
+        });
+        let other = {
+            let lives = Arc::clone(&lives);
+            thread::spawn(move || {
+                lives.entry.store(3, Ordering::Release);
+                before_reuse();
+                lives.data.store(99, Ordering::Relaxed);
+                before_reuse();
+                lives.data.store(20, Ordering::Relaxed);
+                before_again(&lives.count);
+                lives.len.store(20, Ordering::Relaxed);
+                lives.entry.store(again, Ordering::Release);
+            })
+        };
+        let count = lives.count.load(Ordering::Acquire);
+        let seen = lives.entry.load(Ordering::Acquire);
+        if seen != 3 {
+            let read = (lives.len.load(Ordering::Relaxed), lives.data.load(Ordering::Relaxed));
+            if still(&lives.generation, 1, &lives.entry, seen) && (seen == 2 || none_again(&lives.count, count)) {
+                assert!(read == (10, 10) || read == (20, 20), "{read:?}");
+            }
+        }
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn an_object_that_is_sealed_again_is_not_taken_for_the_first() {
+    one_life_is_read(2, 7);
+}
+
+#[test]
+fn an_object_that_is_sealed_again_at_the_same_place_is_not_taken_for_the_one_before() {
+    one_life_is_read(7, 7);
 }
 
 /// An entry is published with what it points to.

@@ -354,17 +354,17 @@ impl Store {
         self.core.spill.as_ref().and_then(|spill| spill.last_error())
     }
 
-    /// Pages lent, in bytes.
+    /// Pages lent, in bytes, and those on their way back to the system: at no cost.
     #[must_use]
     pub fn used(&self) -> u64 {
-        self.core.arena.used()
+        self.core.arena.taken()
     }
 
     /// True when more free memory is warm than the reserve, by a stride at least.
     #[must_use]
     pub fn wants_trim(&self) -> bool {
         let arena = &self.core.arena;
-        arena.backed().saturating_sub(arena.used()) >= self.config.warm_reserve.saturating_add(layout::STRIDE)
+        arena.backed().saturating_sub(arena.taken()) >= self.config.warm_reserve.saturating_add(layout::STRIDE)
     }
 
     /// Gives free memory beyond the reserve back to the system. Returns how much. For the background.

@@ -25,11 +25,12 @@ pub(crate) fn still(generation_word: &impl Word, generation: u64, entry_word: &i
     generation_word.load(Ordering::Relaxed) == generation && entry_word.load(Ordering::Relaxed) == entry
 }
 
-/// As `still`, of an entry that was sealed again; `count` was read before it was. Whoever reads the count that belongs to
-/// a later sealing sees the entry as it was given up before that, or later; and whoever sees a later sealing sees its count.
-pub(crate) fn still_counted(count_word: &impl Word, count: u64, still: bool) -> bool {
+/// What `still` needs besides for an entry that was sealed again: `count` was read before it was. Whoever reads the count
+/// that belongs to a later sealing sees the entry as it was given up before that, or later; and whoever sees a later
+/// sealing sees its count.
+pub(crate) fn none_again(count_word: &impl Word, count: u64) -> bool {
     fence(Ordering::Acquire);
-    still && count_word.load(Ordering::Relaxed) == count
+    count_word.load(Ordering::Relaxed) == count
 }
 
 /// What comes before an entry is sealed again, under the lock under which it was given up.

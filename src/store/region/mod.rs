@@ -4,6 +4,7 @@
 //! Nothing foreign is called with one of them held, except the source of a small put, by whoever is in a lease.
 
 mod change;
+mod drop;
 mod memory;
 mod place;
 mod read;
@@ -20,16 +21,16 @@ pub use self::memory::RegionMemory;
 use self::spilled::Spilled;
 use super::budget::Budget;
 use super::chunks::Chunks;
-use super::core::{Core, begin_life, end_life, generation_word};
+use super::core::{Core, begin_life, generation_word};
 use super::index::{EntryWords, Index, find};
 use super::layout::{
     Entry, EntryState, HEADER_BASE, HEADER_BATCH, HEADER_INLINE, HEADER_OVERFLOW, HEADER_STRIPES, INLINE_PAGES,
     NATIVE_ONLY,
 };
-use super::lease::{self, Leases, Memory};
+use super::lease::{Leases, Memory};
 use super::pin::Place;
-use super::run::{Held, Run};
-use super::seqlock::{before_reuse, still, still_counted};
+use super::run::Held;
+use super::seqlock::{before_reuse, none_again, still};
 use super::types::{Dropped, Found, Usage};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
@@ -233,14 +234,8 @@ impl Region {
 
     /// True when nothing changed since the entry was seen.
     fn still(&self, seen: &Seen<'_>) -> bool {
-        self.unchanged(&seen.words, seen.word0, seen.entry.again.then_some(seen.refills))
-    }
-
-    /// True when an entry's first word did not change; nor, for one that was sealed again, the count of that.
-    #[inline]
-    fn unchanged(&self, words: &EntryWords<'_>, word0: u64, refills: Option<u64>) -> bool {
-        let still = still(generation_word(&self.core.arena, self.header), self.generation, words.word0, word0);
-        refills.map_or(still, |refills| still_counted(&self.refills, refills, still))
+        still(generation_word(&self.core.arena, self.header), self.generation, seen.words.word0, seen.word0)
+            && (!Entry::is_again(seen.word0) || none_again(&self.refills, seen.refills))
     }
 
     /// The entry of a slot; `index` tells the slot's one id from its aliases.
@@ -258,11 +253,14 @@ impl Region {
             };
             let refills = self.refills.load(Ordering::Acquire);
             let (word0, entry) = words.load();
-            if !self.unchanged(&words, word0, entry.is_some_and(|entry| entry.again).then_some(refills)) {
+            if !still(generation_word(arena, self.header), self.generation, words.word0, word0) {
                 continue;
             }
             // bytes that are no entry cannot be in a live region; if they are, no object is there
             let Some(entry) = entry else { return Found::Unknown };
+            if Entry::is_again(word0) && !none_again(&self.refills, refills) {
+                continue;
+            }
             return match entry.state {
                 EntryState::Empty => Found::Absent,
                 _ if index.is_some_and(|index| index != entry.index) => Found::Unknown,
@@ -293,122 +291,6 @@ impl Region {
             0
         };
         Place { offset: entry.offset, len: u64::from(entry.len), metadata }
-    }
-
-    /// Releases everything: work in the number of runs. The second time, and every time but one, there is nothing left.
-    pub(super) fn drop_all(&self) -> Dropped {
-        let core = &self.core;
-        if !end_life(&core.arena, self.header, self.generation) {
-            return Dropped::default();
-        }
-        // Under the lock nothing is leased and no stripe is made.
-        let (chunks, index, memory, spilled, made, settled, deferred, left) = {
-            let mut body = self.body.lock();
-            body.closed = true;
-            let deferred = body.holds.len() as u64;
-            let mut memory = std::mem::take(&mut body.leases);
-            // nobody is in a lease for these: they are made under the lock
-            let (mut made, mut settled) = (self.placed(), self.placed());
-            for n in 0..self.leases.count() {
-                let Some(at) = self.leases.at(n) else { continue };
-                let idle = lease::close(core, at);
-                let (objects, bytes) = lease::made(core, at);
-                made = (made.0 + objects, made.1 + bytes);
-                if idle {
-                    settled = (settled.0 + objects, settled.1 + bytes);
-                } else {
-                    body.left |= 1 << n;
-                    if let Some(left) = memory.get_mut(n as usize) {
-                        *body.memory(n) = std::mem::take(left);
-                    }
-                }
-            }
-            if body.left == 0 {
-                self.retire();
-            }
-            (
-                std::mem::take(&mut body.chunks),
-                std::mem::take(&mut body.index),
-                memory,
-                std::mem::take(&mut body.spilled),
-                made,
-                settled,
-                deferred,
-                body.left != 0,
-            )
-        };
-        drop(memory);
-        let gone = (self.gone_objects.load(Ordering::Relaxed), self.gone_bytes.load(Ordering::Relaxed));
-        if let Some(budget) = &self.budget {
-            // What was made through a lease that somebody is in is given back by them. What left before may have been made
-            // there: then this is less than nothing for a moment, and the counters wrap back.
-            budget.release(settled.1.wrapping_sub(gone.1), settled.0.wrapping_sub(gone.0));
-        }
-        let (objects, bytes) = (made.0.saturating_sub(gone.0), made.1.saturating_sub(gone.1));
-        let slots = index.slots();
-        let mut runs = index.into_runs();
-        runs.extend(chunks.into_all().filter_map(Arc::into_inner));
-        Run::give_back_all(runs);
-        self.forget_spilled(spilled);
-        let peak_bytes = self.peak.fetch_max(bytes, Ordering::Relaxed).max(bytes);
-        let drained = deferred == 0 && !left && self.held.bytes() == 0;
-        let dropped = Dropped { objects, bytes, deferred, slots, peak_bytes, left, drained };
-        let _ = self.dropped.set(dropped);
-        dropped
-    }
-
-    /// Settles a lease that was closed while somebody was in, who is out now.
-    #[cold]
-    pub(super) fn settle(&self, n: u64) {
-        let mut body = self.body.lock();
-        let settled = self.settle_locked(&mut body, n);
-        drop(body);
-        drop(settled);
-    }
-
-    /// Gives back to the budget what was made through the lease; its memory goes when no lock is held.
-    fn settle_locked(&self, body: &mut Body, n: u64) -> Memory {
-        if body.left & 1 << n == 0 {
-            return Memory::default(); // somebody else was quicker
-        }
-        let (objects, bytes) = self.leases.at(n).map_or((0, 0), |at| lease::made(&self.core, at));
-        if let Some(budget) = &self.budget {
-            budget.release(bytes, objects);
-        }
-        let memory = std::mem::take(body.memory(n));
-        body.left &= !(1 << n);
-        if body.left == 0 {
-            self.retire();
-        }
-        memory
-    }
-
-    /// Settles what the JVM left behind: its way out of a lease does not tell whether the region was dropped meanwhile.
-    /// True when nobody is in a lease of the dropped region any more.
-    pub fn sweep(&self) -> bool {
-        let mut settled = Vec::new();
-        // Under the lock a lease whose bit is set is this region's: without, it might be shut when it is another's.
-        let mut body = self.body.lock();
-        for n in 0..u128::BITS {
-            if body.left & 1 << n != 0
-                && let Some(at) = self.leases.at(n.into())
-                && lease::shut(&self.core, at)
-            {
-                settled.push(self.settle_locked(&mut body, n.into()));
-            }
-        }
-        let all = body.left == 0;
-        drop(body);
-        drop(settled);
-        all
-    }
-
-    /// The region is dropped and nobody is in a lease of it: its header and its leases may serve others. Called once,
-    /// under the region's lock.
-    fn retire(&self) {
-        self.core.regions.lock().remove(&self.header);
-        self.leases.give_back(&self.core);
-        self.core.headers.give(self.header);
     }
 
     /// What went with the drop.

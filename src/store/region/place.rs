@@ -83,7 +83,6 @@ impl Region {
             state: EntryState::Sealed,
             kind: kind as u8,
             has_metadata: false,
-            again: false,
             offset,
             len: len as u32,
             index: slot.index,
@@ -124,8 +123,10 @@ impl Region {
         }
         if again {
             before_again(&self.refills);
+            words.publish_again(&entry);
+        } else {
+            words.publish(&entry);
         }
-        words.publish(&Entry { again, ..entry });
         self.placed_objects.fetch_add(1, Ordering::Relaxed);
         self.placed_bytes.fetch_add(entry.len.into(), Ordering::Relaxed);
         // under the lock, so that no later event of the object comes before it

@@ -282,7 +282,7 @@ impl Region {
             Err(in_file) => in_file,
         };
         let Some(spill) = &self.core.spill else { return Ok(None) };
-        if self.core.arena.used() + found.segment.len <= spill.pressure.low() && self.restore(spill, &found) {
+        if self.core.arena.taken() + found.segment.len <= spill.pressure.low() && self.restore(spill, &found) {
             return Ok(None);
         }
         match found.file.read(&found.segment, &found.wanted) {

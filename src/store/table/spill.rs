@@ -203,7 +203,7 @@ impl Table {
             spill.failed(&format!("object {id} cannot be read from {}", at.file.path().display()), &e);
             unreadable(id, &at.file, &e)
         })?;
-        let room = self.inner.arena.used() + footprint(place.len, place.metadata) <= spill.pressure.low();
+        let room = self.inner.arena.taken() + footprint(place.len, place.metadata) <= spill.pressure.low();
         if room && self.take_back(hold, place, &apart) {
             spill.took_back(1, place.len + place.metadata);
         } else {

@@ -8,13 +8,14 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 
 /**
- * A set of objects with one lifetime: what is put in it is released when it is closed, all at once, except what is
- * kept.
+ * A set of objects and tasks with one lifetime: what is put in it, and what its tasks make, is released when it is closed, all at
+ * once, except what is kept.
  *
  * <p>The handle of one life of one batch. A batch that was started without an id of the caller's is ended and collected
  * as a {@linkplain LeakReport leak} when nobody can reach it any more. Safe for many threads; any thread may end it.
  */
-public final class Batch implements AutoCloseable {
+@SuppressWarnings("overloads")
+public final class Batch implements TaskCalls, AutoCloseable {
 
     private final BatchScope scope;
     private final BatchScope previous;
@@ -130,6 +131,29 @@ public final class Batch implements AutoCloseable {
     }
 
     /**
+     * Makes the batch around this one the owner of objects and of actors of this one, at once, as {@link #keep(ObjectRef...)}. An
+     * actor that is not kept dies with its batch.
+     *
+     * @param refs of objects
+     * @param actors that this batch owns
+     * @throws NotOwnerException for any other object or actor
+     */
+    public void keep(List<? extends ObjectRef<?>> refs, List<? extends ActorHandle<?>> actors) {
+        keep(refs);
+        ray().actors().keep(scope, actors);
+    }
+
+    /**
+     * Makes the batch around this one the owner of actors of this one, at once.
+     *
+     * @param actors that this batch owns
+     * @throws NotOwnerException for any other actor
+     */
+    public void keep(ActorHandle<?>... actors) {
+        keep(List.of(), Arrays.asList(actors));
+    }
+
+    /**
      * Makes another batch the owner of an object. As {@link RayApi#transferOwnership}.
      *
      * @param ref the object
@@ -148,12 +172,12 @@ public final class Batch implements AutoCloseable {
     }
 
     /**
-     * Ends this batch, inner ones first, and collects nothing.
+     * Ends this batch, inner ones first, and collects nothing. Waits for its tasks, except inside of one.
      *
      * @throws BatchEndedException when it has ended, saying who ended it
      */
     public void end() {
-        ray().end(scope.id(), scope.life(), false, null);
+        ray().ends().end(scope.id(), scope.life(), false, false, null);
         Reference.reachabilityFence(this);
     }
 
@@ -163,17 +187,19 @@ public final class Batch implements AutoCloseable {
      * @return completes when the batch's last task is over
      */
     public CompletionStage<GcResult> endAsync() {
-        return RayApi.stage(() -> ray().end(scope.id(), scope.life(), false, null));
+        return ray().ends().endAsync(scope.id(), scope.life(), false, null);
     }
 
     /**
-     * Ends this batch if it is open, and collects it unless it was started with {@code noCleanup}. The batch that was
+     * Ends this batch if it is open, waits for its tasks, and collects it unless it was started with {@code noCleanup}. Inside of
+     * a task of this batch, or of one within it, and where the waiting thread is interrupted, it returns at once, and collection
+     * follows the last task. The batch that was
      * current in this thread before it was started is current again, if this one still is. Idempotent. Throws nothing,
      * lest it hide what the body threw: what goes wrong is logged.
      */
     @Override
     public void close() {
-        finish(() -> Native.closeBatch(ray().client(), scope.id(), scope.life(), Actor.utf8()));
+        finish(() -> Native.closeBatch(ray().client(), scope.id(), scope.life(), Caller.utf8()));
     }
 
     /**
@@ -181,7 +207,7 @@ public final class Batch implements AutoCloseable {
      * Idempotent; also after {@link #close()}. Throws nothing: what goes wrong is logged.
      */
     public void delete() {
-        finish(() -> Native.deleteBatch(ray().client(), scope.id(), scope.life(), Actor.name()));
+        finish(() -> Native.deleteBatch(ray().client(), scope.id(), scope.life(), Caller.name()));
     }
 
     private void finish(Runnable ending) {
@@ -190,8 +216,11 @@ public final class Batch implements AutoCloseable {
         }
         try {
             ending.run();
+            ray().ends().awaitOver(scope.id(), scope.life());
         } catch (RayClosedException collectedWithIt) {
             // a client that closes collects its batches
+        } catch (RayInterruptedException | TaskCancelledException followsByItself) {
+            // the flag is set again; whoever looks at it stops
         } catch (RuntimeException e) {
             RayLog.error(scope + " could not be closed", e);
         }

@@ -18,6 +18,8 @@ public final class BatchOptions {
     private final long maxObjects;
     private final int priority;
     private final boolean noCleanup;
+    private final int maxTasks;
+    private final boolean checkpointActors;
     private final boolean latencySensitive;
 
     private BatchOptions(Builder b) {
@@ -30,6 +32,8 @@ public final class BatchOptions {
         this.maxObjects = b.maxObjects;
         this.priority = b.priority;
         this.noCleanup = b.noCleanup;
+        this.maxTasks = b.maxTasks;
+        this.checkpointActors = b.checkpointActors;
         this.latencySensitive = b.latencySensitive;
     }
 
@@ -93,6 +97,14 @@ public final class BatchOptions {
         return latencySensitive;
     }
 
+    int maxTasks() {
+        return maxTasks;
+    }
+
+    boolean checkpointActors() {
+        return checkpointActors;
+    }
+
     /** Builds {@link BatchOptions}. Not for several threads at once. */
     public static final class Builder {
 
@@ -105,6 +117,8 @@ public final class BatchOptions {
         private long maxObjects;
         private int priority;
         private boolean noCleanup;
+        private int maxTasks;
+        private boolean checkpointActors;
         private boolean latencySensitive;
 
         private Builder() {}
@@ -226,6 +240,29 @@ public final class BatchOptions {
          */
         public Builder latencySensitive() {
             this.latencySensitive = true;
+            return this;
+        }
+
+        /**
+         * Limits how many of the batch's own tasks run at one time; the others wait.
+         *
+         * @param tasks positive
+         * @return this
+         */
+        public Builder maxTasks(int tasks) {
+            this.maxTasks = Math.toIntExact(positive("maxTasks", tasks));
+            return this;
+        }
+
+        /**
+         * Has each actor that is {@link Checkpointable} saved before the batch's first task on it, so that the batch can be
+         * {@linkplain RayApi#rollback rolled back}.
+         *
+         * @param checkpoint false unless set
+         * @return this
+         */
+        public Builder checkpointActors(boolean checkpoint) {
+            this.checkpointActors = checkpoint;
             return this;
         }
 

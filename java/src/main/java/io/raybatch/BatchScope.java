@@ -19,6 +19,8 @@ final class BatchScope {
     private final MappedRegion region;
     /** Null for a batch that is held by its id. */
     private final LeakTracker tracker;
+    /** What the engine knows of it; null until it has a task. */
+    private volatile BatchWork work;
 
     private BatchScope(
             RayApi ray, long id, long life, String name, BatchScope parent, MappedRegion region, LeakTracker tracker) {
@@ -65,6 +67,20 @@ final class BatchScope {
     /** Null if it has none. */
     String name() {
         return name;
+    }
+
+    /** Null if its parent is the root, or not known. */
+    BatchScope parent() {
+        return parent;
+    }
+
+    /** Null until it has a task. */
+    BatchWork work() {
+        return work;
+    }
+
+    void work(BatchWork known) {
+        work = known;
     }
 
     /**

@@ -2,6 +2,7 @@ package io.raybatch;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -31,9 +32,14 @@ import java.util.stream.LongStream;
  * @param kept objects it gave to others
  * @param adopted objects others gave to it
  * @param noCleanup as given
+ * @param maxTasks as given
+ * @param checkpointActors as given
  * @param spilled of {@code bytes}, those that lie in a spill file
  * @param startedBy the thread that started it
  * @param endedBy who ended it
+ * @param tasks its tasks by state
+ * @param abandonedThreads the threads that went on with a task of it after that was cancelled, and were given up
+ * @param recordsHeld why the records of its tasks stand although it is collected; empty if they do not
  */
 public record BatchStatus(
         long id,
@@ -57,12 +63,22 @@ public record BatchStatus(
         long kept,
         long adopted,
         boolean noCleanup,
+        OptionalLong maxTasks,
+        boolean checkpointActors,
         long spilled,
         String startedBy,
-        Optional<String> endedBy) {
+        Optional<String> endedBy,
+        TaskCounts tasks,
+        List<String> abandonedThreads,
+        List<RecordsHeld> recordsHeld) {
 
-    /** From {@link Native#status}. */
+    /** From {@link Native#status}, without its tasks. */
     static BatchStatus of(long id, long root, Object[] parts) {
+        return of(id, root, parts, null);
+    }
+
+    /** From {@link Native#status} and {@link Native#taskStatus}, which is null where there were no tasks. */
+    static BatchStatus of(long id, long root, Object[] parts, Object[] tasks) {
         long[] f = (long[]) parts[0];
         String[] texts = (String[]) parts[1];
         BatchState state = BatchState.of(f[1]);
@@ -88,9 +104,26 @@ public record BatchStatus(
                 f[16],
                 f[17],
                 (f[18] & 1) != 0,
-                f[19],
+                limit(f[19]),
+                (f[18] & 2) != 0,
+                f[20],
                 texts[1] == null ? "" : texts[1],
-                Optional.ofNullable(texts[2]));
+                Optional.ofNullable(texts[2]),
+                tasks == null ? TaskCounts.NONE : counts((long[]) tasks[0]),
+                tasks == null ? List.of() : List.of((String[]) tasks[1]),
+                tasks == null ? List.of() : held((long[]) tasks[2], (String[]) tasks[3]));
+    }
+
+    private static TaskCounts counts(long[] n) {
+        return new TaskCounts(n[0], n[1], n[2], n[3], n[4], n[5]);
+    }
+
+    private static List<RecordsHeld> held(long[] figures, String[] actors) {
+        List<RecordsHeld> all = new ArrayList<>(actors.length);
+        for (int n = 0; n < actors.length; n++) {
+            all.add(RecordsHeld.of(figures, n * RecordsHeld.FIGURES, actors[n]));
+        }
+        return List.copyOf(all);
     }
 
     private static Optional<Instant> time(long millis) {

@@ -12,6 +12,14 @@ final class Checks {
         return value;
     }
 
+    static int within(String what, int value, int least, int most) {
+        if (value < least || value > most) {
+            throw new InvalidArgumentException(
+                    what + " is " + value + ", and must be " + least + " … " + most, ErrorDetails.NONE);
+        }
+        return value;
+    }
+
     /** That {@code count} elements from {@code at} on are inside of something that has {@code length}. */
     static void range(String what, int length, int at, int count) {
         if (at < 0 || count < 0 || at > length - count) {

@@ -49,6 +49,16 @@ public enum ErrorCode {
     NOT_OWNER(27),
     /** {@link ObjectBoundsException}. */
     OUT_OF_BOUNDS(28),
+    /** {@link TaskException}. */
+    TASK_FAILED(40),
+    /** {@link TaskCancelledException}. */
+    TASK_CANCELLED(41),
+    /** {@link ActorDiedException}. */
+    ACTOR_DIED(42),
+    /** {@link TooManyTasksException}. */
+    TOO_MANY_TASKS(43),
+    /** {@link RollbackException}. */
+    ROLLBACK(44),
     /** {@link GetTimeoutException}. */
     GET_TIMEOUT(100),
     /** {@link RayInterruptedException}. */

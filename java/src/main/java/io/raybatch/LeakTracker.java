@@ -21,7 +21,7 @@ final class LeakTracker implements Runnable {
     private final long life;
     private final String name;
     private final Runnable forget;
-    private final String thread = Actor.name();
+    private final String thread = Caller.name();
     private final long started = System.nanoTime();
     private final LeakLevel level;
     /** Null below {@link LeakLevel#ADVANCED}. */
@@ -68,7 +68,7 @@ final class LeakTracker implements Runnable {
         if (uses == null) {
             return;
         }
-        Trace trace = new Trace("used here, by " + Actor.name());
+        Trace trace = new Trace("used here, by " + Caller.name());
         synchronized (uses) {
             if (uses.size() == USES) {
                 uses.removeFirst();
@@ -133,7 +133,7 @@ final class LeakTracker implements Runnable {
     private void collectNow(BatchStatus status) {
         if (status.state().isOpen()) {
             try {
-                Native.endBatch(client, id, life, true, null, EndReason.LEAKED.ordinal(), "leak detection");
+                Native.endBatch(client, id, life, true, false, null, EndReason.LEAKED.ordinal(), "leak detection");
                 return;
             } catch (BatchEndedException | ObjectCollectedException meanwhile) {
                 // by its timeout, or with the batch around it

@@ -77,6 +77,7 @@ final class MappedRegion {
     /** Most objects put while in a lease: those who want to be sure of having seen every put wait for them. */
     private static final int MOST_AT_ONCE = 4096;
     private static final long[] NO_PAGES = {};
+    private static final Found NULL = new Found(new byte[0], Native.KIND_NULL);
 
     private final MappedStore store;
     private final long headerAt;
@@ -350,7 +351,11 @@ final class MappedRegion {
         VarHandle.acquireFence();
         long more = entries.getLong(e + 8);
         int kind = (int) (word >>> KIND_SHIFT) & KIND_MASK;
-        if (kind > Native.KIND_BUFFER || !isPlain(word, more, objectIndex)) {
+        if (kind == Native.KIND_NULL) {
+            boolean there = (word & STATE_MASK) == SEALED && (int) more == objectIndex;
+            return there && isStill(entries, e, word) ? NULL : null;
+        }
+        if (kind > Native.KIND_BUFFER && kind != Native.KIND_FAILURE || !isPlain(word, more, objectIndex)) {
             return null;
         }
         byte[] bytes = new byte[(int) (more >>> 32)];
@@ -387,6 +392,18 @@ final class MappedRegion {
         // it may be another object's by now
         Arrays.fill(target, offset, offset + size, (byte) 0);
         return NOT_HERE;
+    }
+
+    /** True if it is sealed; false says nothing where its entry cannot be looked at from here. */
+    boolean isSealed(long slot, int objectIndex) {
+        long entry = entry(slot);
+        if (entry < 0) {
+            return false;
+        }
+        ByteBuffer entries = store.window(entry);
+        int e = index(entry);
+        long word = (long) WORD.getAcquire(entries, e);
+        return (word & STATE_MASK) == SEALED && (int) entries.getLong(e + 8) == objectIndex && isStill(entries, e, word);
     }
 
     /** Sealed, without metadata, of that index, and inside of the arena in one piece. */

@@ -26,6 +26,10 @@ final class Native {
     static final int KIND_LONGS = 8;
     static final int KIND_FLOATS = 9;
     static final int KIND_DOUBLES = 10;
+    /** A null; no bytes. */
+    static final int KIND_NULL = 11;
+    /** Why there is no value; see {@link Failures}. */
+    static final int KIND_FAILURE = 12;
 
     private Native() {}
 
@@ -115,21 +119,24 @@ final class Native {
      * @param id 0: the store chooses
      * @param parent 0: the client's root
      * @param name in UTF-8, or null; likewise by
-     * @param timeoutMillis 0: none; likewise maxBytes and maxObjects
+     * @param timeoutMillis 0: none; likewise maxBytes, maxObjects and maxTasks
      * @param out takes {@code {id, life, header, generation}}, the latter as {@link #region}, 0 for a batch without one
      */
     static native void startBatch(long client, long id, long parent, long parentLife, byte[] name, long timeoutMillis,
-            long maxBytes, long maxObjects, int priority, boolean noCleanup, boolean latencySensitive, byte[] by,
+            long maxBytes, long maxObjects, int priority, boolean noCleanup, int maxTasks, boolean checkpointActors,
+            boolean latencySensitive, byte[] by,
             long[] out);
 
     /**
-     * Ends a batch, inner ones first, and collects it if asked.
+     * Ends a batch, inner ones first, and collects it if asked: now, or after its last task; {@link #batchOver} tells.
      *
+     * @param checkpoint whether the actors it used are checkpointed before it is completed
      * @param keep ids (20 bytes each) to hand to the parent first, or null
      * @param reason 0 closed, 1 timed out, 2 cancelled, 3 leaked
      * @return {@code {objects, bytes, deferred}} of the collection, zeros without one
      */
-    static native long[] endBatch(long client, long id, long life, boolean collect, byte[] keep, int reason, String by);
+    static native long[] endBatch(
+            long client, long id, long life, boolean collect, boolean checkpoint, byte[] keep, int reason, String by);
 
     /** {@code Batch.close()}: idempotent; ends it if open and collects it unless {@code noCleanup}. {@code by} in UTF-8. */
     static native void closeBatch(long client, long id, long life, byte[] by);
@@ -149,7 +156,7 @@ final class Native {
     /**
      * One batch, live or remembered: {@code long[]}{life, state, reason, objects, bytes, held, peakBytes, pins,
      * startedMillis, endedMillis, collectedMillis, parentId, priority, timeoutMillis, maxBytes, maxObjects,
-     * keptObjects, adoptedObjects, flags (1 noCleanup), spilledBytes}, {@code String[]}{name, startedBy, endedBy}, {@code long[]}{children
+     * keptObjects, adoptedObjects, flags (1 noCleanup, 2 checkpointActors), maxTasks, spilledBytes}, {@code String[]}{name, startedBy, endedBy}, {@code long[]}{children
      * ids}. Times are epoch milliseconds, 0 for not yet. States 0 waiting … 5 collected as in {@link BatchState}.
      */
     static native Object[] status(long client, long id, long life);
@@ -296,6 +303,195 @@ final class Native {
 
     /** Routes the native side's log records of that level and above (0 off … 5 trace) to {@link NativeCallbacks#log}. */
     static native void logLevel(int level);
+
+    // ---- tasks ---------------------------------------------------------------------------------------------------
+    //
+    // The table of tasks belongs to a store. A life of a batch has a serial there, a positive int; (serial, slot) names a
+    // task. An attempt's number comes with each piece of work and goes back with all that is said about it. A refusal
+    // because the attempt is over is a TaskCancelledException.
+
+    /** Kinds of tasks. */
+    static final int TASK = 0;
+    static final int ACTOR_TASK = 1;
+    static final int ACTOR_CREATION = 2;
+    static final int ACTOR_CHECKPOINT = 3;
+
+    /** Flags that come back from those that change the table. */
+    static final int FLAG_WAKE = 1;
+    static final int FLAG_FULL = 2;
+    static final int FLAG_ORDERS = 4;
+    /** A run again submitted it again: there is nothing to do. */
+    static final int FLAG_KNOWN = 8;
+    /** Full, and nothing that is ready or runs could make room. */
+    static final int FLAG_STUCK = 16;
+
+    /**
+     * Figures of a piece of work: {@code {serial, slot, attempt | kind << 32, actor | instance << 32, flags, 0}}. What the table
+     * has done on its own account, saving and restoring actors, has serial 0.
+     */
+    static final int PIECE = 6;
+
+    /** What a piece of work is. */
+    static final int RUN = 0;
+    static final int CONSTRUCT = 1;
+    static final int RUN_ON_ACTOR = 2;
+    static final int SAVE = 3;
+    static final int RESTORE = 4;
+
+    /** Flags of a piece. */
+    static final int PIECE_ALIASED = 1;
+    static final int PIECE_DISCARD = 2;
+
+    /** In what {@link #take} returns: more is ready than was taken. */
+    static final int MORE = 1 << 16;
+
+    /** Figures of an outcome: {@code {serial, slot, attempt | status << 32, kind << 32 | length in blob, nanos}}. */
+    static final int OUTCOME = 5;
+
+    /** How a piece of work ended. */
+    static final int VALUE = 0;
+    static final int STORED = 1;
+    static final int FAILED = 2;
+    static final int FAILED_FINALLY = 3;
+    static final int NOT_BEGUN = 4;
+    /** With the argument's id in the blob. */
+    static final int ARGUMENT_LOST = 5;
+    static final int OVER = 6;
+    /** A save of an actor that is not {@link Checkpointable}; a failure in the blob. */
+    static final int NOT_CHECKPOINTABLE = 7;
+
+    /** What {@link #orders} says, 4 longs each: {@code {what, serial or actor, slot or instance, attempt}}. */
+    static final int ORDER = 4;
+    static final int ORDER_INTERRUPT = 1;
+    static final int ORDER_DROP_BATCH = 2;
+    static final int ORDER_DROP_INSTANCE = 3;
+    static final int ORDER_WORKERS = 4;
+    static final int ORDER_ROOM = 5;
+    /** {@code {6, serial, first slot, count}}. */
+    static final int ORDER_DROP_SLOTS = 6;
+    /** The actor is dead. */
+    static final int ORDER_DROP_ACTOR = 7;
+
+    /** What {@link #remake} answers. */
+    static final int REMAKE_NEEDLESS = 0;
+    static final int REMAKE_WAIT = 1;
+    static final int REMAKE_NEVER = 2;
+
+    /** Starts the table of the store, by its owner, once. The token is woken when orders wait, or there is work. */
+    static native void startTasks(long client, int slots, int maxPending, long token);
+
+    /**
+     * A block of task slots for a thread.
+     *
+     * @param batch 0: normal mode
+     * @param out takes {@code {serial, life, or the normal mode's base}}
+     * @return {@code first << 24 | count}
+     */
+    static native long taskBlock(long client, long batch, long life, int count, long[] out);
+
+    /** The nth block, of either kind, of a running task: {@code first << 24 | count}. */
+    static native long blockOf(long client, int serial, long slot, int attempt, int nth, int count, boolean puts);
+
+    /**
+     * Submits a task.
+     *
+     * @param priority {@link Integer#MIN_VALUE}: the batch's
+     * @param actor 0: none
+     * @param caller whose order an actor keeps: a thread's id
+     * @param args 20 bytes for each argument that is a reference, or null
+     * @param parentSerial 0: no task submits it
+     * @return flags
+     */
+    static native int submit(long client, int serial, long slot, int kind, int returns, int retries, int cpus, int priority,
+            int actor, long caller, byte[] args, int parentSerial, long parentSlot, int parentAttempt);
+
+    /**
+     * Makes an actor, whose creation is the task {@code (serial, slot)}, to be submitted.
+     *
+     * @param restarts -1: as often as needed
+     * @param policy as {@link CheckpointPolicy} numbers them
+     * @return its number, positive
+     */
+    static native int newActor(long client, int serial, long slot, byte[] name, int restarts, boolean faultTolerant,
+            boolean checkpointable, int policy, int every);
+
+    /**
+     * Takes work.
+     *
+     * @param batchSerial 0: the table chooses
+     * @param out takes {@link #PIECE} figures a piece
+     * @return how many in the low 16 bits, and {@link #MORE}; negative when there is nothing to do
+     */
+    static native int take(long client, int batchSerial, int max, long[] out);
+
+    /** The ids of a piece's arguments as they are to be read now; of a restore that of the checkpoint. */
+    static native byte[] arguments(long client, int serial, long slot, int attempt);
+
+    /** Stores a result of a running task; false when it is thrown away. The array as in {@link #put}. */
+    static native boolean putResult(long client, int serial, long slot, int attempt, int index, Object array, int offset,
+            int length, int kind);
+
+    /** A put of a running task, under the id of {@code index} in its block of puts that begins at {@code first}. */
+    static native void putInTask(long client, int serial, long slot, int attempt, long first, int index, Object array,
+            int offset, int length, int kind);
+
+    /** Reports n outcomes of {@link #OUTCOME} figures, with their payloads one after the other. Returns flags. */
+    static native int complete(long client, long[] outcomes, int n, byte[] blob, int length);
+
+    /** A running task waits and gives its slots up, or goes on. Returns flags. */
+    static native int blocked(long client, int serial, long slot, int attempt, boolean blocked);
+
+    /** Cancels the task of a result; true if it was not over. {@code by} in UTF-8, here and below. */
+    static native boolean cancelTask(long client, long batch, long task, int index, byte[] by);
+
+    /** Ends a batch as cancelled, with its tasks, and collects it as its closing would. */
+    static native void cancelBatch(long client, long batch, long life, byte[] by);
+
+    /** Cancels an actor's tasks that are not over. */
+    static native void cancelActor(long client, int actor, byte[] by);
+
+    /** Cancels all tasks of the store. */
+    static native void cancelTasks(long client, byte[] by);
+
+    /** Ends an actor's instance, or the actor. */
+    static native void killActor(long client, int actor, boolean forGood, byte[] by);
+
+    /** Gives a run up whose thread does not come back. Returns flags. */
+    static native int abandon(long client, int serial, long slot, int attempt, byte[] thread);
+
+    /** Has lost objects made again; for each id one of {@code REMAKE_…}. */
+    static native byte[] remake(long client, byte[] ids);
+
+    /** As {@link #free}, and arguments that nobody else needs. */
+    static native int freeRecursive(long client, byte[] ids);
+
+    /** Makes {@code to} (0: the parent of {@code from}) the owner of actors of {@code from}. */
+    static native void keepActors(long client, int[] actors, long from, long fromLife, long to, long toLife);
+
+    /** Takes the actors that a batch used back to what they were at its beginning. */
+    static native void rollback(long client, long batch, long life);
+
+    /** Batches with ready tasks: {@code {serial, batch, priority, ready, running, waiting nanoseconds}} each. */
+    static native long[] readyBatches(long client);
+
+    /** What Java is to do, {@link #ORDER} figures each; null or empty when there is nothing. */
+    static native long[] orders(long client);
+
+    /**
+     * The tasks of a batch: {@code long[]}{waiting, ready, running, done, failed, cancelled, active}, {@code String[]}{threads
+     * whose runs were abandoned}, {@code long[]}{dependent batch, actor or 0, since epoch milliseconds, 1 if that one is live} and {@code
+     * String[]}{that actor's name} for each reason why its records stand. Null when there are none.
+     */
+    static native Object[] taskStatus(long client, long batch, long life);
+
+    /** How many tasks of each are not over; 0 for a serial that is gone. */
+    static native int[] active(long client, int[] serials);
+
+    /** Has the token woken, once, when the batch is completed and, if that was asked for, collected. */
+    static native void watchBatch(long client, long batch, long life, long token);
+
+    /** {@code {objects, bytes, deferred}} of its collection when the batch is over; null before. */
+    static native long[] batchOver(long client, long batch, long life);
 
     // ---- faults (only in a library built with the feature {@code fault-injection}) ----------------------------------
 

@@ -23,7 +23,11 @@ public enum ObjectKind {
     /** A {@code float[]}. */
     FLOATS,
     /** A {@code double[]}. */
-    DOUBLES;
+    DOUBLES,
+    /** A task's result that is null. */
+    NULL,
+    /** Why a task has no result. */
+    FAILURE;
 
     private static final ObjectKind[] ALL = values();
 

@@ -1,6 +1,7 @@
 package io.raybatch;
 
 import java.time.Duration;
+import java.util.concurrent.CompletionStage;
 
 /**
  * A reference to an object, which may not be there yet. It keeps the batch that owns the object from being taken for
@@ -61,6 +62,20 @@ public final class ObjectRef<T> {
         return ray.get(this, timeout);
     }
 
+    /**
+     * Waits for the value without a thread.
+     *
+     * @return completes with the value, or with the exception that {@link #get()} would throw; what depends on it runs on a thread
+     *     of raybatch's, so hand long work on
+     */
+    public CompletionStage<T> stage() {
+        return Stages.of(ray, this);
+    }
+
+    RayApi ray() {
+        return ray;
+    }
+
     long task() {
         return task;
     }
@@ -83,6 +98,11 @@ public final class ObjectRef<T> {
         sealed = true;
     }
 
+    /** It is being made again. */
+    void unsealed() {
+        sealed = false;
+    }
+
     void ownedBy(BatchScope scope) {
         owner = scope;
     }
@@ -94,7 +114,7 @@ public final class ObjectRef<T> {
     /** The value as {@code T}, checked where the type is known. */
     @SuppressWarnings("unchecked")
     T cast(Object value) {
-        if (type != null && !type.isInstance(value)) {
+        if (type != null && value != null && !type.isInstance(value)) {
             throw new InvalidArgumentException(
                     "object " + this + " is a " + value.getClass().getTypeName() + ", not a " + type.getTypeName(),
                     ErrorDetails.of(id()));

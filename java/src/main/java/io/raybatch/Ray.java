@@ -21,7 +21,8 @@ import java.util.function.Consumer;
  * }
  * }</pre>
  */
-public final class Ray {
+@SuppressWarnings("overloads")
+public final class Ray extends RayCalls {
 
     /** Null while there is none. Written under the class's lock. */
     private static volatile RayApi instance;
@@ -230,6 +231,15 @@ public final class Ray {
     }
 
     /**
+     * Takes the actors that a batch used back to what they were at its beginning. See {@link RayApi#rollback(Batch)}.
+     *
+     * @param batch open or ended
+     */
+    public static void rollback(Batch batch) {
+        instance().rollback(batch);
+    }
+
+    /**
      * Makes a batch the owner of an object. See {@link RayApi#transferOwnership(ObjectRef, long)}.
      *
      * @param ref of the object
@@ -346,6 +356,74 @@ public final class Ray {
      */
     public static int free(ObjectRef<?>... refs) {
         return instance().free(refs);
+    }
+
+    /**
+     * Gives up objects' bytes, and those of arguments that nobody else needs. See {@link RayApi#free(Collection, boolean)}.
+     *
+     * @param refs of the objects
+     * @param recursive whether arguments go, too
+     * @return how many
+     */
+    public static int free(Collection<? extends ObjectRef<?>> refs, boolean recursive) {
+        return instance().free(refs, recursive);
+    }
+
+    /**
+     * Cancels the task of a result. See {@link RayApi#cancel(ObjectRef)}.
+     *
+     * @param ref one of its results
+     * @return true if it was not over
+     */
+    public static boolean cancel(ObjectRef<?> ref) {
+        return instance().cancel(ref);
+    }
+
+    /**
+     * Cancels an actor's tasks. See {@link RayApi#cancel(ActorHandle)}.
+     *
+     * @param actor whose tasks
+     */
+    public static void cancel(ActorHandle<?> actor) {
+        instance().cancel(actor);
+    }
+
+    /**
+     * Ends a batch as cancelled. See {@link RayApi#cancel(Batch)}.
+     *
+     * @param batch to end
+     */
+    public static void cancel(Batch batch) {
+        instance().cancel(batch);
+    }
+
+    /**
+     * Has an actor saved. See {@link RayApi#checkpoint(ActorHandle)}.
+     *
+     * @param actor that is {@link Checkpointable}
+     * @return comes when it is done
+     */
+    public static ObjectRef<Void> checkpoint(ActorHandle<?> actor) {
+        return instance().checkpoint(actor);
+    }
+
+    /**
+     * Ends an actor's instance. See {@link RayApi#kill(ActorHandle)}.
+     *
+     * @param actor to kill
+     */
+    public static void kill(ActorHandle<?> actor) {
+        instance().kill(actor);
+    }
+
+    /**
+     * Ends an actor's instance, or the actor. See {@link RayApi#kill(ActorHandle, boolean)}.
+     *
+     * @param actor to kill
+     * @param noRestart true to end the actor for good
+     */
+    public static void kill(ActorHandle<?> actor, boolean noRestart) {
+        instance().kill(actor, noRestart);
     }
 
     /**

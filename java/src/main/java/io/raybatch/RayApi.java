@@ -10,7 +10,6 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -18,7 +17,6 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.function.Supplier;
 
 /**
  * A client of an object store whose objects live as long as their batch.
@@ -38,7 +36,8 @@ import java.util.function.Supplier;
  * <p>Safe for many threads. Every failure is a {@link RayException}; every method of a closed client throws
  * {@link RayClosedException}. Those methods that wait say so; they can be interrupted, and hold no lock meanwhile.
  */
-public final class RayApi implements AutoCloseable {
+@SuppressWarnings("overloads")
+public final class RayApi implements TaskCalls, AutoCloseable {
 
     private final long client;
     private final RayConfig config;
@@ -51,6 +50,9 @@ public final class RayApi implements AutoCloseable {
     private final MappedStore mapped;
     private final AtomicBoolean closed = new AtomicBoolean();
     private final Reader reader = new Reader(this);
+    private final Tasks tasks = new Tasks(this);
+    private final Actors actors = new Actors(this);
+    private final Ends ends = new Ends(this);
     private final Room room = new Room(this);
     private final PressureWatch pressure = new PressureWatch(this);
     private final RayInternals internals = new RayInternals(this);
@@ -71,6 +73,9 @@ public final class RayApi implements AutoCloseable {
         this.ownsStore = info[2] != 0;
         this.normalBase = info[3];
         this.mapped = config.directAccess() ? MappedStore.of(client) : null;
+        if (ownsStore) {
+            Engines.opened(this);
+        }
     }
 
     // ---- opening and closing --------------------------------------------------------------------------------------
@@ -97,7 +102,7 @@ public final class RayApi implements AutoCloseable {
         try {
             return new RayApi(client, config);
         } catch (RayException e) {
-            Native.close(client, Actor.name());
+            Native.close(client, Caller.name());
             throw e;
         }
     }
@@ -135,14 +140,18 @@ public final class RayApi implements AutoCloseable {
 
     /**
      * Ends and collects this client's batches, lets go of all it holds, aborts what it had not sealed; an owner then
-     * closes the store. Whoever waits gets a {@link RayClosedException}. Idempotent. Buffers of
+     * closes the store. Whoever waits gets a {@link RayClosedException}. Tasks that run are cancelled; an owner waits for them
+     * no longer than {@link RayConfig#interruptGrace()}. Idempotent. Buffers of
      * {@link ObjectView#asByteBuffer()} outlive the client; once the store is closed they read as zero.
      */
     @Override
     public void close() {
         if (closed.compareAndSet(false, true)) {
             CurrentBatch.set(this, null);
-            Native.close(client, Actor.name());
+            if (ownsStore) {
+                Engines.closing(this);
+            }
+            Native.close(client, Caller.name());
             tracked.keySet().forEach(this::settled);
         }
     }
@@ -180,6 +189,7 @@ public final class RayApi implements AutoCloseable {
      * @throws BatchEndedException when the parent given has ended
      */
     public Batch startBatch(BatchOptions options) {
+        TaskContext.checked();
         BatchScope previous = CurrentBatch.get(this);
         BatchScope scope;
         if (options.parent() != null) {
@@ -227,8 +237,10 @@ public final class RayApi implements AutoCloseable {
                 o.maxObjects(),
                 o.priority(),
                 o.noCleanup(),
+                o.maxTasks(),
+                o.checkpointActors(),
                 o.latencySensitive(),
-                Actor.utf8(),
+                Caller.utf8(),
                 started);
     }
 
@@ -238,7 +250,8 @@ public final class RayApi implements AutoCloseable {
     }
 
     /**
-     * Ends a batch, inner ones first, and collects nothing. Waits for its tasks.
+     * Ends a batch, inner ones first, and collects nothing. Waits for its tasks; none of the methods that end a batch waits
+     * inside of a task of that batch, or of one within it.
      *
      * @param id of an open batch
      * @return zeros
@@ -257,7 +270,7 @@ public final class RayApi implements AutoCloseable {
      * @throws BatchEndedException when it has ended, saying who ended it
      */
     public GcResult endBatch(long id, boolean collect) {
-        return end(id, 0, collect, null);
+        return ends.end(id, 0, collect, false, null);
     }
 
     /**
@@ -271,7 +284,7 @@ public final class RayApi implements AutoCloseable {
      * @throws NotOwnerException for an object that neither it nor one around it owns; nothing is ended then
      */
     public GcResult endBatch(long id, ObjectRef<?>... keep) {
-        return end(id, 0, true, Arrays.asList(keep));
+        return ends.end(id, 0, true, false, Arrays.asList(keep));
     }
 
     /**
@@ -281,7 +294,7 @@ public final class RayApi implements AutoCloseable {
      * @return completes when the batch's last task is over
      */
     public CompletionStage<GcResult> endBatchAsync(long id) {
-        return stage(() -> endBatch(id));
+        return ends.endAsync(id, 0, false, null);
     }
 
     /**
@@ -292,7 +305,7 @@ public final class RayApi implements AutoCloseable {
      * @return completes with what was released
      */
     public CompletionStage<GcResult> endBatchAsync(long id, boolean collect) {
-        return stage(() -> endBatch(id, collect));
+        return ends.endAsync(id, 0, collect, null);
     }
 
     /**
@@ -303,36 +316,7 @@ public final class RayApi implements AutoCloseable {
      * @return completes with what was released
      */
     public CompletionStage<GcResult> endBatchAsync(long id, ObjectRef<?>... keep) {
-        return stage(() -> endBatch(id, keep));
-    }
-
-    /** Ending waits for nothing but tasks, so that without any it is over before a thread could be asked. */
-    static CompletionStage<GcResult> stage(Supplier<GcResult> work) {
-        try {
-            return CompletableFuture.completedFuture(work.get());
-        } catch (RayException e) {
-            return CompletableFuture.failedFuture(e);
-        }
-    }
-
-    GcResult end(long id, long life, boolean collect, List<ObjectRef<?>> keep) {
-        byte[] ids = keep == null ? null : ObjectIds.of(keep);
-        long[] figures;
-        try {
-            figures = endNow(id, life, collect, ids);
-        } catch (StoreFullException full) {
-            // no room to keep them in
-            figures = room.waiting(full, () -> endNow(id, life, collect, ids));
-        }
-        Reference.reachabilityFence(keep);
-        if (collect) {
-            settled(id);
-        }
-        return GcResult.of(figures);
-    }
-
-    private long[] endNow(long id, long life, boolean collect, byte[] keep) {
-        return Native.endBatch(client, id, life, collect, keep, EndReason.CLOSED.ordinal(), Actor.name());
+        return ends.endAsync(id, 0, true, Arrays.asList(keep));
     }
 
     /**
@@ -401,16 +385,30 @@ public final class RayApi implements AutoCloseable {
      * Ends a batch if it is open, and collects it.
      *
      * @param id of a batch
-     * @param checkpoint whether actors that the batch used are to be checkpointed first; objects do not depend on it
+     * @param checkpoint whether actors that the batch used are saved first, after its last task, if they are
+     *     {@link Checkpointable}; objects do not depend on it
      * @return what was released
      */
     public GcResult destroyBatch(long id, boolean checkpoint) {
         reserved.remove(id);
         try {
-            return end(id, 0, true, null);
+            return ends.end(id, 0, true, checkpoint, null);
         } catch (BatchEndedException | ObjectCollectedException ended) {
+            ends.awaitOver(id, 0);
             return gc(id);
         }
+    }
+
+    /**
+     * Takes the actors that a batch used back to what they were at its beginning: to the checkpoints that {@link
+     * BatchOptions.Builder#checkpointActors} had taken. What its tasks on them did is forgotten.
+     *
+     * @param batch open or ended
+     * @throws RollbackException when another batch used such an actor since, or it has no checkpoint of the batch's beginning;
+     *     nothing is taken back then
+     */
+    public void rollback(Batch batch) {
+        tasks.rollback(batch);
     }
 
     /**
@@ -446,7 +444,9 @@ public final class RayApi implements AutoCloseable {
     }
 
     BatchStatus status(long id, long life) {
-        return BatchStatus.of(id, root, Native.status(client, id, life));
+        Engine engine = tasks.engineIfStarted();
+        Object[] known = Native.status(client, id, life);
+        return BatchStatus.of(id, root, known, engine == null ? null : engine.status(this, id, life));
     }
 
     /** {@return all batches of the store that are not collected yet, oldest first} */
@@ -483,6 +483,10 @@ public final class RayApi implements AutoCloseable {
     }
 
     <T> ObjectRef<T> put(BatchScope scope, T value) {
+        TaskContext task = TaskContext.checked();
+        if (task != null && task.isIn(this, scope)) {
+            return refOf(scope, task.put(Values.notNull(value), config.serializer()), true);
+        }
         long slot;
         try {
             slot = Values.put(client, scope, value, config.serializer());
@@ -503,12 +507,15 @@ public final class RayApi implements AutoCloseable {
     }
 
     /**
-     * Gets a value: at once if it is there, else waits until it is sealed.
+     * Gets a value: at once if it is there, else waits until it is sealed. One that is lost, and was a task's, is made again.
      *
      * @param ref of it
      * @param <T> its type
-     * @return a copy
-     * @throws ObjectLostException when it was there, and was evicted, freed or deleted
+     * @return a copy; null for a task's result that is null
+     * @throws TaskException when the task failed
+     * @throws TaskCancelledException when the task was cancelled
+     * @throws ActorDiedException when it was an actor's, which is gone
+     * @throws ObjectLostException when it was there, was evicted, freed or deleted, and cannot be made again
      * @throws ObjectCollectedException when it went with its batch, before or while waiting
      * @throws RayInterruptedException when the thread is interrupted while waiting
      * @throws SerializationException when it cannot be read
@@ -585,6 +592,81 @@ public final class RayApi implements AutoCloseable {
      */
     public int free(ObjectRef<?>... refs) {
         return free(Arrays.asList(refs));
+    }
+
+    /**
+     * Gives up objects' bytes, as a hint, and with {@code recursive} those of their tasks' arguments, and of theirs, that no
+     * task which is not over and no other live result needs.
+     *
+     * @param refs of them
+     * @param recursive whether arguments go, too
+     * @return how many were freed
+     */
+    public int free(Collection<? extends ObjectRef<?>> refs, boolean recursive) {
+        return recursive ? tasks.freeRecursive(List.copyOf(refs)) : free(refs);
+    }
+
+    // ---- tasks and actors; those that start them are in TaskCalls ------------------------------------------------------
+
+    /**
+     * Cancels the task of a result, unless it is over: it does not begin, or is interrupted, and its thread is given up where it
+     * ignores that. Whoever gets its results is told.
+     *
+     * @param ref one of its results
+     * @return true if it was not over
+     */
+    public boolean cancel(ObjectRef<?> ref) {
+        return tasks.cancel(ref);
+    }
+
+    /**
+     * Cancels an actor's tasks that are not over. The actor lives on, rebuilt if one of them was running.
+     *
+     * @param actor whose tasks
+     */
+    public void cancel(ActorHandle<?> actor) {
+        actors.cancel(actor);
+    }
+
+    /**
+     * Ends a batch as cancelled, inner ones first: cancels its tasks, and collects it as {@link Batch#close()} would. Waits for
+     * nothing.
+     *
+     * @param batch to end; nothing happens if it has ended and has no tasks left
+     */
+    public void cancel(Batch batch) {
+        tasks.cancelBatch(batch.id(), batch.scope().life());
+        settled(batch.scope());
+    }
+
+    /**
+     * Has an actor saved, after the tasks that this thread or task submitted to it before, whatever its policy.
+     *
+     * @param actor that is {@link Checkpointable}
+     * @return comes when it is done; fails if the actor cannot be saved
+     */
+    public ObjectRef<Void> checkpoint(ActorHandle<?> actor) {
+        return actors.checkpoint(actor);
+    }
+
+    /**
+     * Ends an actor's instance, whatever it does: a task that runs on it is run again on the next. The next task has it rebuilt, if
+     * it may be.
+     *
+     * @param actor to kill
+     */
+    public void kill(ActorHandle<?> actor) {
+        kill(actor, false);
+    }
+
+    /**
+     * Ends an actor's instance, whatever it does.
+     *
+     * @param actor to kill
+     * @param noRestart true to end the actor for good: tasks that it has, and later ones, fail
+     */
+    public void kill(ActorHandle<?> actor, boolean noRestart) {
+        actors.kill(actor, noRestart);
     }
 
     // ---- objects --------------------------------------------------------------------------------------------------
@@ -666,6 +748,7 @@ public final class RayApi implements AutoCloseable {
     }
 
     ObjectWriter create(BatchScope scope, long size, byte[] metadata) {
+        TaskContext.checked();
         long batch = scope == null ? 0 : scope.id();
         long life = scope == null ? 0 : scope.life();
         long[] made;
@@ -894,23 +977,44 @@ public final class RayApi implements AutoCloseable {
         return client;
     }
 
-    /** The current batch, or the nearest open one around it; null in normal mode. */
+    Reader reader() {
+        return reader;
+    }
+
+    Tasks tasks() {
+        return tasks;
+    }
+
+    Actors actors() {
+        return actors;
+    }
+
+    Ends ends() {
+        return ends;
+    }
+
+    /** The current batch, or the nearest open one around it; null in normal mode. A task's own is current even if it has ended. */
     private BatchScope openCurrent() {
         BatchScope scope = CurrentBatch.get(this);
-        return scope == null ? null : scope.openAncestor();
+        return scope == null || isTasksOwn(scope) ? scope : scope.openAncestor();
+    }
+
+    private boolean isTasksOwn(BatchScope scope) {
+        TaskContext task = TaskContext.current();
+        return task != null && task.isIn(this, scope);
     }
 
     /**
      * Does something in the current batch, null being normal mode. Whether that is open is only looked at when it
      * fails: nothing is done twice, since a batch that has ended does nothing.
      */
-    private <R> R inCurrent(Function<BatchScope, R> work) {
+    <R> R inCurrent(Function<BatchScope, R> work) {
         BatchScope scope = CurrentBatch.get(this);
         while (true) {
             try {
                 return work.apply(scope);
             } catch (BatchEndedException | BatchNotFoundException | ObjectCollectedException e) {
-                BatchScope open = scope == null ? null : scope.openAncestor();
+                BatchScope open = scope == null || isTasksOwn(scope) ? scope : scope.openAncestor();
                 if (open == scope) {
                     throw e;
                 }
@@ -937,7 +1041,7 @@ public final class RayApi implements AutoCloseable {
     }
 
     /** A batch is collected: nothing is to be done when it becomes unreachable. */
-    private void settled(long id) {
+    void settled(long id) {
         WeakReference<BatchScope> held = tracked.remove(id);
         BatchScope scope = held == null ? null : held.get();
         if (scope != null) {

@@ -34,6 +34,13 @@ import java.util.function.Consumer;
  *     <td>{@code evict}</td></tr>
  * <tr><td>{@link Builder#spillWait spillWait}</td><td>{@code raybatch.spillWait}, in milliseconds</td><td>10 s</td></tr>
  * <tr><td>{@link Builder#directAccess directAccess}</td><td>{@code raybatch.directAccess}</td><td>{@code true}</td></tr>
+ * <tr><td>{@link Builder#taskSlots taskSlots}</td><td>{@code raybatch.taskSlots}</td><td>as many as processors</td></tr>
+ * <tr><td>{@link Builder#maxPendingTasks maxPendingTasks}</td><td>{@code raybatch.maxPendingTasks}</td>
+ *     <td>2000000</td></tr>
+ * <tr><td>{@link Builder#interruptGrace interruptGrace}</td><td>{@code raybatch.interruptGrace}, in milliseconds</td>
+ *     <td>100 ms</td></tr>
+ * <tr><td>{@link Builder#schedulingPolicy schedulingPolicy}</td><td>–</td>
+ *     <td>by priority, in turns within one</td></tr>
  * <tr><td>{@link Builder#leakDetection leakDetection}</td><td>{@code raybatch.leakDetection}</td><td>{@code simple}</td></tr>
  * <tr><td>{@link Builder#leakListener leakListener}</td><td>–</td><td>none: leaks are logged</td></tr>
  * <tr><td>{@link Builder#serializer serializer}</td><td>–</td><td>{@link Serializer#fory()}</td></tr>
@@ -59,6 +66,10 @@ public final class RayConfig {
     private final SpillNormalMode spillNormalMode;
     private final Duration spillWait;
     private final boolean directAccess;
+    private final int taskSlots;
+    private final int maxPendingTasks;
+    private final Duration interruptGrace;
+    private final SchedulingPolicy schedulingPolicy;
     private final LeakLevel leakDetection;
     private final Consumer<LeakReport> leakListener;
     private final Serializer serializer;
@@ -78,6 +89,10 @@ public final class RayConfig {
         this.spillNormalMode = b.spillNormalMode;
         this.spillWait = b.spillWait;
         this.directAccess = b.directAccess;
+        this.taskSlots = b.taskSlots;
+        this.maxPendingTasks = b.maxPendingTasks;
+        this.interruptGrace = b.interruptGrace;
+        this.schedulingPolicy = b.schedulingPolicy;
         this.leakDetection = b.leakDetection;
         this.leakListener = b.leakListener;
         this.serializer = b.serializer;
@@ -173,6 +188,26 @@ public final class RayConfig {
         return directAccess;
     }
 
+    /** {@return how many tasks run at one time} */
+    public int taskSlots() {
+        return taskSlots;
+    }
+
+    /** {@return how many tasks can be pending before a submitter waits} */
+    public int maxPendingTasks() {
+        return maxPendingTasks;
+    }
+
+    /** {@return how long a cancelled task may go on before its thread is given up} */
+    public Duration interruptGrace() {
+        return interruptGrace;
+    }
+
+    /** {@return who chooses the batch whose tasks run next; empty if raybatch does} */
+    public Optional<SchedulingPolicy> schedulingPolicy() {
+        return Optional.ofNullable(schedulingPolicy);
+    }
+
     /** {@return how much is said about leaks} */
     public LeakLevel leakDetection() {
         return leakDetection;
@@ -225,15 +260,18 @@ public final class RayConfig {
         private long warmReserve = size("warmReserve");
         private boolean preTouch = flag("preTouch", false);
         private Eviction eviction = constant("eviction", Eviction.class, Eviction.BATCH);
-        private int tombstones = count("tombstones");
+        private int tombstones = count("tombstones", 0, (int) NOT_GIVEN);
         private Path spillDirectory = property("spillDirectory") == null ? null : Path.of(property("spillDirectory"));
         private long spillCapacity = size("spillCapacity");
-        private int spillHighWater = count("spillHighWater");
+        private int spillHighWater = count("spillHighWater", 1, (int) NOT_GIVEN);
         private SpillNormalMode spillNormalMode =
                 constant("spillNormalMode", SpillNormalMode.class, SpillNormalMode.EVICT);
-        private Duration spillWait =
-                count("spillWait") < 0 ? Duration.ofSeconds(10) : Duration.ofMillis(count("spillWait"));
+        private Duration spillWait = Duration.ofMillis(count("spillWait", 0, 10_000));
         private boolean directAccess = flag("directAccess", true);
+        private int taskSlots = count("taskSlots", 1, Runtime.getRuntime().availableProcessors());
+        private int maxPendingTasks = count("maxPendingTasks", 1, 2_000_000);
+        private Duration interruptGrace = Duration.ofMillis(count("interruptGrace", 0, 100));
+        private SchedulingPolicy schedulingPolicy;
         private LeakLevel leakDetection = constant("leakDetection", LeakLevel.class, LeakLevel.SIMPLE);
         private Consumer<LeakReport> leakListener;
         private Serializer serializer;
@@ -428,6 +466,54 @@ public final class RayConfig {
         }
 
         /**
+         * Sets how many tasks run at one time. One that waits for others' results does not count.
+         *
+         * @param slots positive
+         * @return this
+         */
+        public Builder taskSlots(int slots) {
+            this.taskSlots = (int) positive("taskSlots", slots);
+            return this;
+        }
+
+        /**
+         * Sets how many tasks can be submitted and not over: further submitters wait.
+         *
+         * @param tasks positive
+         * @return this
+         */
+        public Builder maxPendingTasks(int tasks) {
+            this.maxPendingTasks = (int) positive("maxPendingTasks", tasks);
+            return this;
+        }
+
+        /**
+         * Sets how long a task that is cancelled, and interrupted, may go on. Then its thread is given up, and another takes its
+         * place. Closing waits that long as well for tasks that run.
+         *
+         * @param grace not negative
+         * @return this
+         */
+        public Builder interruptGrace(Duration grace) {
+            if (required("interruptGrace", grace).isNegative()) {
+                throw refused("interruptGrace is " + grace + ", and must not be negative");
+            }
+            this.interruptGrace = grace;
+            return this;
+        }
+
+        /**
+         * Has somebody choose the batch whose tasks run next.
+         *
+         * @param policy see there
+         * @return this
+         */
+        public Builder schedulingPolicy(SchedulingPolicy policy) {
+            this.schedulingPolicy = required("schedulingPolicy", policy);
+            return this;
+        }
+
+        /**
          * Sets how much is said about leaks.
          *
          * @param level see there
@@ -503,20 +589,20 @@ public final class RayConfig {
             throw refused("raybatch." + name + " is \"" + value + "\", and must be true or false");
         }
 
-        private static int count(String name) {
+        private static int count(String name, int least, int otherwise) {
             String value = property(name);
             if (value == null) {
-                return (int) NOT_GIVEN;
+                return otherwise;
             }
             try {
                 int count = Integer.parseInt(value);
-                if (count >= 0) {
+                if (count >= least) {
                     return count;
                 }
             } catch (NumberFormatException notANumber) {
-                // as for a negative one
+                // as for one that is less
             }
-            throw refused("raybatch." + name + " is \"" + value + "\", and must be a number, 0 or more");
+            throw refused("raybatch." + name + " is \"" + value + "\", and must be a number, " + least + " or more");
         }
 
         private static <E extends Enum<E>> E constant(String name, Class<E> type, E otherwise) {

@@ -13,7 +13,8 @@ public abstract sealed class RayException extends RuntimeException
                 BatchExistsException, BatchActiveException, BatchEndedException, BatchLimitException,
                 ObjectNotFoundException, ObjectExistsException, ObjectCollectedException, ObjectLostException,
                 ObjectSealedException, ObjectNotSealedException, ObjectInUseException, NotOwnerException,
-                ObjectBoundsException, GetTimeoutException, RayInterruptedException, SerializationException,
+                ObjectBoundsException, TaskException, TaskCancelledException, ActorDiedException, TooManyTasksException,
+                RollbackException, GetTimeoutException, RayInterruptedException, SerializationException,
                 NativeLibraryException {
 
     private static final long serialVersionUID = 1;
@@ -75,6 +76,11 @@ public abstract sealed class RayException extends RuntimeException
             case OBJECT_IN_USE -> new ObjectInUseException(message, details);
             case NOT_OWNER -> new NotOwnerException(message, details);
             case OUT_OF_BOUNDS -> new ObjectBoundsException(message, details);
+            case TASK_FAILED -> new TaskException(message, "", "", "", details);
+            case TASK_CANCELLED -> new TaskCancelledException(message, "", details);
+            case ACTOR_DIED -> new ActorDiedException(message, details);
+            case TOO_MANY_TASKS -> new TooManyTasksException(message, details);
+            case ROLLBACK -> new RollbackException(message, details);
             case GET_TIMEOUT -> new GetTimeoutException(message, details);
             case INTERRUPTED -> new RayInterruptedException(message, details);
             case SERIALIZATION -> new SerializationException(message, details);

@@ -12,6 +12,10 @@ final class Reader {
 
     private static final int MANY = 100;
     private static final long GATHERING_NANOS = 200_000;
+    /** How many missing objects are waited for at a time, in order: each round looks at all of them. */
+    private static final int WINDOW = 1024;
+    /** How long a getter looks for a task's result before it waits for it: what a short task takes. */
+    private static final long SPIN_NANOS = 20_000;
 
     private final RayApi ray;
 
@@ -20,9 +24,13 @@ final class Reader {
     }
 
     <T> T get(ObjectRef<T> ref, Deadline deadline) {
+        TaskContext.checked();
         Object value = tryGet(ref);
-        if (value == null) {
-            Object[] values = new Object[1];
+        if (value == Values.ABSENT && deadline.left() > 0 && comesSoon(ref)) {
+            value = tryGet(ref);
+        }
+        if (value == Values.ABSENT) {
+            Object[] values = {Values.ABSENT};
             awaitAll(List.of(ref), values, deadline);
             value = values[0];
         }
@@ -30,9 +38,11 @@ final class Reader {
     }
 
     <T> List<T> getAll(Collection<? extends ObjectRef<? extends T>> refs, Deadline deadline) {
+        TaskContext.checked();
         List<? extends ObjectRef<? extends T>> all = List.copyOf(refs);
         Object[] values = new Object[all.size()];
-        if (!tryAll(all, values)) {
+        Arrays.fill(values, Values.ABSENT);
+        if (!tryAll(all, values, 0, values.length)) {
             awaitAll(all, values, deadline);
         }
         List<T> typed = new ArrayList<>(values.length);
@@ -42,19 +52,36 @@ final class Reader {
         return typed;
     }
 
-    /** Null when it is not sealed yet. */
-    private Object tryGet(ObjectRef<?> ref) {
+    /** {@link Values#ABSENT} when it is not sealed yet, or is being made again. */
+    Object tryGet(ObjectRef<?> ref) {
         // asked first: it may be sealed right after it was looked for
         boolean wasSealed = ref.isSealed();
         try {
             Object value = Values.get(ray.client(), ref, ray.config().serializer());
-            if (value == null && wasSealed) {
-                throw lost(ref);
+            if (value instanceof Failures.Failure failure) {
+                throw failure.exception(ref.id(), ray.config().serializer());
+            }
+            if (value == Values.ABSENT && wasSealed) {
+                return madeAgain(ref, lost(ref));
+            }
+            if (!wasSealed && value != Values.ABSENT) {
+                ref.sealed();
             }
             return value;
+        } catch (ObjectLostException gone) {
+            return madeAgain(ref, gone);
         } finally {
             Reference.reachabilityFence(ref);
         }
+    }
+
+    /** Has an object made again that is lost; there is nothing of it yet then. */
+    private Object madeAgain(ObjectRef<?> ref, ObjectLostException otherwise) {
+        if (!ray.tasks().remake(ref.id())) {
+            throw otherwise;
+        }
+        ref.unsealed();
+        return Values.ABSENT;
     }
 
     private static ObjectLostException lost(ObjectRef<?> ref) {
@@ -63,39 +90,79 @@ final class Reader {
                 ErrorDetails.of(ref.id()));
     }
 
+    /** Looks at where a task's result will be, for a moment; true once it is there. */
+    private boolean comesSoon(ObjectRef<?> ref) {
+        BatchScope maker = ref.maker();
+        MappedRegion region = maker == null ? null : maker.region();
+        if (region == null || TaskContext.current() != null) {
+            return false;
+        }
+        long slot = ref.task() + ref.index() - maker.life();
+        long end = System.nanoTime() + SPIN_NANOS;
+        do {
+            for (int n = 0; n < 16; n++) {
+                if (region.isSealed(slot, ref.index())) {
+                    return true;
+                }
+                Thread.onSpinWait();
+            }
+            // who is to make it may be ready to run on this very processor
+            Thread.yield();
+        } while (System.nanoTime() - end < 0);
+        return false;
+    }
+
     /** Fills in what is missing and there; true if nothing is missing any more. */
-    private boolean tryAll(List<? extends ObjectRef<?>> refs, Object[] values) {
+    private boolean tryAll(List<? extends ObjectRef<?>> refs, Object[] values, int from, int to) {
         boolean complete = true;
-        for (int i = 0; i < values.length; i++) {
-            if (values[i] == null) {
+        for (int i = from; i < to; i++) {
+            if (values[i] == Values.ABSENT) {
                 values[i] = tryGet(refs.get(i));
-                complete &= values[i] != null;
+                complete &= values[i] != Values.ABSENT;
             }
         }
         return complete;
     }
 
+    /** Waits for what is missing, a window at a time: all of it is waited for, so that the order does not matter. */
     private void awaitAll(List<? extends ObjectRef<?>> refs, Object[] values, Deadline deadline) {
-        boolean complete = waiting(
+        for (int from = 0; from < values.length; ) {
+            int to = from;
+            List<ObjectRef<?>> missing = new ArrayList<>();
+            for (; to < values.length && missing.size() < WINDOW; to++) {
+                if (values[to] == Values.ABSENT) {
+                    missing.add(refs.get(to));
+                }
+            }
+            if (!missing.isEmpty() && !awaitWindow(refs, values, from, to, deadline)) {
+                throw timedOut(refs, values);
+            }
+            from = to;
+        }
+    }
+
+    private boolean awaitWindow(List<? extends ObjectRef<?>> refs, Object[] values, int from, int to, Deadline deadline) {
+        ray.tasks().want(refs.subList(from, to));
+        return waiting(
                 () -> {
                     List<ObjectRef<?>> missing = new ArrayList<>();
-                    for (int i = 0; i < values.length; i++) {
-                        if (values[i] == null) {
+                    for (int i = from; i < to; i++) {
+                        if (values[i] == Values.ABSENT) {
                             missing.add(refs.get(i));
                         }
                     }
                     return missing;
                 },
-                () -> tryAll(refs, values),
+                () -> tryAll(refs, values, from, to),
                 deadline);
-        if (!complete) {
-            throw timedOut(refs, values);
-        }
     }
 
-    private static GetTimeoutException timedOut(List<? extends ObjectRef<?>> refs, Object[] values) {
-        long missing = Arrays.stream(values).filter(value -> value == null).count();
-        ObjectRef<?> first = refs.get(Arrays.asList(values).indexOf(null));
+    private GetTimeoutException timedOut(List<? extends ObjectRef<?>> refs, Object[] values) {
+        tryAll(refs, values, 0, values.length);
+        List<Object> all = Arrays.asList(values);
+        long missing = all.stream().filter(value -> value == Values.ABSENT).count();
+        // all may have come just now, too late
+        ObjectRef<?> first = refs.get(Math.max(all.indexOf(Values.ABSENT), 0));
         return new GetTimeoutException(
                 "time is up: " + missing + " of " + values.length + " objects are not sealed yet, the first is " + first,
                 ErrorDetails.of(first.id()));
@@ -147,7 +214,7 @@ final class Reader {
         return woken;
     }
 
-    private static void unwatch(long client, long token) {
+    static void unwatch(long client, long token) {
         try {
             Native.unwatch(client, token);
         } catch (RayClosedException forgottenAlready) {
@@ -198,6 +265,8 @@ final class Reader {
             }
             Native.resolve(ray.client(), ref.batchId(), ref.task(), ref.index());
             return false;
+        } catch (ObjectLostException gone) {
+            return !ray.tasks().remake(ref.id());
         } catch (RayClosedException e) {
             throw e;
         } catch (RayException never) {
@@ -210,7 +279,7 @@ final class Reader {
         long[] opened = Native.read(ray.client(), ref.batchId(), ref.task(), ref.index());
         Reference.reachabilityFence(ref);
         if (opened != null) {
-            return new ObjectView(ray.client(), ref.id(), opened);
+            return checked(new ObjectView(ray.client(), ref.id(), opened));
         }
         throw wasSealed ? lost(ref) : notThere(ref.id());
     }
@@ -220,7 +289,19 @@ final class Reader {
         if (opened == null) {
             throw notThere(id);
         }
-        return new ObjectView(ray.client(), id, opened);
+        return checked(new ObjectView(ray.client(), id, opened));
+    }
+
+    /** What a failure says is for {@code get} to throw, and for nobody to read. */
+    private ObjectView checked(ObjectView view) {
+        if (view.kind() != ObjectKind.FAILURE) {
+            return view;
+        }
+        try (view) {
+            byte[] payload = new byte[Math.toIntExact(view.size())];
+            view.copyTo(0, payload, 0, payload.length);
+            throw new Failures.Failure(payload).exception(view.id(), ray.config().serializer());
+        }
     }
 
     private static ObjectNotFoundException notThere(ObjectId id) {

@@ -6,7 +6,15 @@ import java.nio.charset.StandardCharsets;
 /** Java values to and from what the store holds: a kind, and a primitive array or a buffer. */
 final class Values {
 
+    /** There is no value, as opposed to one that is null. */
+    static final Object ABSENT = new Object();
+
+    private static final Encoded NULL = new Encoded(new byte[0], 0, 0, Native.KIND_NULL);
+
     private Values() {}
+
+    /** A value on its way into the store: a primitive array, or a part of a {@code byte[]}, and its kind. */
+    record Encoded(Object array, int offset, int length, int kind) {}
 
     /**
      * Puts a value into a batch, or into normal mode.
@@ -25,19 +33,65 @@ final class Values {
         if (value instanceof ByteBuffer buffer) {
             return putBuffer(client, scope, buffer);
         }
-        if (value == null) {
-            throw new InvalidArgumentException(
-                    "null cannot be put: what get returns is always a value", ErrorDetails.NONE);
+        Encoded e = encodeOther(notNull(value), serializer);
+        if (e.array instanceof byte[] bytes) {
+            return put(client, scope, bytes, e.offset, e.length, e.kind);
         }
-        if (value.getClass().isArray() && value.getClass().getComponentType().isPrimitive()) {
-            return putArray(client, scope, value);
+        return Native.put(client, idOf(scope), lifeOf(scope), e.array, 0, e.length, e.kind, MappedRegion.thread());
+    }
+
+    static <T> T notNull(T value) {
+        if (value == null) {
+            throw new InvalidArgumentException("null cannot be put: only a task's result can be null", ErrorDetails.NONE);
+        }
+        return value;
+    }
+
+    /** What the store holds for a value, which may be null. */
+    static Encoded encode(Object value, Serializer serializer) {
+        if (value == null) {
+            return NULL;
+        }
+        if (value instanceof byte[] bytes) {
+            return new Encoded(bytes, 0, bytes.length, Native.KIND_BYTES);
+        }
+        if (value instanceof String text) {
+            byte[] utf8 = utf8(text);
+            return new Encoded(utf8, 0, utf8.length, Native.KIND_STRING);
+        }
+        if (value instanceof ByteBuffer buffer) {
+            if (buffer.hasArray()) {
+                int offset = buffer.arrayOffset() + buffer.position();
+                return new Encoded(buffer.array(), offset, buffer.remaining(), Native.KIND_BUFFER);
+            }
+            byte[] copy = new byte[buffer.remaining()];
+            buffer.duplicate().get(copy);
+            return new Encoded(copy, 0, copy.length, Native.KIND_BUFFER);
+        }
+        return encodeOther(value, serializer);
+    }
+
+    /** As {@link #encode}, never as an array of another type. */
+    static Encoded encodeAsBytes(Object value, Serializer serializer) {
+        Encoded e = encode(value, serializer);
+        if (e.array instanceof byte[]) {
+            return e;
+        }
+        byte[] bytes = serialize(value, serializer);
+        return new Encoded(bytes, 0, bytes.length, Native.KIND_SERIALIZED);
+    }
+
+    private static Encoded encodeOther(Object value, Serializer serializer) {
+        Class<?> type = value.getClass();
+        if (type.isArray() && type.getComponentType().isPrimitive()) {
+            return encodeArray(value);
         }
         if (value instanceof ObjectRef<?> ref) {
             throw new InvalidArgumentException(
                     "a reference cannot be put: put the value of object " + ref + ", or its id", ErrorDetails.of(ref.id()));
         }
         byte[] bytes = serialize(value, serializer);
-        return put(client, scope, bytes, 0, bytes.length, Native.KIND_SERIALIZED);
+        return new Encoded(bytes, 0, bytes.length, Native.KIND_SERIALIZED);
     }
 
     private static long put(long client, BatchScope scope, byte[] bytes, int offset, int length, int kind) {
@@ -54,32 +108,21 @@ final class Values {
         return scope == null ? 0 : scope.life();
     }
 
-    private static long putArray(long client, BatchScope scope, Object array) {
-        int kind;
-        int length;
+    private static Encoded encodeArray(Object array) {
         if (array instanceof long[] a) {
-            kind = Native.KIND_LONGS;
-            length = a.length;
+            return new Encoded(a, 0, a.length, Native.KIND_LONGS);
         } else if (array instanceof double[] a) {
-            kind = Native.KIND_DOUBLES;
-            length = a.length;
+            return new Encoded(a, 0, a.length, Native.KIND_DOUBLES);
         } else if (array instanceof int[] a) {
-            kind = Native.KIND_INTS;
-            length = a.length;
+            return new Encoded(a, 0, a.length, Native.KIND_INTS);
         } else if (array instanceof float[] a) {
-            kind = Native.KIND_FLOATS;
-            length = a.length;
+            return new Encoded(a, 0, a.length, Native.KIND_FLOATS);
         } else if (array instanceof short[] a) {
-            kind = Native.KIND_SHORTS;
-            length = a.length;
+            return new Encoded(a, 0, a.length, Native.KIND_SHORTS);
         } else if (array instanceof char[] a) {
-            kind = Native.KIND_CHARS;
-            length = a.length;
-        } else {
-            kind = Native.KIND_BOOLEANS;
-            length = ((boolean[]) array).length;
+            return new Encoded(a, 0, a.length, Native.KIND_CHARS);
         }
-        return Native.put(client, idOf(scope), lifeOf(scope), array, 0, length, kind, MappedRegion.thread());
+        return new Encoded(array, 0, ((boolean[]) array).length, Native.KIND_BOOLEANS);
     }
 
     /** What remains in the buffer, whose position stays as it is. */
@@ -141,26 +184,45 @@ final class Values {
     /**
      * Gets a value.
      *
-     * @return null when it is absent
+     * @return {@link #ABSENT} when there is none; a {@link Failures.Failure} where a task failed
      */
     static Object get(long client, ObjectRef<?> ref, Serializer serializer) {
         BatchScope maker = ref.maker();
-        if (maker != null && maker.region() != null && maker.ray().client() == client) {
-            MappedRegion.Found found = maker.region().get(ref.task() + ref.index() - maker.life(), ref.index());
+        MappedRegion region = maker == null || maker.ray().client() != client ? null : maker.region();
+        long base = region == null ? 0 : maker.life();
+        return get(client, region, base, ref.batchId(), ref.task(), ref.index(), serializer);
+    }
+
+    /**
+     * As {@link #get(long, ObjectRef, Serializer)}.
+     *
+     * @param region where it may be, its slots counted from {@code base}; or null
+     */
+    static Object get(
+            long client, MappedRegion region, long base, long batch, long task, int index, Serializer serializer) {
+        if (region != null) {
+            MappedRegion.Found found = region.get(task + index - base, index);
             if (found != null) {
-                return value(found.kind(), found.bytes(), ref, serializer);
+                return of(found.kind(), found.bytes(), batch, task, index, serializer);
             }
         }
         Object[] out = new Object[1];
-        int kind = Native.get(client, ref.batchId(), ref.task(), ref.index(), out);
-        return kind < 0 ? null : value(kind, out[0], ref, serializer);
+        int kind = Native.get(client, batch, task, index, out);
+        return kind < 0 ? ABSENT : of(kind, out[0], batch, task, index, serializer);
     }
 
-    private static Object value(int kind, Object array, ObjectRef<?> ref, Serializer serializer) {
+    /** The value of an object's bytes. */
+    static Object of(int kind, Object array, ObjectId id, Serializer serializer) {
+        return of(kind, array, id.batch(), id.task(), id.index(), serializer);
+    }
+
+    private static Object of(int kind, Object array, long batch, long task, int index, Serializer serializer) {
         return switch (kind) {
             case Native.KIND_STRING -> new String((byte[]) array, StandardCharsets.UTF_8);
             case Native.KIND_BUFFER -> ByteBuffer.wrap((byte[]) array);
-            case Native.KIND_SERIALIZED -> deserialize(ref.id(), (byte[]) array, serializer);
+            case Native.KIND_SERIALIZED -> deserialize(new ObjectId(batch, task, index), (byte[]) array, serializer);
+            case Native.KIND_NULL -> null;
+            case Native.KIND_FAILURE -> new Failures.Failure((byte[]) array);
             default -> array;
         };
     }

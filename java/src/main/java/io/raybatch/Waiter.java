@@ -19,12 +19,28 @@ final class Waiter implements Runnable {
     }
 
     /**
-     * Waits to be woken since the last call returned.
+     * Waits to be woken since the last call returned. A task gives its slots up meanwhile.
      *
      * @return false when the deadline passed first
      * @throws RayInterruptedException with the thread's flag set again
+     * @throws TaskCancelledException in a task that was cancelled
      */
     boolean await(Deadline deadline) {
+        TaskContext task = woken ? null : TaskContext.checked();
+        if (task == null) {
+            return park(deadline);
+        }
+        task.block();
+        try {
+            return park(deadline);
+        } catch (RayInterruptedException interrupted) {
+            throw task.isCancelled() ? task.cancelled() : interrupted;
+        } finally {
+            task.unblock();
+        }
+    }
+
+    private boolean park(Deadline deadline) {
         while (!woken) {
             if (Thread.currentThread().isInterrupted()) {
                 throw new RayInterruptedException(

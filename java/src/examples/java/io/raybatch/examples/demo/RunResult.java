@@ -13,7 +13,7 @@ import java.util.Arrays;
  * @param aRebuilt objects that were computed and put again
  * @param aRebuildMs the time that took
  * @param peakBytes the most bytes in use
- * @param endBytes bytes in use after the last request, bookkeeping included
+ * @param endBytes bytes in use after the last request, in memory with bookkeeping, and in files
  * @param aBytes payload of the long job's objects that are in the store then
  * @param keptBytes payload of the answers that are in the store then
  * @param answersKept how many those are

@@ -3,14 +3,14 @@ package io.raybatch;
 import java.nio.charset.StandardCharsets;
 
 /** Who acts, for records and messages. */
-final class Actor {
+final class Caller {
 
     /** A thread's name and its UTF-8, made once: they are asked for with every batch. */
     private record Known(String name, byte[] utf8) {}
 
     private static final ThreadLocal<Known> KNOWN = new ThreadLocal<>();
 
-    private Actor() {}
+    private Caller() {}
 
     /** {@return the current thread's name; virtual threads mostly have none but a number} */
     static String name() {

@@ -1,0 +1,117 @@
+package io.raybatch;
+
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** What the table has decided and Java is to do: whoever is told that there are orders carries them out, one at a time. */
+final class Orders {
+
+    /** A piece of work that was taken and is not to be begun any more. */
+    private record Piece(int serial, long slot, int attempt) {}
+
+    private final EmbeddedEngine engine;
+    private final long token;
+    /** How often somebody asked since they were last carried out; more than 0 while somebody does. */
+    private final AtomicInteger asked = new AtomicInteger();
+    private final Set<Piece> doomed = ConcurrentHashMap.newKeySet();
+
+    Orders(EmbeddedEngine engine) {
+        this.engine = engine;
+        // the native side must not be called back from within its call
+        this.token = Wakeups.register(() -> Background.run(this::look));
+    }
+
+    /** Woken when there are orders, or there is work, that nobody was told of. */
+    long token() {
+        return token;
+    }
+
+    void close() {
+        Wakeups.forget(token);
+    }
+
+    /** True for a piece that was cancelled before it was begun; once. */
+    boolean isDoomed(int serial, long slot, int attempt) {
+        return !doomed.isEmpty() && doomed.remove(new Piece(serial, slot, attempt));
+    }
+
+    /** There are orders, or there is work, that nobody was told of who asked. */
+    private void look() {
+        engine.pool().wake();
+        carryOut();
+    }
+
+    /** Carries out what there is, or leaves it to who is about it. */
+    void carryOut() {
+        if (asked.getAndIncrement() != 0) {
+            return;
+        }
+        int seen;
+        do {
+            seen = asked.get();
+            try {
+                for (long[] orders = next(); orders != null; orders = next()) {
+                    for (int at = 0; at < orders.length; at += Native.ORDER) {
+                        carryOut((int) orders[at], orders[at + 1], orders[at + 2], orders[at + 3]);
+                    }
+                }
+            } catch (RayClosedException over) {
+                // there is nobody left to obey
+            } catch (RuntimeException | Error e) {
+                RayLog.error("an order of the table could not be carried out", e);
+            }
+        } while (asked.addAndGet(-seen) != 0);
+    }
+
+    private long[] next() {
+        long[] orders = Native.orders(engine.client());
+        return orders == null || orders.length == 0 ? null : orders;
+    }
+
+    private void carryOut(int what, long which, long where, long attempt) {
+        switch (what) {
+            case Native.ORDER_INTERRUPT -> interrupt((int) which, where, (int) attempt);
+            case Native.ORDER_DROP_BATCH -> engine.drop((int) which);
+            case Native.ORDER_DROP_INSTANCE -> engine.instances().drop((int) which, (int) where);
+            case Native.ORDER_WORKERS -> engine.pool().wake();
+            case Native.ORDER_ROOM -> engine.submitter().thereIsRoom();
+            case Native.ORDER_DROP_SLOTS -> {
+                BatchWork work = engine.work((int) which);
+                if (work != null) {
+                    work.functions().clear(where, (int) attempt);
+                }
+            }
+            case Native.ORDER_DROP_ACTOR -> engine.instances().forget((int) which);
+            default -> RayLog.warn("an order of the table that is unknown here: " + what, null);
+        }
+    }
+
+    private void interrupt(int serial, long slot, int attempt) {
+        if (interruptRunning(serial, slot, attempt)) {
+            return;
+        }
+        for (Worker worker : engine.pool().workers()) {
+            if (worker.bulk().has(serial, slot, attempt)) {
+                Piece piece = new Piece(serial, slot, attempt);
+                doomed.add(piece);
+                // it may have been begun just now
+                if (interruptRunning(serial, slot, attempt)) {
+                    doomed.remove(piece);
+                }
+                return;
+            }
+        }
+    }
+
+    private boolean interruptRunning(int serial, long slot, int attempt) {
+        for (Worker worker : engine.pool().workers()) {
+            long run = worker.context().cancel(serial, slot, attempt);
+            if (run >= 0) {
+                engine.watch().giveUpLater(worker, run);
+                return true;
+            }
+        }
+        return false;
+    }
+}

@@ -1,0 +1,92 @@
+package io.raybatch;
+
+import java.util.Arrays;
+
+/**
+ * What a worker has to tell the table, gathered while it has more to do. Anybody may send it: the worker itself, and the watch
+ * when the next piece takes long.
+ */
+final class Report {
+
+    private static final int MOST = Bulk.MOST;
+    private static final int USUAL = 4096;
+    private static final byte[] NOTHING = {};
+
+    private final EmbeddedEngine engine;
+    private final long[] outcomes = new long[MOST * Native.OUTCOME];
+    private byte[] blob = new byte[USUAL];
+    private int count;
+    private int length;
+    /** When the first of them was added. */
+    private long since;
+
+    Report(EmbeddedEngine engine) {
+        this.engine = engine;
+    }
+
+    /** Adds a piece that ended without anything to tell. */
+    int add(int serial, long slot, int attempt, int status, long nanos, long now) {
+        return add(serial, slot, attempt, status, 0, NOTHING, 0, 0, nanos, now);
+    }
+
+    /**
+     * Adds how a piece ended.
+     *
+     * @return flags of what had to be sent before
+     */
+    synchronized int add(int serial, long slot, int attempt, int status, int kind, byte[] payload, int offset, int size,
+            long nanos, long now) {
+        int flags = count == MOST || count > 0 && size > USUAL ? send() : 0;
+        if (count == 0) {
+            since = now;
+        }
+        if (size > blob.length - length) {
+            blob = Arrays.copyOf(blob, Math.max(length + size, 2 * blob.length));
+        }
+        System.arraycopy(payload, offset, blob, length, size);
+        length += size;
+        int at = count * Native.OUTCOME;
+        outcomes[at] = serial;
+        outcomes[at + 1] = slot;
+        outcomes[at + 2] = attempt & 0xffff_ffffL | (long) status << 32;
+        outcomes[at + 3] = (long) kind << 32 | size;
+        outcomes[at + 4] = nanos;
+        count++;
+        return flags;
+    }
+
+    /** Adds pieces that were not begun. */
+    synchronized void addUnbegun(long[] pieces, int pieceCount) {
+        for (int n = 0; n < pieceCount; n++) {
+            int at = n * Native.PIECE;
+            add((int) pieces[at], pieces[at + 1], (int) pieces[at + 2], Native.NOT_BEGUN, 0, System.nanoTime());
+        }
+    }
+
+    synchronized boolean isEmpty() {
+        return count == 0;
+    }
+
+    /** True if something has been waiting that long. */
+    synchronized boolean isOlderThan(long nanos, long now) {
+        return count > 0 && now - since >= nanos;
+    }
+
+    /** Tells the table all there is. Returns flags. */
+    synchronized int send() {
+        if (count == 0) {
+            return 0;
+        }
+        int n = count;
+        int bytes = length;
+        count = 0;
+        length = 0;
+        try {
+            return Native.complete(engine.client(), outcomes, n, blob, bytes);
+        } finally {
+            if (blob.length > 16 * USUAL) {
+                blob = new byte[USUAL];
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+package io.raybatch;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+
+/** Hands tasks over to the table: their ids, what they run, what they wait for; and waits while it is full. */
+final class Submitter {
+
+    /** How often a task that waits for room looks whether that is in vain. */
+    private static final Duration CHECK = Duration.ofMillis(100);
+    /** A checkpoint is a task of the actor that runs no function. */
+    private static final RayVoidFunc0 NO_FUNCTION = () -> {};
+
+    private final EmbeddedEngine engine;
+    private final HeldScopes held;
+    /** Those who wait for room. */
+    private final Queue<Waiter> waiting = new ConcurrentLinkedQueue<>();
+
+    Submitter(EmbeddedEngine engine, HeldScopes held) {
+        this.engine = engine;
+        this.held = held;
+    }
+
+    /** {@return the slot of its first result} */
+    long task(BatchScope scope, TaskCaller<?> call, int returns) {
+        TaskContext parent = parent();
+        BatchWork work = workFor(parent, call.ray(), scope);
+        Arguments arguments = arguments(call.ray(), scope, call.arguments());
+        long slot = slots(parent, work, call.ray(), returns);
+        ActorHandle<?> actor = call.actor();
+        int kind = actor == null ? Native.TASK : Native.ACTOR_TASK;
+        submit(scope, call, work, parent, slot, kind, actor == null ? 0 : actor.number(), returns, arguments);
+        return slot;
+    }
+
+    <A> ActorHandle<A> actor(BatchScope scope, ActorCreator<A> creator) {
+        RayApi ray = creator.ray();
+        TaskContext parent = parent();
+        BatchWork work = workFor(parent, ray, scope);
+        Arguments arguments = arguments(ray, scope, creator.arguments());
+        long slot = slots(parent, work, ray, 1);
+        String name = creator.toString();
+        CheckpointPolicy policy = creator.checkpoints();
+        int number = Native.newActor(ray.client(), work.serial(), slot, name.getBytes(StandardCharsets.UTF_8),
+                creator.restarts(), creator.faultTolerant(), true, policy.kind(), policy.every());
+        TaskCaller<?> call = new TaskCaller<>(ray, scope, null, creator.constructor(), Calls.NONE).name(creator.name());
+        submit(scope, call, work, parent, slot, Native.ACTOR_CREATION, number, 1, arguments);
+        return new ActorHandle<>(ray, scope, number, name);
+    }
+
+    /** {@return the slot of a null that comes when it is done} */
+    long checkpoint(BatchScope scope, ActorHandle<?> actor) {
+        TaskContext parent = parent();
+        BatchWork work = workFor(parent, actor.ray(), scope);
+        long slot = slots(parent, work, actor.ray(), 1);
+        TaskCaller<?> call = new TaskCaller<>(actor.ray(), scope, actor, NO_FUNCTION, Calls.NONE);
+        submit(scope, call, work, parent, slot, Native.ACTOR_CHECKPOINT, actor.number(), 1, null);
+        return slot;
+    }
+
+    // ---- its parts ------------------------------------------------------------------------------------------------
+
+    /** The task that submits; null if no task of this engine's does. */
+    private TaskContext parent() {
+        TaskContext task = TaskContext.checked();
+        return task != null && task.isTaskOf(engine) ? task : null;
+    }
+
+    private BatchWork workFor(TaskContext parent, RayApi ray, BatchScope scope) {
+        return parent != null && parent.isIn(ray, scope) ? parent.work() : engine.work(ray, scope);
+    }
+
+    /** Null if there are none. */
+    private static Arguments arguments(RayApi ray, BatchScope scope, Object[] given) {
+        return given.length == 0 ? null : Arguments.of(given, scope, value -> ray.put(scope, value));
+    }
+
+    /** Of the task's own blocks in its own batch, so that a run again receives the same. */
+    private static long slots(TaskContext parent, BatchWork work, RayApi ray, int count) {
+        return parent != null && parent.work() == work ? parent.taskSlots(count) : work.slots(ray, count);
+    }
+
+    private static Object entry(TaskCaller<?> call, int returns, Arguments arguments) {
+        if (arguments != null) {
+            return new StoredCall(call.function(), arguments.stored(), call.name(), returns, arguments.held());
+        }
+        return call.name() == null && returns == 1
+                ? call.function()
+                : new StoredCall(call.function(), Calls.NONE, call.name(), returns, null);
+    }
+
+    private void submit(BatchScope scope, TaskCaller<?> call, BatchWork work, TaskContext parent, long slot, int kind, int actor,
+            int returns, Arguments arguments) {
+        boolean set = work.functions().set(slot, entry(call, returns, arguments));
+        byte[] ids = arguments == null ? null : arguments.ids();
+        boolean done = false;
+        try {
+            int flags = tell(call, work, parent, slot, kind, actor, returns, ids);
+            if ((flags & Native.FLAG_FULL) != 0) {
+                flags = tellWhenThereIsRoom(call, work, parent, slot, kind, actor, returns, ids, flags);
+            }
+            done = true;
+            held.hold(work, scope);
+            engine.heed(flags);
+        } finally {
+            if (set && !done) {
+                work.functions().clear(slot, 1);
+            }
+        }
+    }
+
+    private static int tell(TaskCaller<?> call, BatchWork work, TaskContext parent, long slot, int kind, int actor, int returns,
+            byte[] ids) {
+        return Native.submit(call.ray().client(), work.serial(), slot, kind, returns, call.retries(), call.cpus(),
+                call.priority(), actor, Thread.currentThread().getId(), ids, parent == null ? 0 : parent.serial(),
+                parent == null ? -1 : parent.slot(), parent == null ? 0 : parent.attempt());
+    }
+
+    // ---- a table that is full -------------------------------------------------------------------------------------
+
+    /** Wakes those who wait for room. */
+    void thereIsRoom() {
+        waiting.forEach(Waiter::run);
+    }
+
+    private int tellWhenThereIsRoom(TaskCaller<?> call, BatchWork work, TaskContext parent, long slot, int kind, int actor,
+            int returns, byte[] ids, int before) {
+        Waiter waiter = new Waiter();
+        waiting.add(waiter);
+        try {
+            int flags = before;
+            while (true) {
+                engine.heed(flags & ~Native.FLAG_WAKE);
+                if ((flags & Native.FLAG_STUCK) != 0) {
+                    throw tooMany(parent);
+                }
+                flags = tell(call, work, parent, slot, kind, actor, returns, ids);
+                if ((flags & Native.FLAG_FULL) == 0) {
+                    return flags;
+                }
+                waiter.await(parent == null ? Deadline.NEVER : Deadline.in(CHECK));
+            }
+        } finally {
+            waiting.remove(waiter);
+        }
+    }
+
+    private TooManyTasksException tooMany(TaskContext parent) {
+        return new TooManyTasksException(
+                engine.ray().config().maxPendingTasks() + " tasks are pending, as many as RayConfig.maxPendingTasks allows, and"
+                        + " nothing that runs could make room for those of " + (parent == null ? "this thread" : parent.name())
+                        + ": get results before submitting more, or allow more", ErrorDetails.NONE);
+    }
+}

@@ -1,0 +1,354 @@
+package io.raybatch;
+
+import java.util.Arrays;
+import java.util.List;
+
+/** Runs one piece of work after the other, for one worker: gets the arguments, calls, stores results, reports. */
+final class TaskRun {
+
+    /** In place of a time: the thread was given up. */
+    static final long ABANDONED = Long.MIN_VALUE;
+
+    /** Results of more bytes are stored by themselves. */
+    private static final int SMALL = 4096;
+    private static final byte[] NOTHING = {};
+
+    private final EmbeddedEngine engine;
+    private final TaskContext context;
+    private final Report report;
+    private final Outcome outcome = new Outcome();
+
+    /** The client of what runs now. */
+    private RayApi ray;
+    private BatchWork lastWork;
+    private ClassLoader lastLoader;
+
+    TaskRun(EmbeddedEngine engine, TaskContext context, Report report) {
+        this.engine = engine;
+        this.context = context;
+        this.report = report;
+    }
+
+    /** What is to be reported. */
+    private static final class Outcome {
+        private int status;
+        private int kind;
+        private byte[] payload;
+        private int offset;
+        private int length;
+
+        void set(int status, int kind, byte[] payload, int offset, int length) {
+            this.status = status;
+            this.kind = kind;
+            this.payload = payload;
+            this.offset = offset;
+            this.length = length;
+        }
+
+        void set(int status) {
+            set(status, 0, NOTHING, 0, 0);
+        }
+
+        void nothing() {
+            set(Native.VALUE, Native.KIND_NULL, NOTHING, 0, 0);
+        }
+
+        void failed(int status, byte[] payload) {
+            set(status, Native.KIND_FAILURE, payload, 0, payload.length);
+        }
+    }
+
+    /** An argument's bytes are gone. */
+    private static final class ArgumentLost extends RuntimeException {
+        private static final long serialVersionUID = 1;
+        private final transient ObjectId id;
+
+        ArgumentLost(ObjectId id) {
+            super(null, null, false, false);
+            this.id = id;
+        }
+    }
+
+    /** An argument is a failure. */
+    private static final class ArgumentFailed extends RuntimeException {
+        private static final long serialVersionUID = 1;
+        private final transient byte[] payload;
+
+        ArgumentFailed(byte[] payload) {
+            super(null, null, false, false);
+            this.payload = payload;
+        }
+    }
+
+    /**
+     * Runs a piece.
+     *
+     * @param start now
+     * @return when it was over; {@link #ABANDONED}
+     */
+    long piece(long[] pieces, int at, long start) {
+        int serial = (int) pieces[at];
+        long slot = pieces[at + 1];
+        int attempt = (int) pieces[at + 2];
+        if (engine.orders().isDoomed(serial, slot, attempt)) {
+            report.add(serial, slot, attempt, Native.OVER, 0, start);
+            return start;
+        }
+        BatchWork work = serial == 0 ? null : workOf(serial);
+        Object entry = work == null ? null : work.functions().get(slot);
+        if (serial != 0 && entry == null) {
+            gone(serial, slot, attempt, start);
+            return start;
+        }
+        ray = work == null ? engine.ray() : work.ray();
+        BatchScope scope = work == null ? null : work.scope();
+        if (CurrentBatch.get(ray) != scope) {
+            CurrentBatch.set(ray, scope);
+        }
+        context.begin(work, scope, entry, serial, slot, attempt, start);
+        try {
+            perform((int) (pieces[at + 2] >>> 32), work, entry, pieces, at);
+        } catch (Throwable thrown) {
+            failed(thrown);
+        }
+        if (context.isCancelled()) {
+            outcome.set(Native.OVER);
+        }
+        if (!context.end()) {
+            return ABANDONED;
+        }
+        // one that came late, or that the task left behind
+        Thread.interrupted();
+        long end = System.nanoTime();
+        int flags = report.add(serial, slot, attempt, outcome.status, outcome.kind, outcome.payload, outcome.offset,
+                outcome.length, end - start, end);
+        outcome.set(0);
+        engine.heed(flags);
+        return end;
+    }
+
+    private BatchWork workOf(int serial) {
+        if (lastWork == null || lastWork.serial() != serial) {
+            lastWork = engine.work(serial);
+        }
+        return lastWork;
+    }
+
+    /** Its batch went while it was on its way. */
+    private void gone(int serial, long slot, int attempt, long now) {
+        byte[] text = {Failures.INTERNAL, 'i', 't', 's', ' ', 'f', 'u', 'n', 'c', 't', 'i', 'o', 'n', ' ', 'i', 's', ' ', 'g', 'o', 'n', 'e'};
+        report.add(serial, slot, attempt, Native.FAILED_FINALLY, Native.KIND_FAILURE, text, 0, text.length, 0, now);
+    }
+
+    private void perform(int kind, BatchWork work, Object entry, long[] pieces, int at) throws Exception {
+        int actor = (int) pieces[at + 3];
+        int instance = (int) (pieces[at + 3] >>> 32);
+        boolean aliased = (pieces[at + 4] & Native.PIECE_ALIASED) != 0;
+        boolean discard = (pieces[at + 4] & Native.PIECE_DISCARD) != 0;
+        switch (kind) {
+            case Native.RUN -> keep(call(work, entry, aliased, null), entry, discard);
+            case Native.RUN_ON_ACTOR -> keep(call(work, entry, aliased, instanceOf(actor, instance)), entry, discard);
+            case Native.CONSTRUCT -> {
+                engine.instances().created(actor, new Instances.Creation(ray, entry));
+                engine.instances().set(actor, instance, constructed(call(work, entry, aliased, null), entry));
+                outcome.nothing();
+            }
+            case Native.RESTORE -> {
+                engine.instances().set(actor, instance, restored(actor));
+                outcome.nothing();
+            }
+            case Native.SAVE -> save(instanceOf(actor, instance), actor);
+            default -> throw new IllegalStateException("a piece of work of kind " + kind);
+        }
+    }
+
+    private Object instanceOf(int actor, int instance) {
+        Object object = engine.instances().get(actor, instance);
+        if (object == null) {
+            throw new IllegalStateException("instance " + instance + " of actor " + actor + " is not here");
+        }
+        return object;
+    }
+
+    // ---- calling --------------------------------------------------------------------------------------------------
+
+    /**
+     * Calls what an entry says.
+     *
+     * @param work of the batch where most arguments lie, or null
+     * @param on the actor's instance, or null
+     */
+    private Object call(BatchWork work, Object entry, boolean aliased, Object on) throws Exception {
+        if (!(entry instanceof StoredCall call)) {
+            lendLoaderOf(entry);
+            return Invocation.of(entry, on == null ? Calls.NONE : new Object[] {on});
+        }
+        byte[] ids = aliased ? Native.arguments(engine.client(), context.serial(), context.slot(), context.attempt()) : null;
+        Object[] stored = call.arguments();
+        int first = on == null ? 0 : 1;
+        Object[] arguments = stored.length + first == 0 ? Calls.NONE : new Object[stored.length + first];
+        if (on != null) {
+            arguments[0] = on;
+        }
+        int references = 0;
+        for (int n = 0; n < stored.length; n++) {
+            Object argument = stored[n];
+            if (argument instanceof StoredCall.Argument ref) {
+                argument = ids == null ? read(work, ref) : read(work, ObjectId.at(ids, references * ObjectId.BYTES));
+                references++;
+            } else if (argument instanceof StoredCall.Copy copy) {
+                argument = Values.of(copy.kind(), copy.array(), copy.id(), serializer());
+                references++;
+            }
+            arguments[first + n] = argument;
+        }
+        lendLoaderOf(call.function());
+        Object result = Invocation.of(call.function(), arguments);
+        call.release();
+        return result;
+    }
+
+    private Serializer serializer() {
+        return ray.config().serializer();
+    }
+
+    /** What the function loads by the thread's class loader is found where the function comes from. */
+    private void lendLoaderOf(Object function) {
+        ClassLoader loader = function.getClass().getClassLoader();
+        if (loader != lastLoader) {
+            Thread.currentThread().setContextClassLoader(loader);
+            lastLoader = loader;
+        }
+    }
+
+    private Object read(BatchWork work, StoredCall.Argument ref) {
+        return read(work, ref.batch(), ref.task(), ref.index());
+    }
+
+    private Object read(BatchWork work, ObjectId id) {
+        return read(work, id.batch(), id.task(), id.index());
+    }
+
+    private Object read(BatchWork work, long batch, long task, int index) {
+        Object value;
+        try {
+            MappedRegion region = work != null && batch == work.batch() ? work.region() : null;
+            long base = region == null ? 0 : work.life();
+            value = Values.get(engine.client(), region, base, batch, task, index, serializer());
+        } catch (ObjectLostException lost) {
+            value = Values.ABSENT;
+        }
+        if (value == Values.ABSENT) {
+            throw new ArgumentLost(new ObjectId(batch, task, index));
+        }
+        if (value instanceof Failures.Failure failure) {
+            throw new ArgumentFailed(Failures.ofArgument(new ObjectId(batch, task, index), failure.payload()));
+        }
+        return value;
+    }
+
+    // ---- actors ---------------------------------------------------------------------------------------------------
+
+    private static Object constructed(Object instance, Object entry) {
+        if (instance == null) {
+            throw new IllegalStateException(StoredCall.nameOf(entry) + " returned null, which is no actor");
+        }
+        return instance;
+    }
+
+    /** Constructs it as at first, and has it take its last checkpoint over. */
+    @SuppressWarnings("unchecked")
+    private Object restored(int actor) throws Exception {
+        Instances.Creation creation = engine.instances().creation(actor);
+        if (creation == null) {
+            throw new IllegalStateException("how actor " + actor + " is constructed is not known here");
+        }
+        byte[] checkpoint = Native.arguments(engine.client(), context.serial(), context.slot(), context.attempt());
+        ray = creation.ray();
+        Object instance = constructed(call(null, creation.entry(), false, null), creation.entry());
+        ((Checkpointable<Object>) instance).restore(read(null, ObjectId.of(checkpoint)));
+        return instance;
+    }
+
+    private void save(Object instance, int actor) throws Exception {
+        if (!(instance instanceof Checkpointable<?> saved)) {
+            InvalidArgumentException refused = new InvalidArgumentException(
+                    "actor " + actor + ", a " + instance.getClass().getTypeName()
+                            + ", cannot be saved: it does not implement Checkpointable", ErrorDetails.NONE);
+            outcome.failed(Native.NOT_CHECKPOINTABLE, Thrown.payload(
+                    "checkpoint of actor " + actor, Thread.currentThread().getName(), refused, serializer()));
+            return;
+        }
+        lendLoaderOf(instance);
+        Values.Encoded e = Values.encodeAsBytes(saved.save(), serializer());
+        outcome.set(Native.VALUE, e.kind(), (byte[]) e.array(), e.offset(), e.length());
+    }
+
+    // ---- what came of it ------------------------------------------------------------------------------------------
+
+    private void keep(Object result, Object entry, boolean discard) {
+        int returns = StoredCall.returnsOf(entry);
+        if (discard) {
+            outcome.set(Native.STORED);
+        } else if (returns > 1) {
+            keepAll(elements(result, returns));
+        } else if (result == null) {
+            outcome.nothing();
+        } else {
+            Values.Encoded e = Values.encode(result, serializer());
+            if (e.length() <= SMALL && e.array() instanceof byte[] bytes) {
+                outcome.set(Native.VALUE, e.kind(), bytes, e.offset(), e.length());
+            } else {
+                store(0, e);
+                outcome.set(Native.STORED);
+            }
+        }
+    }
+
+    private void keepAll(List<?> results) {
+        int n = 0;
+        for (Object result : results) {
+            store(n++, Values.encode(result, serializer()));
+        }
+        outcome.set(Native.STORED);
+    }
+
+    private void store(int index, Values.Encoded e) {
+        Native.putResult(engine.client(), context.serial(), context.slot(), context.attempt(), index, e.array(), e.offset(),
+                e.length(), e.kind());
+    }
+
+    private List<?> elements(Object result, int returns) {
+        List<?> all = null;
+        if (result instanceof List<?> list) {
+            all = list;
+        } else if (result instanceof Object[] array) {
+            all = Arrays.asList(array);
+        } else if (result instanceof long[] array) {
+            all = Arrays.stream(array).boxed().toList();
+        } else if (result instanceof int[] array) {
+            all = Arrays.stream(array).boxed().toList();
+        } else if (result instanceof double[] array) {
+            all = Arrays.stream(array).boxed().toList();
+        }
+        if (all == null || all.size() != returns) {
+            String what = result == null ? "null"
+                    : all == null ? "a " + result.getClass().getTypeName() : all.size() + " elements";
+            throw new InvalidArgumentException(
+                    "task " + context.name() + " was submitted for " + returns + " results, and returned " + what
+                            + ": it must return a List or an array of exactly so many", ErrorDetails.NONE);
+        }
+        return all;
+    }
+
+    private void failed(Throwable thrown) {
+        if (thrown instanceof ArgumentLost lost) {
+            outcome.set(Native.ARGUMENT_LOST, 0, lost.id.toBytes(), 0, ObjectId.BYTES);
+        } else if (thrown instanceof ArgumentFailed argument) {
+            outcome.failed(Native.FAILED_FINALLY, argument.payload);
+        } else {
+            outcome.failed(Native.FAILED, Thrown.payload(
+                    context.name(), Thread.currentThread().getName(), thrown, serializer()));
+        }
+    }
+}

@@ -1,0 +1,266 @@
+package io.raybatch;
+
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * A thread that runs tasks: takes pieces of work in bulk, runs them one by one, and reports them in bulk.
+ *
+ * <p>It <em>counts</em> among those that use the engine's slots from its start or waking on until it rests, waits within a task, or
+ * is given up; whoever starts or wakes it has counted it, and as one that searches, too.
+ */
+final class Worker extends Thread {
+
+    private static final AtomicInteger NUMBER = new AtomicInteger();
+
+    private static final long REPORT_NANOS = 50_000;
+    private static final long SEARCH_NANOS = 30_000;
+    private static final long SWEEP_NANOS = 100_000_000;
+    private static final long IDLE_NANOS = 10_000_000_000L;
+
+    // In place of a count of pieces:
+    /** It has run them, or rested, and counts as one that searches. */
+    private static final int SEARCHING = 0;
+    /** This thread is over. */
+    private static final int OVER = -1;
+
+    private final EmbeddedEngine engine;
+    private final WorkerPool pool;
+    private final Bulk bulk = new Bulk();
+    private final Report report;
+    private final TaskContext context;
+    private final TaskRun run;
+    /** Pieces on their way back to the table. */
+    private final long[] unbegun = new long[Bulk.MOST * Native.PIECE];
+
+    private volatile boolean woken;
+    /** False when this thread's end changes nothing: it rests, or was given up. */
+    private boolean counts = true;
+    /** What was reported has made tasks ready. */
+    private boolean moreToDo;
+
+    Worker(EmbeddedEngine engine) {
+        super(null, null, "raybatch-worker-" + NUMBER.incrementAndGet(), 0, false);
+        this.engine = engine;
+        this.pool = engine.pool();
+        this.report = new Report(engine);
+        this.context = new TaskContext(engine, this);
+        this.run = new TaskRun(engine, context, report);
+        setDaemon(true);
+        setContextClassLoader(Worker.class.getClassLoader());
+    }
+
+    TaskContext context() {
+        return context;
+    }
+
+    Bulk bulk() {
+        return bulk;
+    }
+
+    Report report() {
+        return report;
+    }
+
+    @Override
+    public void run() {
+        try {
+            work();
+        } catch (RayClosedException closed) {
+            // nothing is left to do
+        } catch (RuntimeException | Error e) {
+            RayLog.error(getName() + " failed, and ends", e);
+        } finally {
+            pool.gone(this, counts);
+        }
+    }
+
+    private void work() {
+        while (!pool.isClosed()) {
+            int next = search();
+            if (next == 0) {
+                next = rest();
+            }
+            if (next > 0) {
+                next = runBulk();
+            }
+            if (next == OVER) {
+                return;
+            }
+        }
+    }
+
+    // ---- looking for work -----------------------------------------------------------------------------------------
+
+    /** Looks around for a moment, and counts as one that searches no more; how many pieces it has then. */
+    private int search() {
+        int seen = pool.hints();
+        int count = 0;
+        try {
+            count = take();
+            long end = count > 0 ? 0 : System.nanoTime() + SEARCH_NANOS;
+            while (count == 0 && pool.fewSearch() && System.nanoTime() - end < 0) {
+                for (int n = 0; n < 16 && pool.hints() == seen; n++) {
+                    Thread.onSpinWait();
+                }
+                if (pool.hints() != seen) {
+                    seen = pool.hints();
+                    count = take();
+                } else {
+                    // who is to submit may be ready to run on this very processor
+                    Thread.yield();
+                }
+            }
+        } finally {
+            pool.searched();
+        }
+        if (count > 0 && pool.hints() != seen) {
+            // of what came since it took, somebody thought that it would take it
+            pool.wake();
+        }
+        return count;
+    }
+
+    /** Takes work from the table, or what another worker has not begun; how many pieces. */
+    private int take() {
+        int taken = engine.take(bulk.pieces());
+        int count = taken < 0 ? 0 : taken & Native.MORE - 1;
+        if (count == 0) {
+            count = pool.steal(this, bulk.pieces());
+        }
+        moreToDo = false;
+        if (count == 0) {
+            return 0;
+        }
+        bulk.filled(count);
+        if (count > 1) {
+            engine.watch().arm();
+        }
+        if (count > 1 || taken > 0 && (taken & Native.MORE) != 0) {
+            pool.wake();
+        }
+        return count;
+    }
+
+    /** Stops counting, and rests, unless there are pieces for it after all; how many. */
+    private int rest() {
+        pool.rest(this);
+        // who submitted before it was seen to rest has woken nobody
+        int count = take();
+        if (count == 0) {
+            return awaitWaking();
+        }
+        if (!pool.resume(this)) {
+            // somebody is about to wake it, and has counted it
+            while (!woken) {
+                Thread.onSpinWait();
+            }
+            woken = false;
+            pool.searched();
+        }
+        return count;
+    }
+
+    /** {@link #SEARCHING}, or {@link #OVER} when nobody woke it for long. */
+    private int awaitWaking() {
+        CurrentBatch.forget(any -> true);
+        long end = System.nanoTime() + IDLE_NANOS;
+        boolean swept = false;
+        while (!woken) {
+            long left = end - System.nanoTime();
+            if ((left <= 0 || pool.isClosed()) && pool.leave(this)) {
+                counts = false;
+                return OVER;
+            }
+            LockSupport.parkNanos(this, swept ? Math.max(left, 1_000_000) : SWEEP_NANOS);
+            // one that was meant for what it ran
+            interrupted();
+            if (!woken && !swept) {
+                engine.letGoOfIdle();
+                swept = true;
+            }
+        }
+        woken = false;
+        return SEARCHING;
+    }
+
+    /** For the pool, which has counted it. */
+    void wakeUp() {
+        woken = true;
+        LockSupport.unpark(this);
+    }
+
+    // ---- doing it -------------------------------------------------------------------------------------------------
+
+    /** {@link #SEARCHING}, or {@link #OVER}. */
+    private int runBulk() {
+        long now = System.nanoTime();
+        for (int at = bulk.next(); at >= 0; at = bulk.next()) {
+            now = run.piece(bulk.pieces(), at, now);
+            if (now == TaskRun.ABANDONED) {
+                counts = false;
+                return OVER;
+            }
+            if (pool.isOver()) {
+                return stepBack();
+            }
+            if (bulk.left() > 0 && report.isOlderThan(REPORT_NANOS, now)) {
+                send();
+            }
+        }
+        // first: who gets a result may submit more at once, which this worker will take
+        pool.searches();
+        send();
+        engine.sweep(now);
+        return SEARCHING;
+    }
+
+    private void send() {
+        int flags = report.send();
+        moreToDo |= (flags & Native.FLAG_WAKE) != 0;
+        if ((flags & Native.FLAG_ORDERS) != 0) {
+            engine.orders().carryOut();
+        }
+    }
+
+    /** There are more workers than slots, since some that waited went on: one of them rests. As {@link #runBulk}. */
+    private int stepBack() {
+        giveBack();
+        if (!pool.stepBack(this)) {
+            pool.searches();
+            return SEARCHING;
+        }
+        if (moreToDo) {
+            moreToDo = false;
+            pool.wake();
+        }
+        return awaitWaking();
+    }
+
+    /** Reports all that was done, and what it has not begun as such: others are to have it. */
+    private void giveBack() {
+        int count = bulk.takeAll(unbegun);
+        report.addUnbegun(unbegun, count);
+        send();
+    }
+
+    // ---- waiting within a task ------------------------------------------------------------------------------------
+
+    /** The task that it runs is about to wait. */
+    void waits(int serial, long slot, int attempt) {
+        giveBack();
+        pool.blocked();
+        int flags = Native.blocked(engine.client(), serial, slot, attempt, true);
+        if (moreToDo) {
+            flags |= Native.FLAG_WAKE;
+            moreToDo = false;
+        }
+        engine.heed(flags);
+    }
+
+    /** The task goes on; it never waits for a slot. */
+    void goesOn(int serial, long slot, int attempt) {
+        pool.unblocked();
+        engine.heed(Native.blocked(engine.client(), serial, slot, attempt, false));
+    }
+}

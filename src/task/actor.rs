@@ -1,0 +1,212 @@
+//! An actor: its instance, who calls it, and the chain of what ran on it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::types::{ActorSpec, CheckpointPolicy, TaskRef};
+use crate::id::ObjectId;
+
+/// The instance that tasks run on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Main {
+    /// Its creation has not run yet.
+    New,
+    /// This one.
+    Alive(u32),
+    /// It is gone; the next task rebuilds it.
+    Lost,
+    /// This one is being rebuilt.
+    Rebuilding(u32),
+}
+
+/// A task that ran on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Link {
+    pub(super) task: TaskRef,
+}
+
+/// Tasks between two checkpoints.
+#[derive(Default, Debug)]
+pub(super) struct Segment {
+    /// The state before its first link; `None` for the first segment, which begins with the creation.
+    pub(super) checkpoint: Option<ObjectId>,
+    /// The checkpoint was taken before this batch's first task.
+    pub(super) beginning_of: Option<u32>,
+    pub(super) links: Vec<Link>,
+    /// batch → how many of the links are its
+    pub(super) batches: BTreeMap<u32, u32>,
+}
+
+/// An instance on its way to a state of the past.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Rebuild {
+    pub(super) segment: u32,
+    /// The next link to be replayed; `None` until the checkpoint is restored.
+    pub(super) next: Option<u32>,
+    /// It is done with the link before this one.
+    pub(super) until: u32,
+    /// It is for this task's result, and dropped then; else it becomes the instance that tasks run on.
+    pub(super) scratch_for: Option<TaskRef>,
+}
+
+/// Why a state is saved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum SaveFor {
+    /// The actor's policy.
+    Policy,
+    /// This batch's boundary.
+    Boundary(u32),
+    /// This batch's first task comes next.
+    Beginning(u32),
+}
+
+/// See the module.
+pub(super) struct Actor {
+    pub(super) number: u32,
+    pub(super) name: Arc<str>,
+    pub(super) creation: TaskRef,
+    /// The batch it dies with.
+    pub(super) owner: u32,
+    pub(super) restarts: Option<u32>,
+    pub(super) fault_tolerant: bool,
+    pub(super) checkpointable: bool,
+    pub(super) policy: CheckpointPolicy,
+    pub(super) main: Main,
+    last_instance: u32,
+    /// the task before which a checkpoint was tried last
+    pub(super) saved_before: Option<TaskRef>,
+    /// caller → its tasks, in order
+    pub(super) callers: BTreeMap<u64, VecDeque<TaskRef>>,
+    /// callers, in turn
+    pub(super) turns: VecDeque<u64>,
+    /// the task that is ready or runs on the main instance
+    pub(super) at: Option<TaskRef>,
+    /// the main instance is being saved, for this
+    pub(super) saving: Option<SaveFor>,
+    /// boundaries that wait to be saved
+    pub(super) saves: VecDeque<SaveFor>,
+    /// number → segment
+    pub(super) segments: BTreeMap<u32, Segment>,
+    pub(super) last_segment: u32,
+    /// instance → what is being rebuilt in it
+    pub(super) rebuilds: BTreeMap<u32, Rebuild>,
+    /// how long the last saving took, and the tasks since
+    pub(super) save_nanos: u64,
+    pub(super) work_nanos: u64,
+    pub(super) work_count: u32,
+}
+
+impl Actor {
+    pub(super) fn new(number: u32, spec: ActorSpec, owner: u32) -> Self {
+        let name =
+            if spec.name.is_empty() { format!("actor {number}") } else { format!("actor {number} ({})", spec.name) };
+        Actor {
+            number,
+            name: name.into(),
+            creation: spec.creation,
+            owner,
+            restarts: spec.restarts,
+            fault_tolerant: spec.fault_tolerant,
+            checkpointable: spec.checkpointable,
+            policy: spec.policy,
+            main: Main::New,
+            last_instance: 0,
+            saved_before: None,
+            callers: BTreeMap::new(),
+            turns: VecDeque::new(),
+            at: None,
+            saving: None,
+            saves: VecDeque::new(),
+            segments: BTreeMap::from([(0, Segment::default())]),
+            last_segment: 0,
+            rebuilds: BTreeMap::new(),
+            save_nanos: 0,
+            work_nanos: 0,
+            work_count: 0,
+        }
+    }
+
+    pub(super) fn next_instance(&mut self) -> u32 {
+        self.last_instance += 1;
+        self.last_instance
+    }
+
+    pub(super) fn last_instance(&self) -> u32 {
+        self.last_instance
+    }
+
+    pub(super) fn enqueue(&mut self, caller: u64, task: TaskRef) {
+        let tasks = self.callers.entry(caller).or_default();
+        if tasks.is_empty() {
+            self.turns.push_back(caller);
+        }
+        tasks.push_back(task);
+    }
+
+    /// Puts a task back where it was taken.
+    pub(super) fn enqueue_first(&mut self, caller: u64, task: TaskRef) {
+        let tasks = self.callers.entry(caller).or_default();
+        if tasks.is_empty() {
+            self.turns.push_front(caller);
+        }
+        tasks.push_front(task);
+    }
+
+    pub(super) fn segment(&self) -> Option<&Segment> {
+        self.segments.get(&self.last_segment)
+    }
+
+    /// Adds a link at the end. Returns its place.
+    pub(super) fn add_link(&mut self, task: TaskRef) -> (u32, u32) {
+        let segment = self.segments.entry(self.last_segment).or_default();
+        segment.links.push(Link { task });
+        *segment.batches.entry(task.serial).or_default() += 1;
+        (self.last_segment, segment.links.len() as u32 - 1)
+    }
+
+    /// Begins a segment at a checkpoint.
+    pub(super) fn begin_segment(&mut self, checkpoint: ObjectId, beginning_of: Option<u32>) {
+        self.last_segment += 1;
+        let segment = Segment { checkpoint: Some(checkpoint), beginning_of, ..Segment::default() };
+        self.segments.insert(self.last_segment, segment);
+        (self.work_nanos, self.work_count) = (0, 0);
+    }
+
+    /// The task that ran last since the last checkpoint.
+    pub(super) fn last_task(&self) -> Option<TaskRef> {
+        self.segment()?.links.last().map(|link| link.task)
+    }
+
+    /// True if what this batch did to it must be done again to rebuild it.
+    pub(super) fn rests_on(&self, serial: u32) -> bool {
+        self.fault_tolerant && self.segment().is_some_and(|s| s.batches.contains_key(&serial))
+    }
+
+    /// True if any of its segments has a task of the batch.
+    pub(super) fn ran(&self, serial: u32) -> bool {
+        self.segments.values().any(|s| s.batches.contains_key(&serial))
+    }
+
+    /// True when its policy wants a checkpoint before a task of that batch.
+    pub(super) fn wants_checkpoint(&self, serial: u32) -> bool {
+        /// A checkpoint is worth so many times its cost.
+        const WORTH: u64 = 8;
+        /// Longer replays than that are never risked.
+        const MOST: u32 = 1000;
+        let Some(last) = self.last_task().filter(|_| self.checkpointable) else { return false };
+        let transition = last.serial != serial;
+        match self.policy {
+            CheckpointPolicy::Never | CheckpointPolicy::Boundary => false,
+            CheckpointPolicy::Transition => transition,
+            CheckpointPolicy::Every(n) => self.work_count >= n.max(1),
+            CheckpointPolicy::Balanced => {
+                let due = if self.save_nanos == 0 {
+                    u64::from(self.work_count) >= WORTH
+                } else {
+                    self.work_nanos >= self.save_nanos.saturating_mul(WORTH)
+                };
+                self.work_count >= MOST || (transition && due)
+            }
+        }
+    }
+}

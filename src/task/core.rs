@@ -1,0 +1,266 @@
+//! The table: one state machine. It does nothing to the world but note, as effects, what is to be done.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::actor::Actor;
+use super::record::Record;
+use super::table::BatchTable;
+use super::types::{Failure, Order, Run, TaskRef};
+use crate::batch::{Batch, BatchKey, Engine};
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::{BatchId, ObjectId};
+use crate::store::Slab;
+
+/// Who waits for a task to be over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Waiter {
+    /// A task that takes a result of it, and in which attempt.
+    Task(Run),
+    /// An actor's rebuilding, which replays it next.
+    Rebuild { actor: u32, instance: u32 },
+}
+
+/// What the table does for an actor on its own account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Job {
+    /// Save the state, for a batch's boundary or its beginning.
+    Save { actor: u32, instance: u32 },
+    /// Restore it from a checkpoint.
+    Restore { actor: u32, instance: u32, checkpoint: ObjectId },
+}
+
+/// See `Core::todo`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Todo {
+    /// Find out what arguments a task waits for.
+    Await(TaskRef),
+    /// An argument of a waiting task, in this attempt, will never be there.
+    Fail(Run, Failure),
+    /// See what an actor can do next.
+    Advance(u32),
+    /// Go on with rebuilding an actor.
+    Rebuild { actor: u32, instance: u32 },
+    /// See whether a batch's records are needed.
+    Reconsider(u32),
+    /// A batch's last task may be over: its boundary.
+    Boundary(u32),
+}
+
+/// What workers take before anything else.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Urgent {
+    Job(u64),
+    Replay(TaskRef),
+}
+
+/// A value remade from a collected batch, for a dependent's sake.
+pub(super) struct Internal {
+    pub(super) alias: ObjectId,
+    /// tasks that take it
+    pub(super) users: u32,
+}
+
+/// What is to be done when the lock is released, in this order.
+#[derive(Default)]
+pub(super) struct Effects {
+    /// results that are failures
+    pub(super) seals: Vec<(ObjectId, Failure)>,
+    /// objects whose sealing is waited for
+    pub(super) watches: Vec<ObjectId>,
+    /// batches one of whose tasks is over
+    pub(super) ends: Vec<Arc<Batch>>,
+    /// objects of the table's own that nobody needs
+    pub(super) frees: Vec<ObjectId>,
+    /// tables that nobody needs
+    pub(super) dropped: Vec<BatchTable>,
+    pub(super) orders: Vec<Order>,
+    /// pieces of work that became ready
+    pub(super) ready: u32,
+    /// a pending task is over
+    pub(super) room: bool,
+}
+
+/// See the module.
+pub(super) struct Core {
+    pub(super) engine: Arc<Engine>,
+    /// serial → a batch's tasks
+    pub(super) tables: HashMap<u32, BatchTable>,
+    /// batch → its lives that have a table, the live one last
+    pub(super) lives: HashMap<BatchId, Vec<u32>>,
+    last_serial: u32,
+    /// batches with ready tasks of a priority, in turn
+    pub(super) turns: BTreeMap<std::cmp::Reverse<i32>, VecDeque<u32>>,
+    pub(super) urgent: VecDeque<Urgent>,
+    pub(super) jobs: HashMap<u64, Job>,
+    pub(super) last_job: u64,
+    /// task → who waits for it
+    pub(super) waiters: HashMap<TaskRef, Vec<Waiter>>,
+    /// object that no task makes → tasks that wait for it
+    pub(super) watched: HashMap<ObjectId, Vec<Run>>,
+    /// what follows from what was done, to be done before the lock is released: one after the other, for a chain of
+    /// tasks may be a million long
+    pub(super) todo: VecDeque<Todo>,
+    /// object of a collected batch → what stands for it
+    pub(super) internals: HashMap<ObjectId, Internal>,
+    /// objects of collected batches that are wanted → the batch that wants them
+    pub(super) wanted: HashMap<ObjectId, u32>,
+    pub(super) actors: BTreeMap<u32, Actor>,
+    pub(super) last_actor: u32,
+    /// actor → why it is dead
+    pub(super) dead: BTreeMap<u32, Arc<str>>,
+    /// task that is replayed → on whose which instance
+    pub(super) replays: HashMap<TaskRef, (u32, u32)>,
+    /// slots of the engine, and those that wide tasks have beyond their first
+    pub(super) slots: u32,
+    pub(super) wide: u32,
+    /// a wide task stands first, and waits until others are over: for a moment within `take`
+    pub(super) wide_waits: bool,
+    /// first runs that are not over
+    pub(super) pending: u64,
+    pub(super) max_pending: u64,
+    /// runs that go on, and those of them that are blocked
+    pub(super) running: u64,
+    pub(super) blocked: u64,
+    pub(super) submitters_wait: bool,
+}
+
+impl Core {
+    pub(super) fn new(engine: Arc<Engine>, slots: u32, max_pending: u64) -> Core {
+        Core {
+            engine,
+            tables: HashMap::new(),
+            lives: HashMap::new(),
+            last_serial: 0,
+            turns: BTreeMap::new(),
+            urgent: VecDeque::new(),
+            jobs: HashMap::new(),
+            last_job: 0,
+            waiters: HashMap::new(),
+            watched: HashMap::new(),
+            todo: VecDeque::new(),
+            internals: HashMap::new(),
+            wanted: HashMap::new(),
+            actors: BTreeMap::new(),
+            last_actor: 0,
+            dead: BTreeMap::new(),
+            replays: HashMap::new(),
+            slots,
+            wide: 0,
+            wide_waits: false,
+            pending: 0,
+            max_pending,
+            running: 0,
+            blocked: 0,
+            submitters_wait: false,
+        }
+    }
+
+    /// The table of a life of a batch, made if there is none. `batch` is `None` in normal mode.
+    ///
+    /// # Errors
+    /// `BatchEnded` for one that is collected.
+    pub(super) fn table_of(&mut self, key: BatchKey, batch: Option<&Arc<Batch>>) -> Result<u32> {
+        let serials = self.lives.entry(key.id).or_default();
+        if let Some(serial) = serials.iter().find(|s| self.tables.get(*s).is_some_and(|t| t.key == key)) {
+            return Ok(*serial);
+        }
+        if batch.is_some_and(|batch| !batch.mind_tasks()) {
+            return Err(self.engine.gone(key));
+        }
+        loop {
+            self.last_serial = self.last_serial.wrapping_add(1) & (u32::MAX >> 1);
+            if self.last_serial != 0 && !self.tables.contains_key(&self.last_serial) {
+                break;
+            }
+        }
+        let serial = self.last_serial;
+        let slab = Slab::new(self.engine.store());
+        self.tables.insert(serial, BatchTable::new(serial, key, batch.cloned(), slab));
+        serials.push(serial);
+        Ok(serial)
+    }
+
+    /// The table of a batch that lives.
+    pub(super) fn live(&self, key: BatchKey) -> Option<u32> {
+        let serials = self.lives.get(&key.id)?;
+        let means = |t: &BatchTable| !t.is_collected() && key.means(t.key.life);
+        serials.iter().rev().copied().find(|s| self.tables.get(s).is_some_and(means))
+    }
+
+    pub(super) fn table(&self, serial: u32) -> Option<&BatchTable> {
+        self.tables.get(&serial)
+    }
+
+    pub(super) fn table_mut(&mut self, serial: u32) -> Option<&mut BatchTable> {
+        self.tables.get_mut(&serial)
+    }
+
+    pub(super) fn record(&self, task: TaskRef) -> Option<Record<'_>> {
+        self.tables.get(&task.serial)?.record(task.slot)
+    }
+
+    /// The task that makes or made an object, in whichever life of its batch.
+    pub(super) fn maker(&self, id: &ObjectId) -> Option<TaskRef> {
+        let serials = self.lives.get(&id.batch)?;
+        serials.iter().rev().find_map(|s| {
+            let table = self.tables.get(s)?;
+            table.maker(id).map(|slot| table.task(slot))
+        })
+    }
+
+    /// Takes a table out of the books.
+    pub(super) fn drop_table(&mut self, serial: u32, fx: &mut Effects) {
+        let Some(table) = self.tables.remove(&serial) else { return };
+        if let Some(serials) = self.lives.get_mut(&table.key.id) {
+            serials.retain(|s| *s != serial);
+            if serials.is_empty() {
+                self.lives.remove(&table.key.id);
+            }
+        }
+        for on in &table.depends_on {
+            if let Some(other) = self.tables.get_mut(on) {
+                other.dependents.remove(&serial);
+            }
+        }
+        for by in table.dependents.keys() {
+            if let Some(other) = self.tables.get_mut(by) {
+                other.depends_on.remove(&serial);
+            }
+        }
+        if !self.wanted.is_empty() {
+            self.wanted.retain(|_, by| *by != serial);
+        }
+        if !self.internals.is_empty() {
+            // nobody takes them: whoever would is not a dependent any more
+            let maker = |object: &ObjectId| object.batch == table.key.id && table.maker(object).is_some();
+            let left: Vec<_> = self.internals.extract_if(|object, i| i.users == 0 && maker(object)).collect();
+            fx.frees.extend(left.into_iter().map(|(_, i)| i.alias));
+        }
+        fx.orders.push(Order::Forget(serial));
+        fx.dropped.push(table);
+    }
+
+    /// How errors and failures name a task.
+    pub(super) fn label(&self, task: TaskRef) -> String {
+        match self.table(task.serial) {
+            Some(table) => format!("task {} of batch {}", table.result(task.slot, 0), table.key.id),
+            None => format!("task in slot {} of a batch that is gone", task.slot),
+        }
+    }
+
+    pub(super) fn no_task(task: TaskRef) -> Error {
+        let text = format!("there is no task in slot {} of table {}: its batch is collected", task.slot, task.serial);
+        Error::new(ErrorCode::BatchEnded, text)
+    }
+
+    /// The table, for what cannot be without.
+    ///
+    /// # Errors
+    /// `BatchEnded` when it is gone.
+    pub(super) fn known(&mut self, serial: u32) -> Result<&mut BatchTable> {
+        self.tables.get_mut(&serial).ok_or_else(|| Core::no_task(TaskRef { serial, slot: 0 }))
+    }
+}

@@ -1,0 +1,38 @@
+//! Tasks, actors and lineage: which tasks there are, what each waits for, who runs next, what can be made again, and who
+//! depends on whom. Those who run them, threads of Java or a test, ask for work and report what came of it.
+//!
+//! [`Tasks`] is the door: it holds the lock, asks the table what follows, and does it when the lock is released. Behind it,
+//! [`core`] is the table; [`submit`], [`arguments`], [`ready`] and [`outcome`] are the way of a task through it; [`actor`],
+//! [`turns`] and [`rebuild`] are actors; [`depends`] says when records can go. [`table`], [`record`] and [`queue`] hold
+//! what there is of one batch. The design is in `docs/tasks.md`.
+
+mod actor;
+mod arguments;
+mod core;
+mod depends;
+mod failure;
+mod granules;
+mod hooks;
+mod outcome;
+mod queue;
+mod ready;
+mod rebuild;
+mod record;
+mod recovery;
+mod state;
+mod submit;
+mod sync;
+mod table;
+mod tasks;
+mod turns;
+mod types;
+
+pub use self::depends::HeldBy;
+pub use self::hooks::TaskStatus;
+pub use self::recovery::Remade;
+pub use self::state::{TaskState, TaskStep, next};
+pub use self::tasks::{Blocks, Flags, Tasks};
+pub use self::types::{
+    ActorSpec, BatchLoad, CheckpointPolicy, Counts, Ending, Order, Outcome, Run, Submission, Submitted, TaskKind,
+    TaskRef, Work, WorkKind,
+};

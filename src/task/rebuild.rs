@@ -1,0 +1,164 @@
+//! How an actor's state of now, or of the past, is made again: its last checkpoint before, then a replay of what came after.
+
+use std::sync::Arc;
+
+use super::actor::{Main, Rebuild};
+use super::core::{Core, Effects, Job, Todo, Waiter};
+use super::record::{REPLAY, WANTED};
+use super::state::{TaskState, TaskStep};
+use super::types::{Failure, Order, TaskRef};
+
+impl Core {
+    /// Asks an actor for a result of the past, on an instance of its own.
+    ///
+    /// # Errors
+    /// Why there will be none.
+    pub(super) fn ask_actor(&mut self, task: TaskRef) -> Result<(), Arc<str>> {
+        let Some(record) = self.record(task) else { return Err("its task is forgotten".into()) };
+        let Some(actor) = self.actors.get_mut(&record.actor()) else { return Err("its actor is dead".into()) };
+        let place = self.tables.get(&task.serial).and_then(|t| t.record(task.slot)).and_then(|r| r.place());
+        let Some((segment, link)) = place.filter(|(segment, _)| actor.segments.contains_key(segment)) else {
+            return Err("its actor is not fault tolerant, or the chain before it is forgotten".into());
+        };
+        let instance = actor.next_instance();
+        let number = actor.number;
+        actor.rebuilds.insert(instance, Rebuild { segment, next: None, until: link + 1, scratch_for: Some(task) });
+        if let Some(record) = self.record(task) {
+            record.set(WANTED, true);
+        }
+        self.todo.push_back(Todo::Rebuild { actor: number, instance });
+        Ok(())
+    }
+
+    pub(super) fn start_rebuild(&mut self, fx: &mut Effects, number: u32, instance: u32) {
+        let _ = fx;
+        self.todo.push_back(Todo::Rebuild { actor: number, instance });
+    }
+
+    /// The next step of a rebuilding.
+    pub(super) fn rebuild_on(&mut self, fx: &mut Effects, number: u32, instance: u32) {
+        let Some(actor) = self.actors.get_mut(&number) else { return };
+        let Some(rebuild) = actor.rebuilds.get_mut(&instance) else { return };
+        let Some(segment) = actor.segments.get(&rebuild.segment) else {
+            return self.rebuild_failed(fx, number, instance, "the chain before it is forgotten");
+        };
+        let Some(next) = rebuild.next else {
+            rebuild.next = Some(0);
+            match segment.checkpoint {
+                Some(checkpoint) => self.add_job(fx, Job::Restore { actor: number, instance, checkpoint }),
+                None => self.todo.push_back(Todo::Rebuild { actor: number, instance }),
+            }
+            return;
+        };
+        let Some(link) = segment.links.get(next as usize).filter(|_| next < rebuild.until).copied() else {
+            return self.rebuilt(fx, number, instance);
+        };
+        let task = link.task;
+        let Some(record) = self.record(task) else {
+            return self.rebuild_failed(fx, number, instance, "a task of its chain is forgotten");
+        };
+        // somebody else replays it just now, or it is still at its first run's end
+        if !record.state().is_some_and(TaskState::is_over) {
+            return self.waiters.entry(task).or_default().push(Waiter::Rebuild { actor: number, instance });
+        }
+        if !self.rerun(task, REPLAY) {
+            // a cancelled task is in no chain
+            return self.rebuild_failed(fx, number, instance, "a task of its chain was cancelled");
+        }
+        self.replays.insert(task, (number, instance));
+        self.todo.push_back(Todo::Await(task));
+    }
+
+    /// A checkpoint was restored, or could not be.
+    pub(super) fn restored(&mut self, fx: &mut Effects, number: u32, instance: u32, ok: bool) {
+        if ok {
+            self.todo.push_back(Todo::Rebuild { actor: number, instance });
+        } else {
+            self.rebuild_failed(fx, number, instance, "its checkpoint could not be restored");
+        }
+    }
+
+    /// A task was replayed.
+    pub(super) fn replayed(&mut self, fx: &mut Effects, task: TaskRef, failed: bool) {
+        let Some((number, instance)) = self.replays.remove(&task) else { return };
+        let Some(rebuild) = self.actors.get_mut(&number).and_then(|a| a.rebuilds.get_mut(&instance)) else {
+            return fx.orders.push(Order::DropInstance { actor: number, instance });
+        };
+        let first = rebuild.next == Some(0) && rebuild.segment == 0;
+        rebuild.next = rebuild.next.map(|n| n + 1);
+        if failed && first {
+            return self.rebuild_failed(fx, number, instance, "its constructor threw");
+        }
+        self.todo.push_back(Todo::Rebuild { actor: number, instance });
+    }
+
+    /// A task cannot be replayed: an argument is lost.
+    pub(super) fn replay_impossible(&mut self, fx: &mut Effects, task: TaskRef, failure: &Failure) {
+        let Some((number, instance)) = self.replays.remove(&task) else { return };
+        let why = match failure {
+            Failure::Lost(id, why) => format!("{} needs object {id}, which is lost: {why}", self.label(task)),
+            _ => format!("an argument of {} failed", self.label(task)),
+        };
+        self.rebuild_failed(fx, number, instance, &why);
+    }
+
+    fn rebuilt(&mut self, fx: &mut Effects, number: u32, instance: u32) {
+        let Some(actor) = self.actors.get_mut(&number) else { return };
+        let Some(rebuild) = actor.rebuilds.remove(&instance) else { return };
+        if rebuild.scratch_for.is_some() {
+            fx.orders.push(Order::DropInstance { actor: number, instance });
+        } else {
+            actor.main = Main::Alive(instance);
+            self.todo.push_back(Todo::Advance(number));
+        }
+    }
+
+    fn rebuild_failed(&mut self, fx: &mut Effects, number: u32, instance: u32, why: &str) {
+        let Some(actor) = self.actors.get_mut(&number) else { return };
+        let Some(rebuild) = actor.rebuilds.remove(&instance) else { return };
+        fx.orders.push(Order::DropInstance { actor: number, instance });
+        match rebuild.scratch_for {
+            None => self.die(fx, number, &format!("it cannot be rebuilt: {why}")),
+            Some(task) => self.never(fx, task, why),
+        }
+    }
+
+    /// A result that was asked for will not be made again.
+    pub(super) fn never(&mut self, fx: &mut Effects, task: TaskRef, why: &str) {
+        if let Some(record) = self.record(task).filter(|r| r.has(WANTED)) {
+            record.set(WANTED, false);
+        }
+        let Some(table) = self.table(task.serial) else { return };
+        let first = table.result(task.slot, 0);
+        if !table.is_collected() {
+            let returns = table.record(task.slot).map_or(0, |r| r.returns());
+            let why: Arc<str> = why.into();
+            let lost = |index| {
+                (table.result(task.slot, index), Failure::Lost(table.result(task.slot, index), Arc::clone(&why)))
+            };
+            fx.seals.extend((0..returns).map(lost));
+        }
+        for waiter in self.waiters.remove(&task).unwrap_or_default() {
+            match waiter {
+                Waiter::Task(run) => self.todo.push_back(Todo::Fail(run, Failure::Lost(first, why.into()))),
+                Waiter::Rebuild { actor, instance } => self.todo.push_back(Todo::Rebuild { actor, instance }),
+            }
+        }
+    }
+
+    /// An actor is dead: what waits to be replayed on it will not be.
+    pub(super) fn end_replays(&mut self, fx: &mut Effects, number: u32, failure: &Failure) {
+        let mut tasks: Vec<TaskRef> =
+            self.replays.iter().filter(|(_, at)| at.0 == number).map(|(task, _)| *task).collect();
+        tasks.sort_unstable();
+        for task in tasks {
+            let step = match self.record(task).and_then(|r| r.state()) {
+                Some(TaskState::Waiting) => TaskStep::Fail,
+                Some(TaskState::Ready) => TaskStep::Cancel,
+                // it ends by itself, on an instance that nobody needs
+                _ => continue,
+            };
+            self.stop_waiting(fx, task, step, failure.clone());
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! How a task gets into the table.
+
+use super::core::{Core, Effects, Todo};
+use super::record::{CHECKPOINT, CREATION};
+use super::state::TaskState;
+use super::types::{Run, Submission, Submitted, TaskKind, TaskRef};
+use crate::error::{Error, ErrorCode, Result};
+use crate::gcs::TaskRecord;
+
+impl Core {
+    /// Takes a task into the table.
+    ///
+    /// # Errors
+    /// `BatchEnded`, `InvalidArgument`, `ActorDied`, `StoreFull`.
+    pub(super) fn submit(&mut self, fx: &mut Effects, s: &Submission<'_>) -> Result<Submitted> {
+        let TaskRef { serial, slot } = s.task;
+        let slots = self.slots;
+        let table = self.known(serial)?;
+        let Some(blank) = table.blank(slot) else {
+            let text = format!("slot {slot} is in no block of tasks of batch {}", table.key.id);
+            return Err(Error::new(ErrorCode::InvalidArgument, text).batch(table.key.id));
+        };
+        if blank.state().is_some() {
+            return Ok(Submitted::Known);
+        }
+        if u32::from(s.cpus) > slots {
+            let text = format!("a task that takes {} slots never runs here: there are {slots}", s.cpus);
+            return Err(Error::new(ErrorCode::InvalidArgument, text).batch(table.key.id));
+        }
+        self.check_actor(s)?;
+        if self.pending >= self.max_pending {
+            self.submitters_wait = true;
+            let stuck = s.parent.is_some()
+                && self.urgent.is_empty()
+                && self.turns.is_empty()
+                && self.running <= self.blocked + 1;
+            return Ok(Submitted::Full { stuck });
+        }
+        let inside = s.parent.is_some_and(|run| self.is_inside(run, serial));
+        let table = self.known(serial)?;
+        let priority = s.priority.unwrap_or_else(|| table.batch.as_ref().map_or(0, |b| b.priority()));
+        let flags = match s.kind {
+            TaskKind::Plain | TaskKind::Method => 0,
+            TaskKind::Creation => CREATION,
+            TaskKind::Checkpoint => CHECKPOINT,
+        };
+        if let Some(batch) = &table.batch {
+            batch.take_task(inside)?;
+        }
+        let retries = if s.actor == 0 { s.retries } else { 0 };
+        if let Some(record) = table.blank(slot) {
+            record.begin(flags, s.returns.max(1), retries, s.cpus.max(1), priority, s.actor, s.caller);
+        }
+        if let Err(e) = table.set_arguments(slot, s.arguments) {
+            self.unsubmit(fx, s.task);
+            return Err(e);
+        }
+        table.counts.waiting += 1;
+        table.counts.active += 1;
+        let key = table.key;
+        self.pending += 1;
+        let record = TaskRecord { task: key.life.wrapping_add(slot), count: u32::from(s.returns.max(1)) };
+        self.engine.gcs().append(key.id, record);
+        self.note_uses(s);
+        if s.actor != 0 {
+            self.enqueue(s.task);
+        }
+        self.todo.push_back(Todo::Await(s.task));
+        Ok(Submitted::Accepted)
+    }
+
+    /// Takes back what a submission began that failed.
+    fn unsubmit(&mut self, fx: &mut Effects, task: TaskRef) {
+        let Some(table) = self.table(task.serial) else { return };
+        if let Some(record) = table.blank(task.slot) {
+            record.0[0].store(0, std::sync::atomic::Ordering::Relaxed);
+        }
+        fx.ends.extend(table.batch.clone());
+    }
+
+    /// True for a run of a task that is active in this batch or in one within it.
+    pub(super) fn is_inside(&self, run: Run, serial: u32) -> bool {
+        let goes_on = self.record(run.task).is_some_and(|r| r.is(TaskState::Running) && r.attempt() == run.attempt);
+        let Some(outer) = self.table(serial).filter(|_| goes_on) else { return false };
+        run.task.serial == serial
+            || self
+                .table(run.task.serial)
+                .and_then(|t| t.batch.as_ref())
+                .is_some_and(|inner| inner.is_within(outer.key))
+    }
+}

@@ -1,0 +1,349 @@
+//! The tasks of one life of a batch.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use hashbrown::HashMap;
+
+use super::granules::{Granule, Granules};
+use super::queue::Queues;
+use super::record::{INLINE_ARGUMENTS, IdBlock, MORE_ARGUMENTS, MORE_BLOCKS, Record};
+use super::state::TaskState;
+use super::types::{Counts, TaskRef};
+use crate::batch::{Batch, BatchKey};
+use crate::error::Result;
+use crate::id::ObjectId;
+use crate::store::Slab;
+
+/// Records of a page.
+pub(super) const PAGE_RECORDS: u64 = 32;
+/// Slots that are reserved at once: those of a page of the index.
+pub(super) const GRANULE: u64 = 256;
+/// Slots of the smallest block of puts.
+pub(super) const LEAST_PUTS: u64 = 8;
+
+/// Slots that were reserved and not given out yet.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Reserve {
+    next: u64,
+    end: u64,
+}
+
+impl Reserve {
+    pub(super) fn left(&self) -> u64 {
+        self.end - self.next
+    }
+
+    /// The granule to go on with; what was left of the last one stays unused.
+    pub(super) fn refill(&mut self, first: u64) {
+        *self = Reserve { next: first, end: first + GRANULE };
+    }
+
+    fn take(&mut self, count: u64) -> u64 {
+        let first = self.next;
+        self.next += count;
+        first
+    }
+}
+
+/// Why a batch depends on another.
+#[derive(Clone, Debug)]
+pub(super) struct Edge {
+    /// When it first did, in epoch milliseconds.
+    pub(super) since_ms: u64,
+    /// The objects it took, up to so many; of more, that there were.
+    pub(super) objects: Vec<ObjectId>,
+    pub(super) more_objects: bool,
+    /// The actors whose state it took.
+    pub(super) actors: BTreeSet<u32>,
+}
+
+/// How far a batch's boundary is: it holds the batch, as a task of it would, until its actors are saved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Boundary {
+    /// Its tasks are not over.
+    Coming,
+    /// So many actors are still to be saved.
+    Saving(u32),
+}
+
+/// See the module.
+pub(super) struct BatchTable {
+    pub(super) serial: u32,
+    /// For normal mode: id 0, and the client's base.
+    pub(super) key: BatchKey,
+    /// `None` in normal mode and once it is collected.
+    pub(super) batch: Option<Arc<Batch>>,
+    slab: Slab,
+    granules: Granules,
+    /// slot / 256 → for each 8 slots of puts the slot of the task that received them, + 1
+    put_owners: HashMap<u64, Box<[u64; (GRANULE / LEAST_PUTS) as usize]>>,
+    /// pages of the slab whose tasks are forgotten
+    free_pages: Vec<u32>,
+    pub(super) tasks: Reserve,
+    pub(super) puts: Reserve,
+    pub(super) queues: Queues,
+    pub(super) counts: Counts,
+    /// most tasks that run at a time
+    pub(super) max_tasks: Option<u32>,
+    /// it wants its actors checkpointed before its first task on each
+    pub(super) checkpoint_actors: bool,
+    /// batches it depends on
+    pub(super) depends_on: BTreeSet<u32>,
+    /// batch → why it depends on this one
+    pub(super) dependents: BTreeMap<u32, Edge>,
+    /// actors whose chains have tasks of it, and those that are born in it or kept by it
+    pub(super) used_actors: BTreeSet<u32>,
+    pub(super) owned_actors: BTreeSet<u32>,
+    /// its end was noted
+    pub(super) ended: bool,
+    /// its actors are to be saved when its last task is over, before it completes
+    pub(super) boundary: Option<Boundary>,
+    /// threads that were given up in its tasks
+    pub(super) abandoned: Vec<String>,
+    /// when it was collected, in epoch milliseconds
+    pub(super) collected_ms: Option<u64>,
+    /// nanoseconds of its tasks' last runs, smoothed
+    pub(super) pace: u64,
+    /// since when it has ready tasks of which none was taken
+    pub(super) ready_since: Option<Instant>,
+}
+
+impl BatchTable {
+    pub(super) fn new(serial: u32, key: BatchKey, batch: Option<Arc<Batch>>, slab: Slab) -> Self {
+        let (max_tasks, checkpoint_actors) =
+            batch.as_ref().map_or((None, false), |b| (b.max_tasks(), b.checkpoint_actors()));
+        BatchTable {
+            serial,
+            key,
+            batch,
+            slab,
+            granules: Granules::default(),
+            put_owners: HashMap::new(),
+            free_pages: Vec::new(),
+            tasks: Reserve::default(),
+            puts: Reserve::default(),
+            queues: Queues::default(),
+            counts: Counts::default(),
+            max_tasks,
+            checkpoint_actors,
+            depends_on: BTreeSet::new(),
+            dependents: BTreeMap::new(),
+            used_actors: BTreeSet::new(),
+            owned_actors: BTreeSet::new(),
+            ended: false,
+            boundary: None,
+            abandoned: Vec::new(),
+            collected_ms: None,
+            pace: 0,
+            ready_since: None,
+        }
+    }
+
+    pub(super) fn is_collected(&self) -> bool {
+        self.collected_ms.is_some()
+    }
+
+    /// The id of a result of the task in this slot.
+    pub(super) fn result(&self, slot: u64, index: u32) -> ObjectId {
+        ObjectId::new(self.key.id, self.key.life.wrapping_add(slot), index)
+    }
+
+    pub(super) fn task(&self, slot: u64) -> TaskRef {
+        TaskRef { serial: self.serial, slot }
+    }
+
+    /// Bytes of its records.
+    pub(super) fn bytes(&self) -> u64 {
+        self.slab.bytes()
+    }
+
+    /// The record of a task; `None` when there is none in this slot.
+    #[inline]
+    pub(super) fn record(&self, slot: u64) -> Option<Record<'_>> {
+        self.blank(slot).filter(|record| record.state().is_some())
+    }
+
+    /// The record in a slot of a task block, used or not.
+    #[inline]
+    pub(super) fn blank(&self, slot: u64) -> Option<Record<'_>> {
+        Some(Record(self.slab.record(self.granules.page(slot)?, (slot % PAGE_RECORDS) as u32)))
+    }
+
+    /// The task that made this object, or can: the one whose result it is, or who received the slot for a put.
+    pub(super) fn maker(&self, id: &ObjectId) -> Option<u64> {
+        let task = id.task.wrapping_sub(self.key.life);
+        if let Some(record) = self.record(task) {
+            return (id.index < record.returns()).then_some(task);
+        }
+        let slot = task.wrapping_add(id.index.into());
+        let owner = self.put_owners.get(&(slot / GRANULE))?[(slot % GRANULE / LEAST_PUTS) as usize];
+        owner.checked_sub(1)
+    }
+
+    /// Takes a block of task slots, with records. `None` when the reserve has too few.
+    pub(super) fn task_block(&mut self, count: u64) -> Result<Option<u64>> {
+        if self.tasks.left() < count {
+            return Ok(None);
+        }
+        let first = self.tasks.next;
+        for page in first / PAGE_RECORDS..=(first + count - 1) / PAGE_RECORDS {
+            let slot = page * PAGE_RECORDS;
+            if self.granules.page(slot).is_none() {
+                *self.granules.page_mut(slot) = self.page()? + 1;
+            }
+        }
+        Ok(Some(self.tasks.take(count)))
+    }
+
+    /// Takes a block of slots for puts of a task. `None` when the reserve has too few.
+    pub(super) fn put_block(&mut self, count: u64, owner: u64) -> Option<u64> {
+        let count = count.next_multiple_of(LEAST_PUTS);
+        if self.puts.left() < count {
+            return None;
+        }
+        let first = self.puts.take(count);
+        for slot in (first..first + count).step_by(LEAST_PUTS as usize) {
+            let owners = self.put_owners.entry(slot / GRANULE).or_insert_with(|| Box::new([0; _]));
+            owners[(slot % GRANULE / LEAST_PUTS) as usize] = owner + 1;
+        }
+        Some(first)
+    }
+
+    /// An id for an object of the table's own. `None` when the reserve has none left.
+    pub(super) fn own_id(&mut self) -> Option<ObjectId> {
+        (self.puts.left() >= LEAST_PUTS).then(|| {
+            let slot = self.puts.take(LEAST_PUTS);
+            self.result(slot, 0)
+        })
+    }
+
+    /// A page of records, all zero.
+    fn page(&mut self) -> Result<u32> {
+        let Some(page) = self.free_pages.pop() else { return self.slab.add_page() };
+        for n in 0..PAGE_RECORDS as u32 {
+            self.slab.record(page, n).iter().for_each(|word| word.store(0, Ordering::Relaxed));
+        }
+        Ok(page)
+    }
+
+    /// A fresh extension record for a task: its number + 1.
+    fn extension(&mut self, slot: u64) -> Result<u32> {
+        let (page, n) = match self.granules.granule_mut(slot).extension() {
+            Some(place) => place,
+            None => {
+                let page = self.page()?;
+                let granule = self.granules.granule_mut(slot);
+                granule.add_extensions(page);
+                granule.extension().unwrap_or((page, 0))
+            }
+        };
+        Ok(page * PAGE_RECORDS as u32 + n + 1)
+    }
+
+    /// Forgets the tasks of its oldest granule, if they are over and `may` be forgotten, when there are more than so many
+    /// granules. Returns that granule's first slot.
+    pub(super) fn forget_oldest(&mut self, most: usize, may: impl Fn(Record<'_>) -> bool) -> Option<u64> {
+        let oldest = self.granules.starts().next().filter(|_| self.granules.len() > most)?;
+        let records = (oldest..oldest + GRANULE).filter_map(|slot| self.record(slot));
+        let (mut done, mut failed, mut cancelled) = (0, 0, 0);
+        for record in records {
+            match record.state() {
+                Some(TaskState::Done) if may(record) => done += 1,
+                Some(TaskState::Failed) if may(record) => failed += 1,
+                Some(TaskState::Cancelled) if may(record) => cancelled += 1,
+                _ => return None,
+            }
+        }
+        self.counts.done -= done;
+        self.counts.failed -= failed;
+        self.counts.cancelled -= cancelled;
+        self.free_pages.extend(self.granules.pop_first().into_iter().flat_map(Granule::into_pages));
+        let next = oldest + GRANULE;
+        self.put_owners.retain(|_, owners| owners.iter().any(|owner| *owner > next));
+        Some(oldest)
+    }
+
+    fn extended(&self, number: u32) -> Option<Record<'_>> {
+        let n = number.checked_sub(1)?;
+        Some(Record(self.slab.record(n / PAGE_RECORDS as u32, n % PAGE_RECORDS as u32)))
+    }
+
+    /// Notes the arguments of a task just begun.
+    pub(super) fn set_arguments(&mut self, slot: u64, ids: &[ObjectId]) -> Result<()> {
+        let more = ids.get(INLINE_ARGUMENTS as usize..).unwrap_or_default();
+        let mut newest = 0;
+        for five in more.chunks(MORE_ARGUMENTS as usize) {
+            let number = self.extension(slot)?;
+            if let Some(extension) = self.extended(number) {
+                extension.set_before(newest);
+                for (n, id) in five.iter().enumerate() {
+                    extension.set_more_argument(n as u32, id);
+                }
+            }
+            newest = number;
+        }
+        if let Some(record) = self.blank(slot) {
+            for (n, id) in ids.iter().take(INLINE_ARGUMENTS as usize).enumerate() {
+                record.set_inline_argument(n as u32, id);
+            }
+            record.set_arguments(ids.len() as u32, newest);
+        }
+        Ok(())
+    }
+
+    /// The objects a task takes, in order.
+    pub(super) fn arguments(&self, slot: u64) -> Vec<ObjectId> {
+        let Some(record) = self.record(slot) else { return Vec::new() };
+        let (count, mut newest) = record.arguments();
+        let mut ids: Vec<_> = (0..count.min(INLINE_ARGUMENTS)).map(|n| record.inline_argument(n)).collect();
+        let mut left = count.saturating_sub(INLINE_ARGUMENTS);
+        let mut chunks = Vec::new();
+        while let Some(extension) = self.extended(newest) {
+            let here = if left.is_multiple_of(MORE_ARGUMENTS) { MORE_ARGUMENTS } else { left % MORE_ARGUMENTS };
+            chunks.push((0..here).map(|n| extension.more_argument(n)).collect::<Vec<_>>());
+            left -= here.min(left);
+            newest = extension.before();
+        }
+        ids.extend(chunks.into_iter().rev().flatten());
+        ids
+    }
+
+    /// The nth block of ids that a task received.
+    pub(super) fn id_block(&self, slot: u64, nth: u32) -> Option<IdBlock> {
+        let (count, mut newest) = self.record(slot)?.blocks();
+        if nth >= count {
+            return None;
+        }
+        let mut last = (count - 1) / MORE_BLOCKS;
+        while last > nth / MORE_BLOCKS {
+            newest = self.extended(newest)?.before();
+            last -= 1;
+        }
+        Some(self.extended(newest)?.block(nth % MORE_BLOCKS))
+    }
+
+    /// Notes that a task received a block of ids.
+    pub(super) fn add_id_block(&mut self, slot: u64, block: IdBlock) -> Result<()> {
+        let Some((count, newest)) = self.record(slot).map(|record| record.blocks()) else { return Ok(()) };
+        let number = if count.is_multiple_of(MORE_BLOCKS) { self.extension(slot)? } else { newest };
+        if let Some(extension) = self.extended(number) {
+            if number != newest {
+                extension.set_before(newest);
+            }
+            extension.set_block(count % MORE_BLOCKS, block);
+        }
+        if let Some(record) = self.record(slot) {
+            record.set_blocks(count + 1, number);
+        }
+        Ok(())
+    }
+
+    /// The slots of all tasks there are records of, in order.
+    pub(super) fn slots(&self) -> Vec<u64> {
+        let all = self.granules.starts().flat_map(|first| first..first + GRANULE);
+        all.filter(|&slot| self.record(slot).is_some()).collect()
+    }
+}

@@ -1,0 +1,515 @@
+//! What an actor does next: its tasks one at a time, each caller's in order; its checkpoints; its loss and its death.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::actor::{Actor, Main, Rebuild, SaveFor};
+use super::core::{Core, Effects, Job, Todo, Urgent};
+use super::record::{CHECKPOINT, CREATION};
+use super::state::{TaskState, TaskStep};
+use super::table::Boundary;
+use super::types::{ActorSpec, CheckpointPolicy, Failure, Order, Run, Submission, TaskKind, TaskRef};
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::ObjectId;
+
+/// Dead actors that errors know the reason of.
+const MOST_DEAD: usize = 1000;
+
+impl Core {
+    /// A new actor; its creation is submitted next.
+    pub(super) fn new_actor(&mut self, spec: ActorSpec, owner: u32) -> Result<u32> {
+        let serial = spec.creation.serial;
+        self.known(serial)?;
+        self.last_actor += 1;
+        let number = self.last_actor;
+        self.actors.insert(number, Actor::new(number, spec, owner));
+        if let Some(table) = self.tables.get_mut(&owner) {
+            table.owned_actors.insert(number);
+        }
+        Ok(number)
+    }
+
+    /// # Errors
+    /// `ActorDied`, `InvalidArgument`.
+    pub(super) fn check_actor(&self, s: &Submission<'_>) -> Result<()> {
+        if s.kind == TaskKind::Plain {
+            return Ok(());
+        }
+        let Some(actor) = self.actors.get(&s.actor) else {
+            let why = self.dead.get(&s.actor).cloned();
+            let why = why.unwrap_or_else(|| format!("actor {} is dead, and long forgotten", s.actor).into());
+            return Err(Error::new(ErrorCode::ActorDied, &*why));
+        };
+        if s.kind == TaskKind::Checkpoint && !actor.checkpointable {
+            let text = format!("{} cannot be checkpointed: its class does not implement Checkpointable", actor.name);
+            return Err(Error::new(ErrorCode::InvalidArgument, text));
+        }
+        Ok(())
+    }
+
+    /// A task of an actor waits for its turn.
+    pub(super) fn enqueue(&mut self, task: TaskRef) {
+        let Some((actor, caller)) = self.record(task).map(|r| (r.actor(), r.caller())) else { return };
+        if let Some(actor) = self.actors.get_mut(&actor) {
+            actor.enqueue(caller, task);
+        }
+    }
+
+    /// The instance a task that was taken is to run on.
+    pub(super) fn instance_for(&mut self, task: TaskRef) -> u32 {
+        let Some((number, creation)) = self.record(task).map(|r| (r.actor(), r.has(CREATION))) else { return 0 };
+        match self.actors.get_mut(&number) {
+            Some(actor) if creation => actor.next_instance(),
+            Some(Actor { main: Main::Alive(instance), .. }) => *instance,
+            _ => 0,
+        }
+    }
+
+    /// Has an actor go on, if it can.
+    pub(super) fn advance(&mut self, fx: &mut Effects, number: u32) {
+        let Some(actor) = self.actors.get(&number) else { return };
+        if actor.at.is_some() || actor.saving.is_some() || matches!(actor.main, Main::Rebuilding(_)) {
+            return;
+        }
+        if let (Some(save), Main::Alive(instance)) = (actor.saves.front().copied(), &actor.main) {
+            let instance = *instance;
+            if let Some(actor) = self.actors.get_mut(&number) {
+                actor.saves.pop_front();
+            }
+            return self.begin_save(fx, number, instance, save);
+        }
+        if actor.main == Main::Lost {
+            // what cannot be saved is not rebuilt for being saved
+            self.drop_saves(number);
+        }
+        let Some(task) = self.next_of(number) else { return };
+        let Some(actor) = self.actors.get(&number) else { return };
+        let special = self.record(task).is_some_and(|r| r.has(CREATION) || r.has(CHECKPOINT));
+        match &actor.main {
+            Main::Lost => return self.begin_rebuild(fx, number),
+            Main::Alive(instance) if !special => {
+                let instance = *instance;
+                let begins = self.table(task.serial).is_some_and(|t| t.checkpoint_actors)
+                    && actor.checkpointable
+                    && !actor.ran(task.serial);
+                let save = if begins { SaveFor::Beginning(task.serial) } else { SaveFor::Policy };
+                // once for each task: what cannot be saved goes on without
+                if actor.saved_before != Some(task) && (begins || actor.wants_checkpoint(task.serial)) {
+                    if let Some(actor) = self.actors.get_mut(&number) {
+                        actor.saved_before = Some(task);
+                    }
+                    return self.begin_save(fx, number, instance, save);
+                }
+            }
+            _ => {}
+        }
+        self.dispatch(fx, number, task);
+    }
+
+    /// The next task of an actor whose turn it is and that has its arguments.
+    fn next_of(&mut self, number: u32) -> Option<TaskRef> {
+        let callers = self.actors.get(&number)?.turns.len();
+        for _ in 0..callers {
+            let caller = *self.actors.get(&number)?.turns.front()?;
+            // those that failed or were cancelled before their turn
+            while let Some(task) = self.actors.get(&number)?.callers.get(&caller)?.front().copied() {
+                if self.record(task).is_some_and(|r| r.is(TaskState::Waiting)) {
+                    break;
+                }
+                self.actors.get_mut(&number)?.callers.get_mut(&caller)?.pop_front();
+            }
+            let is_new = self.actors.get(&number)?.main == Main::New;
+            let first = self.actors.get(&number)?.callers.get(&caller)?.front().copied();
+            let ready = first
+                .filter(|task| self.record(*task).is_some_and(|r| r.missing() == 0 && (!is_new || r.has(CREATION))));
+            let actor = self.actors.get_mut(&number)?;
+            if first.is_none() {
+                actor.callers.remove(&caller);
+                actor.turns.pop_front();
+                continue;
+            }
+            if ready.is_some() {
+                return ready;
+            }
+            actor.turns.rotate_left(1);
+        }
+        None
+    }
+
+    /// A task's turn has come.
+    fn dispatch(&mut self, fx: &mut Effects, number: u32, task: TaskRef) {
+        let caller = self.record(task).map_or(0, |r| r.caller());
+        let Some(actor) = self.actors.get_mut(&number) else { return };
+        if let Some(tasks) = actor.callers.get_mut(&caller) {
+            tasks.pop_front();
+            actor.turns.pop_front();
+            if tasks.is_empty() {
+                actor.callers.remove(&caller);
+            } else {
+                actor.turns.push_back(caller);
+            }
+        }
+        actor.at = Some(task);
+        // a checkpoint's own result is never made again
+        let special =
+            self.tables.get(&task.serial).and_then(|t| t.record(task.slot)).is_some_and(|r| r.has(CHECKPOINT));
+        let before = actor.last_task().filter(|_| !special);
+        let (keeps, holds) = (actor.fault_tolerant, actor.policy == CheckpointPolicy::Boundary && actor.checkpointable);
+        if let Some(table) = self.tables.get_mut(&task.serial) {
+            table.used_actors.insert(number);
+            if holds && table.boundary.is_none() && table.batch.as_ref().is_some_and(|b| b.begin_task(true).is_ok()) {
+                table.boundary = Some(Boundary::Coming);
+            }
+        }
+        if let Some(before) = before.filter(|_| keeps) {
+            self.note_state(task.serial, before.serial, number);
+        }
+        self.make_ready(fx, task);
+    }
+
+    /// The creation ran.
+    pub(super) fn constructed(&mut self, fx: &mut Effects, number: u32, task: TaskRef, failed: bool, nanos: u64) {
+        if failed {
+            let why = format!("its constructor threw; see {}", self.label(task));
+            return self.die(fx, number, &why);
+        }
+        let Some(actor) = self.actors.get_mut(&number) else { return };
+        actor.main = Main::Alive(actor.last_instance());
+        self.link(number, task, nanos);
+        self.todo.push_back(Todo::Advance(number));
+    }
+
+    fn link(&mut self, number: u32, task: TaskRef, nanos: u64) {
+        let Some(actor) = self.actors.get_mut(&number) else { return };
+        actor.at = None;
+        actor.work_nanos = actor.work_nanos.saturating_add(nanos);
+        actor.work_count += 1;
+        if !actor.fault_tolerant {
+            return;
+        }
+        let place = actor.add_link(task);
+        if let Some(record) = self.record(task) {
+            record.set_place(Some(place));
+        }
+    }
+
+    /// A method ran, whether it threw or not: it may have changed the state before.
+    pub(super) fn method_over(&mut self, fx: &mut Effects, number: u32, task: TaskRef, nanos: u64) {
+        let _ = fx;
+        self.link(number, task, nanos);
+        self.todo.push_back(Todo::Advance(number));
+    }
+
+    /// A method whose actor was lost after its turn had come waits for another.
+    pub(super) fn recall(&mut self, task: TaskRef) {
+        let Some(table) = self.tables.get_mut(&task.serial) else { return };
+        let Some(actor) = table.record(task.slot).filter(|r| r.step(TaskStep::Recall)).map(|r| r.actor()) else {
+            return;
+        };
+        table.counts.ready -= 1;
+        table.counts.waiting += 1;
+        self.method_given_back(actor, task);
+    }
+
+    /// A method lost an argument before it began.
+    pub(super) fn method_given_back(&mut self, number: u32, task: TaskRef) {
+        let caller = self.record(task).map_or(0, |r| r.caller());
+        if let Some(actor) = self.actors.get_mut(&number) {
+            actor.at = None;
+            actor.enqueue_first(caller, task);
+        }
+        self.todo.push_back(Todo::Advance(number));
+    }
+
+    /// A task of an actor failed or was cancelled before it ran.
+    pub(super) fn method_dropped(&mut self, fx: &mut Effects, number: u32, task: TaskRef, failure: &Failure) {
+        if self.record(task).is_some_and(|r| r.has(CREATION)) {
+            let why = match failure {
+                Failure::Cancelled(by) => format!("its creation was cancelled: {by}"),
+                _ => "its creation could not run: an argument failed or is lost".to_owned(),
+            };
+            return self.die(fx, number, &why);
+        }
+        let Some(actor) = self.actors.get_mut(&number) else { return };
+        if actor.at == Some(task) {
+            actor.at = None;
+        }
+        self.todo.push_back(Todo::Advance(number));
+    }
+
+    /// A method was broken off in the middle: nobody knows what state the instance is in.
+    pub(super) fn method_broken_off(&mut self, fx: &mut Effects, number: u32, task: TaskRef) {
+        let Some(actor) = self.actors.get_mut(&number) else { return };
+        if actor.at != Some(task) {
+            return;
+        }
+        actor.at = None;
+        if actor.main == Main::New {
+            return self.die(fx, number, "its creation was cancelled");
+        }
+        self.lose(fx, number, "a task that ran on it was cancelled");
+    }
+
+    /// The instance is gone. The next task rebuilds it, if it may be.
+    pub(super) fn lose(&mut self, fx: &mut Effects, number: u32, why: &str) {
+        let Some(actor) = self.actors.get_mut(&number) else { return };
+        if let Main::Alive(instance) | Main::Rebuilding(instance) = actor.main {
+            actor.rebuilds.remove(&instance);
+            fx.orders.push(Order::DropInstance { actor: number, instance });
+        }
+        actor.main = Main::Lost;
+        if !actor.fault_tolerant {
+            let why = format!("{why}, and it is not fault tolerant");
+            return self.die(fx, number, &why);
+        }
+        match &mut actor.restarts {
+            Some(0) => {
+                let why = format!("{why}, and it has no restarts left");
+                return self.die(fx, number, &why);
+            }
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        self.todo.push_back(Todo::Advance(number));
+    }
+
+    /// Whoever kills it: what runs on it is cancelled; `for_good`: it does not come back.
+    pub(super) fn kill(&mut self, fx: &mut Effects, number: u32, for_good: bool, by: &str) -> bool {
+        let Some(actor) = self.actors.get(&number) else { return false };
+        let (at, name) = (actor.at, Arc::clone(&actor.name));
+        let why = format!("it was killed by {by}");
+        if for_good {
+            self.die(fx, number, &why);
+            return true;
+        }
+        let failure = Failure::ActorDied(format!("{name}: {why} while this ran on it").into());
+        let runs = at.filter(|task| self.record(*task).is_some_and(|r| r.is(TaskState::Running)));
+        match runs {
+            // the instance goes when the thread comes back
+            Some(task) => drop(self.cancel(fx, task, &failure)),
+            None if self.actors.get(&number).is_some_and(|a| a.main == Main::New) => {}
+            None => self.lose(fx, number, &why),
+        }
+        true
+    }
+
+    /// It is dead: its tasks fail, its chain is not needed any more.
+    pub(super) fn die(&mut self, fx: &mut Effects, number: u32, why: &str) {
+        let Some(actor) = self.actors.remove(&number) else { return };
+        let failure = Failure::ActorDied(format!("{} is dead: {why}", actor.name).into());
+        if let Main::Alive(instance) | Main::Rebuilding(instance) = actor.main {
+            fx.orders.push(Order::DropInstance { actor: number, instance });
+        }
+        for &instance in actor.rebuilds.keys() {
+            fx.orders.push(Order::DropInstance { actor: number, instance });
+        }
+        fx.orders.push(Order::DropActor(number));
+        for task in actor.at.into_iter().chain(actor.callers.values().flatten().copied()) {
+            self.cancel(fx, task, &failure);
+        }
+        self.dead.insert(number, format!("{} is dead: {why}", actor.name).into());
+        if self.dead.len() > MOST_DEAD {
+            self.dead.pop_first();
+        }
+        self.end_replays(fx, number, &failure);
+        for rebuild in actor.rebuilds.values() {
+            if let Some(task) = rebuild.scratch_for {
+                self.never(fx, task, why);
+            }
+        }
+        let mut touched = BTreeSet::new();
+        for segment in actor.segments.into_values() {
+            fx.frees.extend(segment.checkpoint);
+            touched.extend(segment.batches.into_keys());
+        }
+        for save in actor.saves.into_iter().chain(actor.saving) {
+            self.saved(save);
+        }
+        if let Some(table) = self.tables.get_mut(&actor.owner) {
+            table.owned_actors.remove(&number);
+        }
+        self.todo.extend(touched.into_iter().map(Todo::Reconsider));
+    }
+
+    // ---- checkpoints
+
+    fn begin_save(&mut self, fx: &mut Effects, number: u32, instance: u32, save: SaveFor) {
+        let Some(actor) = self.actors.get_mut(&number) else { return };
+        actor.saving = Some(save);
+        self.add_job(fx, Job::Save { actor: number, instance });
+    }
+
+    pub(super) fn add_job(&mut self, fx: &mut Effects, job: Job) {
+        self.last_job += 1;
+        self.jobs.insert(self.last_job, job);
+        self.urgent.push_back(Urgent::Job(self.last_job));
+        fx.ready += 1;
+    }
+
+    /// Whose checkpoints a job makes, and whether it makes one.
+    pub(super) fn job_actor(&self, number: u64) -> Option<(u32, bool)> {
+        match *self.jobs.get(&number)? {
+            Job::Save { actor, .. } => Some((self.actors.get(&actor)?.owner, true)),
+            Job::Restore { actor, .. } => Some((self.actors.get(&actor)?.owner, false)),
+        }
+    }
+
+    /// What a job is to restore.
+    pub(super) fn job_checkpoint(&self, number: u64) -> Option<ObjectId> {
+        match *self.jobs.get(&number)? {
+            Job::Restore { checkpoint, .. } => Some(checkpoint),
+            Job::Save { .. } => None,
+        }
+    }
+
+    /// What the table had done on its own account is done.
+    pub(super) fn job_over(&mut self, fx: &mut Effects, number: u64, ok: bool, stored: Option<ObjectId>, nanos: u64) {
+        match self.jobs.remove(&number) {
+            Some(Job::Save { actor, .. }) => {
+                let Some(save) = self.actors.get_mut(&actor).and_then(|a| a.saving.take()) else {
+                    return fx.frees.extend(stored); // it died meanwhile
+                };
+                match stored.filter(|_| ok) {
+                    Some(checkpoint) => self.begin_segment(fx, actor, checkpoint, save, nanos),
+                    None => log::warn!("actor {actor} could not be saved; its chain goes on"),
+                }
+                self.saved(save);
+                self.todo.push_back(Todo::Advance(actor));
+            }
+            Some(Job::Restore { actor, instance, .. }) => self.restored(fx, actor, instance, ok),
+            None => fx.frees.extend(stored),
+        }
+    }
+
+    /// It turned out that an actor cannot be saved: nobody tries again.
+    pub(super) fn cannot_be_saved(&mut self, run: Run) {
+        let number = match (run.task.serial, self.jobs.get(&run.task.slot)) {
+            (0, Some(Job::Save { actor, .. })) => *actor,
+            (0, _) => return,
+            _ => self.record(run.task).map_or(0, |r| r.actor()),
+        };
+        if let Some(actor) = self.actors.get_mut(&number) {
+            actor.checkpointable = false;
+        }
+    }
+
+    /// A checkpoint in the order of a caller's tasks is taken.
+    pub(super) fn checkpoint_taken(
+        &mut self,
+        fx: &mut Effects,
+        number: u32,
+        task: TaskRef,
+        stored: Option<ObjectId>,
+        nanos: u64,
+    ) {
+        let Some(actor) = self.actors.get_mut(&number) else { return fx.frees.extend(stored) };
+        if actor.at == Some(task) {
+            actor.at = None;
+        }
+        if let Some(checkpoint) = stored {
+            self.begin_segment(fx, number, checkpoint, SaveFor::Policy, nanos);
+        }
+        self.todo.push_back(Todo::Advance(number));
+    }
+
+    fn begin_segment(&mut self, fx: &mut Effects, number: u32, checkpoint: ObjectId, save: SaveFor, nanos: u64) {
+        let Some(actor) = self.actors.get_mut(&number) else { return };
+        actor.save_nanos = nanos.max(1);
+        let before = actor.last_segment;
+        let beginning_of = match save {
+            SaveFor::Beginning(serial) => Some(serial),
+            _ => None,
+        };
+        actor.begin_segment(checkpoint, beginning_of);
+        let touched: Vec<u32> =
+            actor.segments.get(&before).map(|s| s.batches.keys().copied().collect()).unwrap_or_default();
+        // whoever rested on these tasks only to rebuild the actor does so no more
+        self.todo.extend(touched.into_iter().map(Todo::Reconsider));
+        self.prune(fx, number);
+    }
+
+    /// Drops segments that nobody replays any more: all their tasks are of batches that are gone.
+    pub(super) fn prune(&mut self, fx: &mut Effects, number: u32) {
+        let Some(actor) = self.actors.get(&number) else { return };
+        let gone = |serial: &u32| self.tables.get(serial).is_none_or(|t| t.key.id.is_normal());
+        let mut drop_them: Vec<u32> = Vec::new();
+        for (&n, segment) in actor.segments.range(..actor.last_segment) {
+            let begins = segment.beginning_of.is_some_and(|b| self.tables.get(&b).is_some_and(|t| !t.is_collected()));
+            if !begins && segment.batches.keys().all(gone) {
+                drop_them.push(n);
+            }
+        }
+        if let Some(actor) = self.actors.get_mut(&number) {
+            for n in drop_them {
+                fx.frees.extend(actor.segments.remove(&n).and_then(|s| s.checkpoint));
+            }
+        }
+    }
+
+    fn drop_saves(&mut self, number: u32) {
+        let saves = self.actors.get_mut(&number).map(|a| std::mem::take(&mut a.saves)).unwrap_or_default();
+        saves.into_iter().for_each(|save| self.saved(save));
+    }
+
+    /// A saving is over, for better or worse.
+    fn saved(&mut self, save: SaveFor) {
+        let SaveFor::Boundary(serial) = save else { return };
+        if let Some(table) = self.tables.get_mut(&serial)
+            && let Some(Boundary::Saving(left)) = &mut table.boundary
+        {
+            *left = left.saturating_sub(1);
+            self.todo.push_back(Todo::Boundary(serial));
+        }
+    }
+
+    /// A batch asks for its actors to be saved when its last task is over.
+    pub(super) fn ask_boundary(&mut self, serial: u32) {
+        if let Some(table) = self.tables.get_mut(&serial)
+            && table.boundary.is_none()
+            && table.batch.as_ref().is_some_and(|batch| batch.begin_task(true).is_ok())
+        {
+            table.boundary = Some(Boundary::Coming);
+        }
+    }
+
+    /// Looks how far a batch's boundary is.
+    pub(super) fn boundary(&mut self, fx: &mut Effects, serial: u32) {
+        let Some(table) = self.tables.get(&serial).filter(|t| t.ended && t.counts.active == 0) else { return };
+        match table.boundary {
+            Some(Boundary::Coming) => {
+                let actors: Vec<u32> = table.used_actors.iter().copied().collect();
+                let rests = |a: &Actor| a.checkpointable && a.rests_on(serial) && matches!(a.main, Main::Alive(_));
+                let actors: Vec<u32> = actors.into_iter().filter(|n| self.actors.get(n).is_some_and(&rests)).collect();
+                for number in &actors {
+                    if let Some(actor) = self.actors.get_mut(number) {
+                        actor.saves.push_back(SaveFor::Boundary(serial));
+                    }
+                    self.todo.push_back(Todo::Advance(*number));
+                }
+                if let Some(table) = self.tables.get_mut(&serial) {
+                    table.boundary = Some(Boundary::Saving(actors.len() as u32));
+                }
+                self.todo.push_back(Todo::Boundary(serial));
+            }
+            Some(Boundary::Saving(0)) => {
+                if let Some(table) = self.tables.get_mut(&serial) {
+                    table.boundary = None;
+                    fx.ends.extend(table.batch.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    // ---- rebuilding
+
+    fn begin_rebuild(&mut self, fx: &mut Effects, number: u32) {
+        let Some(actor) = self.actors.get_mut(&number) else { return };
+        let instance = actor.next_instance();
+        let segment = actor.last_segment;
+        let until = actor.segment().map_or(0, |s| s.links.len() as u32);
+        actor.main = Main::Rebuilding(instance);
+        actor.rebuilds.insert(instance, Rebuild { segment, next: None, until, scratch_for: None });
+        self.start_rebuild(fx, number, instance);
+    }
+}
