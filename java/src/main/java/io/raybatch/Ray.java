@@ -649,6 +649,15 @@ public final class Ray extends RayCalls {
     }
 
     /**
+     * As {@link RayApi#memory()}.
+     *
+     * @return a report
+     */
+    public static MemoryReport memory() {
+        return instance().memory();
+    }
+
+    /**
      * What most programs never need. See {@link RayApi#internal()}.
      *
      * @return an instance
