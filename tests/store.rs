@@ -455,7 +455,9 @@ fn budgets_are_exact_when_regions_are_dropped_under_their_writers() {
 
 #[test]
 fn every_operation_that_can_fail_fails_once_and_nothing_is_lost() {
-    for point in FaultPoint::ALL {
+    // what fails of files is in tests/spill.rs
+    let memory = FaultPoint::ALL.into_iter().filter(|point| !format!("{point:?}").starts_with("Spill"));
+    for point in memory {
         for nth in 1..200 {
             let faults = Arc::new(NthFault::new());
             faults.arm(point, nth);

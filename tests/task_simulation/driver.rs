@@ -634,7 +634,7 @@ impl World {
             creation: usize::MAX,
             fault_tolerant,
             checkpointable,
-            policy,
+
             state: 0,
             chain: Vec::new(),
             before: BTreeMap::new(),

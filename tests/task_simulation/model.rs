@@ -89,7 +89,6 @@ pub(crate) struct Actor {
     pub(crate) creation: usize,
     pub(crate) fault_tolerant: bool,
     pub(crate) checkpointable: bool,
-    pub(crate) policy: CheckpointPolicy,
     /// What the chain so far made of it.
     pub(crate) state: u64,
     /// What ran on it.
