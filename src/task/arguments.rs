@@ -33,10 +33,13 @@ impl Core {
     pub(super) fn await_arguments(&mut self, fx: &mut Effects, task: TaskRef) {
         let Some(record) = self.record(task).filter(|r| r.is(TaskState::Waiting)) else { return };
         let run = Run { task, attempt: record.attempt() };
+        // not to be run until all were looked at
+        record.set_missing(u32::MAX);
+        let user = self.beneficiary(task);
         let ids = self.table(task.serial).map(|table| table.arguments(task.slot)).unwrap_or_default();
         let (mut missing, mut aliased) = (0, false);
         for id in &ids {
-            match self.look_at(task.serial, id) {
+            match self.look_at(user, id) {
                 Seen::There => {}
                 Seen::Internal => aliased |= self.use_internal(id),
                 Seen::Waits(maker) => {
@@ -73,7 +76,17 @@ impl Core {
         }
     }
 
-    /// What an object is to a task of the batch `user`.
+    /// The batch for whose sake a task runs: its own, or, when that is collected, the one that wants what it makes.
+    fn beneficiary(&self, task: TaskRef) -> u32 {
+        let Some(table) = self.table(task.serial).filter(|t| t.is_collected()) else { return task.serial };
+        let returns = table.record(task.slot).map_or(0, |r| r.returns());
+        let results = (0..returns).find_map(|index| self.wanted.get(&table.result(task.slot, index)));
+        let put = || self.wanted.iter().find(|(id, _)| self.maker(id) == Some(task)).map(|(_, by)| by);
+        let actor = || self.replays.get(&task).and_then(|at| self.actors.get(&at.0)).map(|actor| &actor.owner);
+        results.or_else(put).or_else(actor).copied().unwrap_or(task.serial)
+    }
+
+    /// What an object is to a task that runs for the sake of the batch `user`.
     fn look_at(&mut self, user: u32, id: &ObjectId) -> Seen {
         if self.internals.contains_key(id) {
             return Seen::Internal;
@@ -99,27 +112,29 @@ impl Core {
         let (Some(task), Some(state)) = (maker, state) else { return Seen::Never(why) };
         let collected = self.table(task.serial).is_none_or(|t| t.is_collected());
         match state {
-            TaskState::Done if collected && task.serial != user => {
-                self.wanted.insert(*id, user);
-                if self.is_asked_for(task) { Seen::Waits(task) } else { Seen::Lost(task) }
-            }
             TaskState::Done => {
-                if self.is_asked_for(task) {
-                    Seen::Waits(task)
-                } else {
-                    Seen::Lost(task)
+                if collected {
+                    self.want_for(user, id);
                 }
+                if self.is_asked_for(task) { Seen::Waits(task) } else { Seen::Lost(task) }
             }
             // its failure is just being sealed
             TaskState::Failed | TaskState::Cancelled if !collected => Seen::Written,
             TaskState::Failed | TaskState::Cancelled => Seen::Never("its task failed".into()),
             _ => {
                 if collected {
-                    self.wanted.insert(*id, user);
+                    self.want_for(user, id);
                 }
                 self.want(task);
                 Seen::Waits(task)
             }
+        }
+    }
+
+    /// A batch wants an object of a collected one.
+    fn want_for(&mut self, user: u32, id: &ObjectId) {
+        if self.table(user).is_some_and(|t| !t.is_collected()) {
+            self.wanted.insert(*id, user);
         }
     }
 
@@ -206,6 +221,7 @@ impl Core {
     pub(super) fn resolve(&mut self, fx: &mut Effects, task: TaskRef, failed: bool) {
         let Some(waiters) = self.waiters.remove(&task) else { return };
         let first = self.table(task.serial).map(|t| t.result(task.slot, 0));
+        let mut last = None;
         for waiter in waiters {
             match waiter {
                 Waiter::Rebuild { actor, instance } => self.todo.push_back(Todo::Rebuild { actor, instance }),
@@ -213,17 +229,20 @@ impl Core {
                     let failure = first.map_or(Failure::Stored, Failure::Argument);
                     self.todo.push_back(Todo::Fail(run, failure));
                 }
-                Waiter::Task(run) => self.argument_came(fx, run, task),
+                // one that takes several objects of it, or one twice, is here as often
+                Waiter::Task(run) => {
+                    self.argument_came(fx, run, task, last.replace(run) != Some(run));
+                }
             }
         }
     }
 
-    /// One argument of a waiting task is there.
-    fn argument_came(&mut self, fx: &mut Effects, run: Run, maker: TaskRef) {
+    /// One argument of a waiting task is there. `first`: of those that this task made.
+    fn argument_came(&mut self, fx: &mut Effects, run: Run, maker: TaskRef, first: bool) {
         if !self.waits(run) {
             return;
         }
-        if self.table(maker.serial).is_some_and(|t| t.is_collected()) {
+        if first && self.table(maker.serial).is_some_and(|t| t.is_collected()) {
             let ids = self.table(run.task.serial).map(|t| t.arguments(run.task.slot)).unwrap_or_default();
             let mut aliased = false;
             for id in ids.iter().filter(|id| self.maker(id) == Some(maker)).copied().collect::<Vec<_>>() {
@@ -281,6 +300,7 @@ impl Core {
     /// An argument of a running task is gone: it waits again. It is called after the step was taken.
     pub(super) fn argument_lost(&mut self, fx: &mut Effects, task: TaskRef) {
         let Some(record) = self.record(task) else { return };
+        record.set_missing(u32::MAX);
         if record.attempt() >= PATIENCE {
             let run = Run { task, attempt: record.attempt() };
             let lost = self.table(task.serial).and_then(|t| t.arguments(task.slot).first().copied());

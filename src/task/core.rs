@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::actor::Actor;
 use super::record::Record;
@@ -43,6 +43,8 @@ pub(super) enum Todo {
     Advance(u32),
     /// Go on with rebuilding an actor.
     Rebuild { actor: u32, instance: u32 },
+    /// Somebody wanted its results when its run was under way, which had nobody to keep them for.
+    Remake(TaskRef),
     /// See whether a batch's records are needed.
     Reconsider(u32),
     /// A batch's last task may be over: its boundary.
@@ -113,6 +115,8 @@ pub(super) struct Core {
     pub(super) dead: BTreeMap<u32, Arc<str>>,
     /// task that is replayed → on whose which instance
     pub(super) replays: HashMap<TaskRef, (u32, u32)>,
+    /// those of them whose runs were taken when nobody wanted their results
+    pub(super) discarding: HashSet<TaskRef>,
     /// slots of the engine, and those that wide tasks have beyond their first
     pub(super) slots: u32,
     pub(super) wide: u32,
@@ -123,7 +127,7 @@ pub(super) struct Core {
     pub(super) max_pending: u64,
     /// runs that go on, and those of them that are blocked
     pub(super) running: u64,
-    pub(super) blocked: u64,
+    pub(super) blocked: HashSet<Run>,
     pub(super) submitters_wait: bool,
 }
 
@@ -147,13 +151,14 @@ impl Core {
             last_actor: 0,
             dead: BTreeMap::new(),
             replays: HashMap::new(),
+            discarding: HashSet::new(),
             slots,
             wide: 0,
             wide_waits: false,
             pending: 0,
             max_pending,
             running: 0,
-            blocked: 0,
+            blocked: HashSet::new(),
             submitters_wait: false,
         }
     }
@@ -178,7 +183,10 @@ impl Core {
         }
         let serial = self.last_serial;
         let slab = Slab::new(self.engine.store());
-        self.tables.insert(serial, BatchTable::new(serial, key, batch.cloned(), slab));
+        let mut table = BatchTable::new(serial, key, batch.cloned(), slab);
+        // a task of a batch within it submits to it
+        table.ended = batch.is_some_and(|batch| batch.has_ended());
+        self.tables.insert(serial, table);
         serials.push(serial);
         Ok(serial)
     }
@@ -236,7 +244,7 @@ impl Core {
         if !self.internals.is_empty() {
             // nobody takes them: whoever would is not a dependent any more
             let maker = |object: &ObjectId| object.batch == table.key.id && table.maker(object).is_some();
-            let left: Vec<_> = self.internals.extract_if(|object, i| i.users == 0 && maker(object)).collect();
+            let left: Vec<_> = self.internals.extract_if(|object, _| maker(object)).collect();
             fx.frees.extend(left.into_iter().map(|(_, i)| i.alias));
         }
         fx.orders.push(Order::Forget(serial));

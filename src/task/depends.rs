@@ -68,7 +68,8 @@ impl Core {
         let mut all = BTreeMap::new();
         let Some(table) = self.table(serial) else { return all };
         for (&by, edge) in &table.dependents {
-            let actor = edge.actors.first().copied();
+            // what ran on a dead one is never replayed
+            let actor = edge.actors.iter().copied().find(|actor| self.actors.contains_key(actor));
             let objects = edge.more_objects || edge.objects.iter().any(|id| !self.engine.is_kept(id));
             if actor.is_some() || objects {
                 all.insert(by, (edge.since_ms, actor));
@@ -125,8 +126,12 @@ impl Core {
         table.collected_ms = Some(now_ms());
         table.batch = None;
         table.boundary = None;
+        let id = table.key.id;
         let owned: Vec<u32> = table.owned_actors.iter().copied().collect();
         let below: Vec<u32> = table.depends_on.iter().copied().collect();
+        // what it had of other batches' values went with it: whoever else takes them has them made again
+        self.wanted.retain(|_, by| *by != serial);
+        self.internals.retain(|_, internal| internal.alias.batch != id);
         for number in owned {
             self.die(fx, number, "its batch was collected");
         }

@@ -1,6 +1,6 @@
 //! How runs end.
 
-use super::core::{Core, Effects, Todo};
+use super::core::{Core, Effects, Todo, Urgent};
 use super::record::{CHECKPOINT, CREATION, HAD_FAILED, REPLAY, UNWINDING, WANTED};
 use super::state::{TaskState, TaskStep};
 use super::types::{Ending, Failure, Order, Run, TaskRef};
@@ -86,18 +86,20 @@ impl Core {
             ending = Ending::ThrewForGood;
         }
         if run.task.serial == 0 {
-            self.running = self.running.saturating_sub(1);
-            return self.job_over(
-                fx,
-                run.task.slot,
-                ending == Ending::Value || ending == Ending::Stored,
-                stored,
-                nanos,
-            );
+            if !self.end_job(run) {
+                return fx.frees.extend(stored); // its thread was given up
+            }
+            if ending == Ending::NotBegun {
+                self.urgent.push_back(Urgent::Job(run.task.slot));
+                fx.ready += 1;
+                return;
+            }
+            let ok = ending == Ending::Value || ending == Ending::Stored;
+            return self.job_over(fx, run.task.slot, ok, stored, nanos);
         }
         let Some(record) = self.record(run.task).filter(|r| r.attempt() == run.attempt) else { return };
         if record.has(UNWINDING) {
-            return self.unwound(fx, run.task);
+            return self.unwound(fx, run.task, ending != Ending::NotBegun);
         }
         if !record.is(TaskState::Running) {
             return;
@@ -131,6 +133,16 @@ impl Core {
         }
     }
 
+    /// A worker is done with a job, or was given up in it. False when that was noted before.
+    fn end_job(&mut self, run: Run) -> bool {
+        let known = self.jobs.contains_key(&run.task.slot);
+        if known {
+            self.running = self.running.saturating_sub(1);
+            self.blocked.remove(&run);
+        }
+        known
+    }
+
     /// A run is over for good.
     fn over(&mut self, fx: &mut Effects, task: TaskRef, failed: bool, nanos: u64) {
         self.end_run(fx, task);
@@ -143,6 +155,7 @@ impl Core {
         record.step(if ends_failed { TaskStep::Fail } else { TaskStep::Succeed });
         let actor = record.actor();
         let (creation, checkpoint) = (record.has(CREATION), record.has(CHECKPOINT));
+        let wanted = record.has(WANTED);
         record.set(WANTED, false);
         record.set(REPLAY, false);
         record.set(HAD_FAILED, false);
@@ -165,6 +178,9 @@ impl Core {
                 self.method_over(fx, actor, task, nanos);
             }
         }
+        if self.discarding.remove(&task) && wanted {
+            self.todo.push_back(Todo::Remake(task));
+        }
         if rerun {
             self.todo.push_back(Todo::Reconsider(task.serial));
         } else {
@@ -175,7 +191,11 @@ impl Core {
     /// A first run is over, with no thread in it any more.
     fn settled(&mut self, fx: &mut Effects, task: TaskRef) {
         self.pending = self.pending.saturating_sub(1);
-        fx.room |= self.submitters_wait && self.pending < self.max_pending;
+        if self.submitters_wait && self.pending < self.max_pending {
+            // who finds it full again says so again
+            self.submitters_wait = false;
+            fx.room = true;
+        }
         self.inactive(fx, task);
     }
 
@@ -250,7 +270,10 @@ impl Core {
         } else if actor != 0 && !rerun {
             self.method_dropped(fx, actor, task, &failure);
         }
-        if !rerun {
+        self.discarding.remove(&task);
+        if rerun {
+            self.todo.push_back(Todo::Reconsider(task.serial));
+        } else {
             self.settled(fx, task);
         }
     }
@@ -290,7 +313,7 @@ impl Core {
     }
 
     /// The thread of a cancelled run came back, or was given up.
-    fn unwound(&mut self, fx: &mut Effects, task: TaskRef) {
+    fn unwound(&mut self, fx: &mut Effects, task: TaskRef, began: bool) {
         self.end_run(fx, task);
         let Some(record) = self.record(task) else { return };
         record.set(UNWINDING, false);
@@ -298,7 +321,7 @@ impl Core {
         let actor = record.actor();
         self.release_internals(fx, task);
         if actor != 0 {
-            self.method_broken_off(fx, actor, task);
+            self.method_broken_off(fx, actor, task, began);
         }
         self.settled(fx, task);
     }
@@ -306,8 +329,10 @@ impl Core {
     /// A run's thread does not come back.
     pub(super) fn abandon(&mut self, fx: &mut Effects, run: Run, thread: &str) {
         if run.task.serial == 0 {
-            self.running = self.running.saturating_sub(1);
-            return self.job_over(fx, run.task.slot, false, None, 0);
+            if self.end_job(run) {
+                self.job_over(fx, run.task.slot, false, None, 0);
+            }
+            return;
         }
         let Some(record) = self.record(run.task).filter(|r| r.attempt() == run.attempt) else { return };
         if record.is(TaskState::Running) && self.is_rerun(run.task) {
@@ -321,7 +346,7 @@ impl Core {
             if !self.record(run.task).is_some_and(|r| r.has(UNWINDING)) {
                 return;
             }
-            self.unwound(fx, run.task);
+            self.unwound(fx, run.task, true);
         }
         if let Some(table) = self.tables.get_mut(&run.task.serial) {
             table.abandoned.push(thread.to_owned());
@@ -336,6 +361,16 @@ impl Core {
         }
     }
 
+    /// Its last run threw away what somebody wants.
+    fn remake_results(&mut self, fx: &mut Effects, task: TaskRef) {
+        if !self.record(task).and_then(|r| r.state()).is_some_and(TaskState::is_over) || self.is_rerun(task) {
+            return;
+        }
+        if let Err(why) = self.begin_remake(task) {
+            self.never(fx, task, &why);
+        }
+    }
+
     /// Does what follows from what was done.
     pub(super) fn settle(&mut self, fx: &mut Effects) {
         while let Some(todo) = self.todo.pop_front() {
@@ -344,6 +379,7 @@ impl Core {
                 Todo::Fail(run, failure) => self.fail(fx, run, failure),
                 Todo::Advance(actor) => self.advance(fx, actor),
                 Todo::Rebuild { actor, instance } => self.rebuild_on(fx, actor, instance),
+                Todo::Remake(task) => self.remake_results(fx, task),
                 Todo::Reconsider(serial) => self.reconsider(fx, serial),
                 Todo::Boundary(serial) => self.boundary(fx, serial),
             }

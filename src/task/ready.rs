@@ -83,7 +83,17 @@ impl Core {
         }
         if let Some(serial) = which {
             let highest = self.table(serial).and_then(|t| t.queues.highest());
-            return highest.map(|priority| self.take_bulk(serial, priority, max)).unwrap_or_default();
+            let Some(priority) = highest else { return Vec::new() };
+            let bulk = self.take_bulk(serial, priority, max);
+            self.wide_waits = false;
+            if !self.table(serial).is_some_and(|t| t.queues.has(priority)) {
+                // it gets in turn again with its next ready task
+                if let Some(turns) = self.turns.get_mut(&Reverse(priority)) {
+                    turns.retain(|s| *s != serial);
+                }
+                self.forget_empty(Reverse(priority));
+            }
+            return bulk;
         }
         let priorities: Vec<_> = self.turns.keys().copied().collect();
         for priority in priorities {
@@ -112,7 +122,7 @@ impl Core {
 
     /// Runs that are not blocked.
     fn busy(&self) -> u64 {
-        self.running.saturating_sub(self.blocked)
+        self.running.saturating_sub(self.blocked.len() as u64)
     }
 
     /// True when somebody else could be given work.
@@ -138,7 +148,13 @@ impl Core {
             }
             Urgent::Replay(task) => {
                 let (actor, instance) = *self.replays.get(&task)?;
-                self.begin_run(task, instance).map(|work| Work { actor, ..work })
+                let work = self.begin_run(task, instance)?;
+                if work.replay {
+                    self.discarding.insert(task);
+                } else {
+                    self.discarding.remove(&task);
+                }
+                Some(Work { actor, ..work })
             }
         }
     }
@@ -226,12 +242,14 @@ impl Core {
     /// A run is over: what it took of the engine is free.
     pub(super) fn end_run(&mut self, fx: &mut Effects, task: TaskRef) {
         self.running = self.running.saturating_sub(1);
+        let run = self.record(task).map(|r| Run { task, attempt: r.attempt() });
+        let waited = !self.blocked.is_empty() && run.is_some_and(|run| self.blocked.remove(&run));
         let Some(table) = self.tables.get_mut(&task.serial) else { return };
         let at_limit = table.max_tasks.is_some_and(|most| table.counts.running >= u64::from(most));
         table.counts.running -= 1;
         let cpus = table.record(task.slot).map_or(1, |r| r.cpus());
         let more = table.queues.highest().is_some();
-        if cpus > 1 {
+        if cpus > 1 && !waited {
             self.wide -= (cpus - 1).min(self.wide);
         }
         if cpus > 1 || (at_limit && more) {

@@ -71,7 +71,10 @@ impl Core {
 
     /// A checkpoint was restored, or could not be.
     pub(super) fn restored(&mut self, fx: &mut Effects, number: u32, instance: u32, ok: bool) {
-        if ok {
+        if !self.actors.get(&number).is_some_and(|actor| actor.rebuilds.contains_key(&instance)) {
+            // it was lost meanwhile
+            fx.orders.push(Order::DropInstance { actor: number, instance });
+        } else if ok {
             self.todo.push_back(Todo::Rebuild { actor: number, instance });
         } else {
             self.rebuild_failed(fx, number, instance, "its checkpoint could not be restored");
@@ -128,11 +131,13 @@ impl Core {
         if let Some(record) = self.record(task).filter(|r| r.has(WANTED)) {
             record.set(WANTED, false);
         }
-        let Some(table) = self.table(task.serial) else { return };
-        let first = table.result(task.slot, 0);
-        if !table.is_collected() {
+        let why: Arc<str> = why.into();
+        let mut failure = Failure::Cancelled(Arc::clone(&why));
+        if let Some(table) = self.table(task.serial) {
+            failure = Failure::Lost(table.result(task.slot, 0), Arc::clone(&why));
+        }
+        if let Some(table) = self.table(task.serial).filter(|table| !table.is_collected()) {
             let returns = table.record(task.slot).map_or(0, |r| r.returns());
-            let why: Arc<str> = why.into();
             let lost = |index| {
                 (table.result(task.slot, index), Failure::Lost(table.result(task.slot, index), Arc::clone(&why)))
             };
@@ -140,7 +145,7 @@ impl Core {
         }
         for waiter in self.waiters.remove(&task).unwrap_or_default() {
             match waiter {
-                Waiter::Task(run) => self.todo.push_back(Todo::Fail(run, Failure::Lost(first, why.into()))),
+                Waiter::Task(run) => self.todo.push_back(Todo::Fail(run, failure.clone())),
                 Waiter::Rebuild { actor, instance } => self.todo.push_back(Todo::Rebuild { actor, instance }),
             }
         }

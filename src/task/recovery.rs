@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::actor::Main;
 use super::core::{Core, Effects, Todo};
-use super::record::{IdBlock, Record, STRUCK, WANTED};
+use super::record::{IdBlock, Record, STRUCK, UNWINDING, WANTED};
 use super::state::TaskState;
 use super::tasks::{Given, over};
 use super::types::{Order, Run, TaskRef};
@@ -43,7 +43,7 @@ impl Core {
                 Some((segment, _)) => {
                     actors.get(&record.actor()).is_none_or(|actor| !actor.segments.contains_key(&segment))
                 }
-                None => !record.has(WANTED),
+                None => !record.has(WANTED) && !record.has(UNWINDING),
             };
             if let Some(first) = table.forget_oldest(NORMAL_GRANULES, may) {
                 fx.orders.push(Order::ForgetFrom(TaskRef { serial, slot: first }));
@@ -78,16 +78,27 @@ impl Core {
 
     /// A run gives its slots up, or takes them again.
     pub(super) fn blocked(&mut self, fx: &mut Effects, run: Run, blocked: bool) {
-        let cpus = self.record(run.task).map_or(1, |r| r.cpus());
+        let more = self.record(run.task).map_or(0, |r| r.cpus().saturating_sub(1));
         if blocked {
-            self.blocked += 1;
-            self.wide -= (cpus - 1).min(self.wide);
+            // one that was given up has given its slots back
+            if self.is_counted(run) && self.blocked.insert(run) {
+                self.wide -= more.min(self.wide);
+            }
             if !self.turns.is_empty() || !self.urgent.is_empty() {
                 fx.orders.push(Order::Workers);
             }
-        } else {
-            self.blocked = self.blocked.saturating_sub(1);
-            self.wide += cpus - 1;
+        } else if self.blocked.remove(&run) {
+            self.wide += more;
+        }
+    }
+
+    /// True while a run counts among those that go on: also one that was cancelled and has not come back.
+    fn is_counted(&self, run: Run) -> bool {
+        match run.task.serial {
+            0 => self.jobs.contains_key(&run.task.slot),
+            _ => self
+                .record(run.task)
+                .is_some_and(|r| r.attempt() == run.attempt && (r.is(TaskState::Running) || r.has(UNWINDING))),
         }
     }
 
@@ -96,7 +107,8 @@ impl Core {
         let gone = match self.engine.presence(id) {
             Presence::Sealed(_) => return Remade::Here,
             Presence::Unsealed => return Remade::Coming,
-            Presence::Absent | Presence::Freed => false,
+            Presence::Absent => false,
+            Presence::Freed => return self.remake_freed(id),
             // a kept object that was freed, or one of a batch that is collected
             Presence::Gone(_) => true,
         };
@@ -114,6 +126,22 @@ impl Core {
             // their results say so, or are about to
             Some(TaskState::Failed | TaskState::Cancelled) => Remade::Coming,
             None => Remade::Never,
+        }
+    }
+
+    /// Has an object made again whose bytes were given up: a value, or what a failed task said.
+    fn remake_freed(&mut self, id: &ObjectId) -> Remade {
+        let Some(task) = self.maker(id) else { return Remade::Never };
+        match self.record(task).and_then(|r| r.state()) {
+            Some(TaskState::Done | TaskState::Failed) if self.is_rerun(task) => Remade::Coming,
+            Some(TaskState::Done | TaskState::Failed) => {
+                self.begin_remake(task).map_or(Remade::Never, |()| Remade::Coming)
+            }
+            Some(TaskState::Cancelled) | None => Remade::Never,
+            Some(TaskState::Waiting | TaskState::Ready | TaskState::Running) => {
+                self.want(task);
+                Remade::Coming
+            }
         }
     }
 
@@ -184,11 +212,17 @@ impl Core {
         let used: Vec<u32> = table.used_actors.iter().copied().filter(|n| self.actors.contains_key(n)).collect();
         let mut back = Vec::new();
         for number in used {
-            let Some(actor) = self.actors.get(&number).filter(|a| a.ran(serial)) else { continue };
+            let Some(actor) = self.actors.get(&number) else { continue };
             let refused = |why: &str| {
                 let text = format!("batch {id} cannot be rolled back on {}: {why}", actor.name);
                 Error::new(ErrorCode::RollbackRefused, text).batch(id)
             };
+            if !actor.fault_tolerant {
+                return Err(refused("it is not fault tolerant, so that nobody knows what ran on it"));
+            }
+            if !actor.ran(serial) {
+                continue;
+            }
             let beginning = actor.segments.iter().find(|(_, s)| s.beginning_of == Some(serial)).map(|(n, _)| *n);
             let Some(beginning) = beginning else {
                 return Err(refused("there is no checkpoint of its beginning; start it with checkpointActors"));

@@ -38,7 +38,7 @@ impl Core {
             let stuck = s.parent.is_some()
                 && self.urgent.is_empty()
                 && self.turns.is_empty()
-                && self.running <= self.blocked + 1;
+                && self.running <= self.blocked.len() as u64 + 1;
             return Ok(Submitted::Full { stuck });
         }
         let inside = s.parent.is_some_and(|run| self.is_inside(run, serial));

@@ -91,6 +91,7 @@ impl Core {
                 let instance = *instance;
                 let begins = self.table(task.serial).is_some_and(|t| t.checkpoint_actors)
                     && actor.checkpointable
+                    && actor.fault_tolerant
                     && !actor.ran(task.serial);
                 let save = if begins { SaveFor::Beginning(task.serial) } else { SaveFor::Policy };
                 // once for each task: what cannot be saved goes on without
@@ -245,8 +246,8 @@ impl Core {
         self.todo.push_back(Todo::Advance(number));
     }
 
-    /// A method was broken off in the middle: nobody knows what state the instance is in.
-    pub(super) fn method_broken_off(&mut self, fx: &mut Effects, number: u32, task: TaskRef) {
+    /// A method was cancelled while a worker had it. If it began, nobody knows what state the instance is in.
+    pub(super) fn method_broken_off(&mut self, fx: &mut Effects, number: u32, task: TaskRef, began: bool) {
         let Some(actor) = self.actors.get_mut(&number) else { return };
         if actor.at != Some(task) {
             return;
@@ -255,7 +256,11 @@ impl Core {
         if actor.main == Main::New {
             return self.die(fx, number, "its creation was cancelled");
         }
-        self.lose(fx, number, "a task that ran on it was cancelled");
+        if began {
+            self.lose(fx, number, "a task that ran on it was cancelled");
+        } else {
+            self.todo.push_back(Todo::Advance(number));
+        }
     }
 
     /// The instance is gone. The next task rebuilds it, if it may be.
@@ -487,6 +492,8 @@ impl Core {
             && table.batch.as_ref().is_some_and(|batch| batch.begin_task(true).is_ok())
         {
             table.boundary = Some(Boundary::Coming);
+            // its last task may be over already
+            self.todo.push_back(Todo::Boundary(serial));
         }
     }
 

@@ -14,7 +14,7 @@ pub struct TaskRef {
 }
 
 /// One run of a task.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Run {
     /// The task; serial 0 and a number for what the table does on its own account.
     pub task: TaskRef,
