@@ -196,7 +196,10 @@ impl Core {
         }
         let serial = self.last_serial;
         let slab = Slab::new(self.engine.store());
-        self.tables.insert(serial, BatchTable::new(serial, key, batch.cloned(), slab));
+        let mut table = BatchTable::new(serial, key, batch.cloned(), slab);
+        // a task of a batch within it submits to it
+        table.ended = batch.is_some_and(|batch| batch.has_ended());
+        self.tables.insert(serial, table);
         serials.push(serial);
         Ok(serial)
     }

@@ -67,8 +67,12 @@ impl Granules {
         if self.places.is_empty() {
             self.first = granule;
         }
-        // slots are reserved in their order
-        let n = granule.saturating_sub(self.first) as usize;
+        // of two threads that reserve, the one with the later slots may be here first
+        for _ in granule..self.first {
+            self.places.push_front(0);
+        }
+        self.first = self.first.min(granule);
+        let n = (granule - self.first) as usize;
         if n >= self.places.len() {
             self.places.resize(n + 1, 0);
         }
@@ -110,6 +114,15 @@ impl Granules {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_reserved_earlier_and_told_of_later_is_another_one() {
+        let mut granules = Granules::default();
+        *granules.page_mut(7 * GRANULE) = 1;
+        *granules.page_mut(5 * GRANULE) = 2;
+        assert_eq!((granules.page(7 * GRANULE), granules.page(5 * GRANULE)), (Some(0), Some(1)));
+        assert_eq!(granules.starts().collect::<Vec<_>>(), [5 * GRANULE, 7 * GRANULE]);
+    }
 
     #[test]
     fn granules_are_found_wherever_they_begin_and_forgotten_from_the_front() {

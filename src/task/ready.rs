@@ -83,8 +83,16 @@ impl Core {
         }
         if let Some(serial) = which {
             let highest = self.table(serial).and_then(|t| t.queues.highest());
-            let bulk = highest.map(|priority| self.take_bulk(serial, priority, max)).unwrap_or_default();
+            let Some(priority) = highest else { return Vec::new() };
+            let bulk = self.take_bulk(serial, priority, max);
             self.wide_waits = false;
+            if !self.table(serial).is_some_and(|t| t.queues.has(priority)) {
+                // it gets in turn again with its next ready task
+                if let Some(turns) = self.turns.get_mut(&Reverse(priority)) {
+                    turns.retain(|s| *s != serial);
+                }
+                self.forget_empty(Reverse(priority));
+            }
             return bulk;
         }
         let priorities: Vec<_> = self.turns.keys().copied().collect();

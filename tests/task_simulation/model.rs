@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use raybatch::batch::BatchKey;
 use raybatch::id::ObjectId;
-use raybatch::task::{CheckpointPolicy, Run, TaskKind, TaskRef, Work};
+use raybatch::task::{Run, TaskKind, TaskRef, Work};
 
 /// A batch; the first one is normal mode.
 pub(crate) struct Batch {
