@@ -135,7 +135,7 @@ impl Core {
             return true;
         }
         for (priority, serials) in &self.turns {
-            for table in serials.iter().filter_map(|serial| self.table(*serial)).filter(|t| !t.is_at_limit()) {
+            if let Some(table) = serials.iter().filter_map(|s| self.table(*s)).find(|t| !t.is_at_limit()) {
                 // a wide one waits, and all behind it
                 let first = table.queues.first(priority.0).and_then(|slot| table.record(slot));
                 return first.is_none_or(|r| r.cpus() == 1 || busy + u64::from(r.cpus()) <= u64::from(self.slots));
