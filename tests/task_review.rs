@@ -1,5 +1,7 @@
 //! Tasks in unlikely orders: arguments lost twice, threads given up, failures freed, callers who are late.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
 mod task_support;
 
 use std::sync::Arc;
