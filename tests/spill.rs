@@ -588,7 +588,7 @@ fn c29_no_torn_read_whatever_goes_on() {
                         if n & 0x100 == 0 {
                             match get(region, &ids[at]) {
                                 Found::Here(bytes) => assert_eq!(bytes, expected, "object {at}"),
-                                Found::Freed => assert!(at % 5 == 0),
+                                Found::Freed => assert!(at.is_multiple_of(5)),
                                 other => panic!("object {at}: {:?}", other.map(|_| ())),
                             }
                         } else if let Found::Here(pin) = region.pin(&ids[at]).unwrap() {
