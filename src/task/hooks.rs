@@ -217,7 +217,17 @@ impl Tasks {
     /// What can be seen of a batch's tasks; `None` when there are no records of it.
     pub fn status(&self, key: BatchKey) -> Option<TaskStatus> {
         let of = |core: &mut Core| {
-            let serial = core.find_life(key)?;
+            let Some(serial) = core.find_life(key) else {
+                // who was given up there is not forgotten with the records
+                let (_, counts, abandoned) =
+                    core.abandoned.iter().rev().find(|(k, ..)| k.id == key.id && key.means(k.life))?;
+                return Some(TaskStatus {
+                    counts: *counts,
+                    abandoned: abandoned.clone(),
+                    bytes: 0,
+                    held_by: Vec::new(),
+                });
+            };
             let table = core.table(serial)?;
             Some(TaskStatus {
                 counts: table.counts,
