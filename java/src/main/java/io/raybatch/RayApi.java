@@ -464,9 +464,9 @@ public final class RayApi implements TaskCalls, AutoCloseable {
     <T> ObjectRef<T> put(BatchScope scope, T value) {
         TaskContext task = TaskContext.checked();
         if (task != null && task.isIn(this, scope)) {
-            return refOf(scope, task.put(Values.notNull(value), config.serializer()), true);
+            return refOf(scope, task.put(Values.forPut(value), config.serializer()), true);
         }
-        return refOf(scope, Values.put(client, scope, value, config.serializer()), true);
+        return refOf(scope, Values.put(client, scope, Values.forPut(value), config.serializer()), true);
     }
 
     /** The reference for {@code slot << 24 | index} of a batch, or of normal mode. */
@@ -886,8 +886,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      */
     public <T> ObjectRef<T> ref(ObjectId id, Class<T> type) {
         Native.resolve(client, id.batch(), id.task(), id.index());
-        BatchScope owner = id.batch() == 0 ? null : trackedScope(id.batch());
-        return new ObjectRef<>(this, owner, id.batch(), id.task(), id.index(), type, false);
+        return new ObjectRef<>(this, ownerOf(id.batch()), id.batch(), id.task(), id.index(), type, false);
     }
 
     /** {@return the store as a whole} */
@@ -962,6 +961,11 @@ public final class RayApi implements TaskCalls, AutoCloseable {
         long itsLife = life != 0 ? life : ((long[]) Native.status(client, id, 0)[0])[0];
         MappedRegion region = mapped == null ? null : region(Native.region(client, id, itsLife), 0);
         return BatchScope.heldById(this, id, itsLife, null, null, region);
+    }
+
+    /** What a reference to an object of that batch is to keep reachable; null for normal mode, and where nothing need be. */
+    BatchScope ownerOf(long batch) {
+        return batch == 0 ? null : trackedScope(batch);
     }
 
     /** The scope of a batch that ends when nobody can reach that; null for any other. */

@@ -57,7 +57,7 @@ final class Reader {
         // asked first: it may be sealed right after it was looked for
         boolean wasSealed = ref.isSealed();
         try {
-            Object value = Values.get(ray.client(), ref, ray.config().serializer());
+            Object value = Values.get(ray, ref);
             if (value instanceof Failures.Failure failure) {
                 throw failure.exception(ref.id(), ray.config().serializer());
             }
