@@ -177,7 +177,8 @@ impl Core {
     /// True for a task that is not over, or has a result that is not freed.
     fn is_live(&self, task: TaskRef, freed: &BTreeSet<ObjectId>) -> bool {
         let (Some(table), Some(record)) = (self.table(task.serial), self.record(task)) else { return false };
-        if !record.state().is_some_and(TaskState::is_over) {
+        // what has returned may have been seen, though the table has not heard of its end
+        if !record.state().is_some_and(TaskState::is_over) && !record.has_returned() {
             return true;
         }
         (0..record.returns()).map(|index| table.result(task.slot, index)).any(|result| {

@@ -1,7 +1,7 @@
 //! Objects in files, for the time that memory is short.
 //!
 //! [`disk`] is the system behind a small trait, so that tests can have it fail, lie or be slow; [`directory`] is the
-//! process's own folder, its lock and its cap; [`format`] the bytes of a file; [`file`] writes and reads one. Who is
+//! process's own folder, its lock and its cap; [`mod@format`] the bytes of a file; [`mod@file`] writes and reads one. Who is
 //! spilled and when is for others to say: regions write and restore themselves (`region/spill.rs`), the side table
 //! likewise, and the thread that has them do it lives with the batches.
 

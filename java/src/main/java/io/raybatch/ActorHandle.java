@@ -1,8 +1,12 @@
 package io.raybatch;
 
+import java.io.InvalidObjectException;
+import java.io.ObjectInputStream;
+import java.io.Serializable;
+
 /**
  * An actor: an instance somewhere, whose methods run as tasks, one at a time, those of one caller in the order in which it
- * submitted them. Can be an argument of tasks. It keeps the batch that owns the actor from being taken for leaked.
+ * submitted them. Can be an argument of tasks, and a part of values. It keeps the batch that owns the actor from being taken for leaked.
  *
  * <pre>{@code
  * ActorHandle<Counter> counter = ray.actor(Counter::new).remote();
@@ -11,13 +15,15 @@ package io.raybatch;
  *
  * @param <A> type of the actor
  */
-public final class ActorHandle<A> implements ActorTaskCalls<A> {
+public final class ActorHandle<A> implements ActorTaskCalls<A>, Serializable {
 
-    private final RayApi ray;
-    private final int number;
-    private final String name;
+    private static final long serialVersionUID = 1;
+
+    private final transient RayApi ray;
+    private final transient int number;
+    private final transient String name;
     /** The owner as far as this handle knows, kept reachable; null in normal mode. */
-    private volatile BatchScope owner;
+    private transient volatile BatchScope owner;
 
     ActorHandle(RayApi ray, BatchScope owner, int number, String name) {
         this.ray = ray;
@@ -58,6 +64,20 @@ public final class ActorHandle<A> implements ActorTaskCalls<A> {
     @Override
     public int hashCode() {
         return number;
+    }
+
+    /** Inside of a value its number stands for it. */
+    private Object writeReplace() {
+        return form();
+    }
+
+    Handles.Actor form() {
+        BatchScope scope = owner;
+        return new Handles.Actor(number, name, scope == null ? 0 : scope.id());
+    }
+
+    private void readObject(ObjectInputStream in) throws InvalidObjectException {
+        throw new InvalidObjectException("its number stands for an actor's handle");
     }
 
     /** {@return its number and name} */

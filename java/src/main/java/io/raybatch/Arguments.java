@@ -1,5 +1,6 @@
 package io.raybatch;
 
+import java.lang.ref.WeakReference;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.time.Duration;
@@ -28,7 +29,7 @@ final class Arguments {
 
     private static final Set<Class<?>> IMMUTABLE = Set.of(
             String.class, Integer.class, Long.class, Double.class, Float.class, Boolean.class, Character.class,
-            Short.class, Byte.class, BigInteger.class, BigDecimal.class, UUID.class, ObjectId.class, ActorHandle.class,
+            Short.class, Byte.class, BigInteger.class, BigDecimal.class, UUID.class, ObjectId.class,
             Duration.class, Instant.class, LocalDate.class, LocalDateTime.class, LocalTime.class, MonthDay.class,
             OffsetDateTime.class, OffsetTime.class, Period.class, Year.class, YearMonth.class, ZonedDateTime.class);
 
@@ -50,18 +51,27 @@ final class Arguments {
     static Arguments of(Object[] given, BatchScope scope, Putter putter) {
         Object[] stored = given;
         List<ObjectRef<?>> refs = null;
+        List<BatchScope> others = null;
         for (int n = 0; n < given.length; n++) {
+            if (given[n] instanceof ActorHandle<?> actor) {
+                stored = stored == given ? given.clone() : stored;
+                BatchScope owner = actor.owner();
+                stored[n] = new StoredCall.Actor(actor.ray(), new WeakReference<>(owner), actor.number(), actor.name());
+                others = withOther(others, owner, scope);
+                continue;
+            }
             ObjectRef<?> ref = refOf(given[n], putter);
             if (ref != null) {
                 stored = stored == given ? given.clone() : stored;
                 stored[n] = new StoredCall.Argument(ref.batchId(), ref.task(), ref.index());
                 refs = refs == null ? new ArrayList<>(given.length) : refs;
                 refs.add(ref);
+                others = withOther(others, ref.owner(), scope);
             }
         }
         return refs == null
-                ? new Arguments(stored, null, null)
-                : new Arguments(stored, ObjectIds.of(refs), othersOf(refs, scope));
+                ? new Arguments(stored, null, others)
+                : new Arguments(stored, ObjectIds.of(refs), others);
     }
 
     /** Null for a value that is handed over as it is. */
@@ -89,19 +99,16 @@ final class Arguments {
     }
 
     /** The batches of others that own arguments, for them to stay reachable; null if there are none. */
-    private static Object othersOf(List<ObjectRef<?>> refs, BatchScope scope) {
-        List<BatchScope> others = null;
-        for (ObjectRef<?> ref : refs) {
-            BatchScope owner = ref.owner();
-            if (owner != null && owner.isTracked() && owner != scope) {
-                others = others == null ? new ArrayList<>(1) : others;
-                others.add(owner);
-            }
+    private static List<BatchScope> withOther(List<BatchScope> others, BatchScope owner, BatchScope scope) {
+        if (owner == null || !owner.isTracked() || owner == scope) {
+            return others;
         }
-        return others;
+        List<BatchScope> all = others == null ? new ArrayList<>(1) : others;
+        all.add(owner);
+        return all;
     }
 
-    /** Values, and {@link StoredCall.Argument}s. */
+    /** As {@link StoredCall#arguments}. */
     Object[] stored() {
         return stored;
     }

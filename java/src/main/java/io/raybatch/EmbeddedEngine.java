@@ -121,8 +121,7 @@ final class EmbeddedEngine implements Engine {
         }
         ObjectId result = new ObjectId(task.work().batch(), task.work().life() + task.slot(), 0);
         try {
-            Object found = Values.get(
-                    client(), null, 0, result.batch(), result.task(), result.index(), ray.config().serializer());
+            Object found = Values.get(ray, null, 0, result.batch(), result.task(), result.index());
             if (found instanceof Failures.Failure failure
                     && failure.exception(result, ray.config().serializer()) instanceof TaskCancelledException who) {
                 return Failures.cancelled("task " + task.name(), who.reason(), "", ErrorDetails.of(result));

@@ -11,12 +11,15 @@ import java.time.Duration;
  */
 interface Engine extends AutoCloseable {
 
+    /** In place of a number of results: what the task returns is the one result. */
+    int AS_IT_IS = 0;
+
     /**
      * Submits a task. Its results are sealed in the slots from the one returned on, or failures in their place, whatever
      * becomes of it.
      *
      * @param scope the batch; null for normal mode
-     * @param returns how many results
+     * @param returns how many results its value is taken apart into, or {@link #AS_IT_IS}
      * @return the first result's slot
      */
     long submit(BatchScope scope, TaskCaller<?> call, int returns);

@@ -19,16 +19,21 @@ final class ForySerializer implements Serializer {
     }
 
     static Serializer open() {
-        return new ForySerializer(() -> builder()
-                .requireClassRegistration(false)
-                .suppressClassRegistrationWarnings(true)
-                .buildThreadSafeFory());
+        return new ForySerializer(() -> {
+            ThreadSafeFory made = builder()
+                    .requireClassRegistration(false)
+                    .suppressClassRegistrationWarnings(true)
+                    .buildThreadSafeFory();
+            ForyHandles.register(made);
+            return made;
+        });
     }
 
     static Serializer registered(Class<?> first, Class<?>... more) {
         Class<?>[] all = more.clone();
         return new ForySerializer(() -> {
             ThreadSafeFory made = builder().requireClassRegistration(true).buildThreadSafeFory();
+            ForyHandles.register(made);
             made.register(first);
             for (Class<?> one : all) {
                 made.register(one);

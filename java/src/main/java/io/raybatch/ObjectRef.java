@@ -1,10 +1,13 @@
 package io.raybatch;
 
+import java.io.InvalidObjectException;
+import java.io.ObjectInputStream;
+import java.io.Serializable;
 import java.time.Duration;
 import java.util.concurrent.CompletionStage;
 
 /**
- * A reference to an object, which may not be there yet. It keeps the batch that owns the object from being taken for
+ * A reference to an object, which may not be there yet. It can be a part of a value: who gets that has a reference of its own. It keeps the batch that owns the object from being taken for
  * leaked; it does not keep the object from being released when that batch is collected.
  *
  * <p>Equal references name the same object. For many small objects, where references would be the larger part, see
@@ -12,18 +15,20 @@ import java.util.concurrent.CompletionStage;
  *
  * @param <T> type of the value
  */
-public final class ObjectRef<T> {
+public final class ObjectRef<T> implements Serializable {
 
-    private final RayApi ray;
-    private final long batch;
-    private final long task;
-    private final int index;
+    private static final long serialVersionUID = 1;
+
+    private final transient RayApi ray;
+    private final transient long batch;
+    private final transient long task;
+    private final transient int index;
     /** What {@code get} must find; null for whatever was put. */
-    private final Class<T> type;
+    private final transient Class<T> type;
     /** The owner as far as this reference knows, kept reachable; null in normal mode. */
-    private volatile BatchScope owner;
+    private transient volatile BatchScope owner;
     /** True once the object is known to have been sealed: if it is not there then, it is lost. */
-    private volatile boolean sealed;
+    private transient volatile boolean sealed;
 
     ObjectRef(RayApi ray, BatchScope owner, long batch, long task, int index, Class<T> type, boolean sealed) {
         this.ray = ray;
@@ -130,6 +135,15 @@ public final class ObjectRef<T> {
     @Override
     public int hashCode() {
         return (Long.hashCode(batch) * 31 + Long.hashCode(task)) * 31 + index;
+    }
+
+    /** Inside of a value its id stands for it. */
+    private Object writeReplace() {
+        return new Handles.Reference(batch, task, index);
+    }
+
+    private void readObject(ObjectInputStream in) throws InvalidObjectException {
+        throw new InvalidObjectException("its id stands for a reference");
     }
 
     /** {@return the id's 40 hex digits} */

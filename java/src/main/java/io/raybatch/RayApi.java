@@ -485,13 +485,14 @@ public final class RayApi implements TaskCalls, AutoCloseable {
     <T> ObjectRef<T> put(BatchScope scope, T value) {
         TaskContext task = TaskContext.checked();
         if (task != null && task.isIn(this, scope)) {
-            return refOf(scope, task.put(Values.notNull(value), config.serializer()), true);
+            return refOf(scope, task.put(Values.forPut(value), config.serializer()), true);
         }
+        Object put = Values.forPut(value);
         long slot;
         try {
-            slot = Values.put(client, scope, value, config.serializer());
+            slot = Values.put(client, scope, put, config.serializer());
         } catch (StoreFullException full) {
-            slot = room.waiting(full, () -> Values.put(client, scope, value, config.serializer()));
+            slot = room.waiting(full, () -> Values.put(client, scope, put, config.serializer()));
         }
         return refOf(scope, slot, true);
     }
@@ -931,8 +932,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
         } catch (ObjectLostException freed) {
             // it names an object here: get has that made again, or says that it is lost
         }
-        BatchScope owner = id.batch() == 0 ? null : trackedScope(id.batch());
-        return new ObjectRef<>(this, owner, id.batch(), id.task(), id.index(), type, false);
+        return new ObjectRef<>(this, ownerOf(id.batch()), id.batch(), id.task(), id.index(), type, false);
     }
 
     /** {@return the store as a whole} */
@@ -1036,6 +1036,11 @@ public final class RayApi implements TaskCalls, AutoCloseable {
         long itsLife = life != 0 ? life : ((long[]) Native.status(client, id, 0)[0])[0];
         MappedRegion region = mapped == null ? null : region(Native.region(client, id, itsLife), 0);
         return BatchScope.heldById(this, id, itsLife, null, null, region);
+    }
+
+    /** What a reference to an object of that batch is to keep reachable; null for normal mode, and where nothing need be. */
+    BatchScope ownerOf(long batch) {
+        return batch == 0 ? null : trackedScope(batch);
     }
 
     /** The scope of a batch that ends when nobody can reach that; null for any other. */

@@ -56,23 +56,25 @@ final class Reader {
     Object tryGet(ObjectRef<?> ref) {
         // asked first: it may be sealed right after it was looked for
         boolean wasSealed = ref.isSealed();
+        Object value;
         try {
-            Object value = Values.get(ray.client(), ref, ray.config().serializer());
-            if (value instanceof Failures.Failure failure) {
-                throw failure.exception(ref.id(), ray.config().serializer());
-            }
-            if (value == Values.ABSENT && wasSealed) {
-                return madeAgain(ref, lost(ref));
-            }
-            if (!wasSealed && value != Values.ABSENT) {
-                ref.sealed();
-            }
-            return value;
+            value = Values.get(ray, ref);
         } catch (ObjectLostException gone) {
             return madeAgain(ref, gone);
         } finally {
             Reference.reachabilityFence(ref);
         }
+        if (value instanceof Failures.Failure failure) {
+            // it may say that another object is lost
+            throw failure.exception(ref.id(), ray.config().serializer());
+        }
+        if (value == Values.ABSENT && wasSealed) {
+            return madeAgain(ref, lost(ref));
+        }
+        if (!wasSealed && value != Values.ABSENT) {
+            ref.sealed();
+        }
+        return value;
     }
 
     /** Has an object made again that is lost; there is nothing of it yet then. */
@@ -223,6 +225,7 @@ final class Reader {
     }
 
     <T> WaitResult<T> await(Collection<ObjectRef<T>> refs, int count, Deadline deadline) {
+        TaskContext.checked();
         List<ObjectRef<T>> pending = new ArrayList<>(refs);
         if (count < 0 || count > pending.size()) {
             throw new InvalidArgumentException(

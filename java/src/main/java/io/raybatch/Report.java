@@ -73,8 +73,8 @@ final class Report {
         return count == 0;
     }
 
-    /** True if something has been waiting that long. */
-    synchronized boolean isOlderThan(long nanos, long now) {
+    /** True if something has been waiting that long, for its worker: whoever sends it meanwhile makes that needless. */
+    boolean isOlderThan(long nanos, long now) {
         return count > 0 && now - since >= nanos;
     }
 

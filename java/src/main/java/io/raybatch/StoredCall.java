@@ -1,12 +1,13 @@
 package io.raybatch;
 
+import java.lang.ref.WeakReference;
 import java.util.Objects;
 
 /**
  * A function with what it is called with, as it waits for its turn, or for being needed again.
  *
  * <p>It must not keep batches reachable for as long as it stands, lest none of them ever be taken for leaked: references
- * among the arguments stand as ids, and what keeps their batches reachable until the task has run is apart.
+ * and handles among the arguments stand as ids, and what keeps their batches reachable until the task has run is apart.
  */
 final class StoredCall {
 
@@ -15,6 +16,14 @@ final class StoredCall {
 
         ObjectId id() {
             return new ObjectId(batch, task, index);
+        }
+    }
+
+    /** An argument that is an actor's handle. */
+    record Actor(RayApi ray, WeakReference<BatchScope> owner, int number, String name) {
+
+        ActorHandle<?> handle() {
+            return new ActorHandle<>(ray, owner.get(), number, name);
         }
     }
 
@@ -41,12 +50,12 @@ final class StoredCall {
         return function;
     }
 
-    /** Values, and an {@link Argument} or a {@link Copy} for each reference; not to be written to. */
+    /** Values, an {@link Argument} or a {@link Copy} for each reference, an {@link Actor} for each handle; not to be written to. */
     Object[] arguments() {
         return arguments;
     }
 
-    /** How many results it has. */
+    /** How many results its value is taken apart into, or {@link Engine#AS_IT_IS}. */
     int returns() {
         return returns;
     }
@@ -71,9 +80,9 @@ final class StoredCall {
         }
     }
 
-    /** How many results an entry of {@link Functions} has. */
+    /** How many results the value of an entry of {@link Functions} is taken apart into, or {@link Engine#AS_IT_IS}. */
     static int returnsOf(Object entry) {
-        return entry instanceof StoredCall call ? call.returns : 1;
+        return entry instanceof StoredCall call ? call.returns : Engine.AS_IT_IS;
     }
 
     /** The name of what an entry of {@link Functions} runs. */

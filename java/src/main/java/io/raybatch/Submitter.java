@@ -28,7 +28,7 @@ final class Submitter {
         TaskContext parent = parent();
         BatchWork work = workFor(parent, call.ray(), scope);
         Arguments arguments = arguments(call.ray(), scope, call.arguments());
-        long slot = slots(parent, work, call.ray(), returns);
+        long slot = slots(parent, work, call.ray(), Math.max(returns, 1));
         ActorHandle<?> actor = call.actor();
         int kind = actor == null ? Native.TASK : Native.ACTOR_TASK;
         submit(scope, call, work, parent, slot, kind, actor == null ? 0 : actor.number(), returns, arguments);
@@ -48,7 +48,7 @@ final class Submitter {
         TaskCaller<?> call = new TaskCaller<>(ray, scope, null, creator.constructor(), Calls.NONE).name(creator.name());
         boolean submitted = false;
         try {
-            submit(scope, call, work, parent, slot, Native.ACTOR_CREATION, number, 1, arguments);
+            submit(scope, call, work, parent, slot, Native.ACTOR_CREATION, number, Engine.AS_IT_IS, arguments);
             submitted = true;
         } finally {
             if (!submitted) {
@@ -65,7 +65,7 @@ final class Submitter {
         BatchWork work = workFor(parent, actor.ray(), scope);
         long slot = slots(parent, work, actor.ray(), 1);
         TaskCaller<?> call = new TaskCaller<>(actor.ray(), scope, actor, NO_FUNCTION, Calls.NONE);
-        submit(scope, call, work, parent, slot, Native.ACTOR_CHECKPOINT, actor.number(), 1, null);
+        submit(scope, call, work, parent, slot, Native.ACTOR_CHECKPOINT, actor.number(), Engine.AS_IT_IS, null);
         return slot;
     }
 
@@ -82,7 +82,14 @@ final class Submitter {
     }
 
     /** Null if there are none. */
-    private static Arguments arguments(RayApi ray, BatchScope scope, Object[] given) {
+    private Arguments arguments(RayApi ray, BatchScope scope, Object[] given) {
+        for (Object argument : given) {
+            if (argument instanceof ObjectRef<?> ref && !engine.serves(ref.ray())) {
+                throw new InvalidArgumentException(
+                        "object " + ref + " lies in the store " + ref.ray().storeName() + ": a task of the store " + ray.storeName()
+                                + " cannot take it; get it, and hand over the value", ErrorDetails.of(ref.id()));
+            }
+        }
         return given.length == 0 ? null : Arguments.of(given, scope, value -> ray.put(scope, value));
     }
 
@@ -95,7 +102,7 @@ final class Submitter {
         if (arguments != null) {
             return new StoredCall(call.function(), arguments.stored(), call.name(), returns, arguments.held());
         }
-        return call.name() == null && returns == 1
+        return call.name() == null && returns == Engine.AS_IT_IS
                 ? call.function()
                 : new StoredCall(call.function(), Calls.NONE, call.name(), returns, null);
     }
@@ -122,7 +129,7 @@ final class Submitter {
 
     private static int tell(TaskCaller<?> call, BatchWork work, TaskContext parent, long slot, int kind, int actor, int returns,
             byte[] ids) {
-        return Native.submit(call.ray().client(), work.serial(), slot, kind, returns, call.retries(), call.cpus(),
+        return Native.submit(call.ray().client(), work.serial(), slot, kind, Math.max(returns, 1), call.retries(), call.cpus(),
                 call.priority(), actor, caller(parent), ids, parent == null ? 0 : parent.serial(),
                 parent == null ? -1 : parent.slot(), parent == null ? 0 : parent.attempt());
     }

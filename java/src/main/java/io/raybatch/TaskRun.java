@@ -96,7 +96,7 @@ final class TaskRun {
             gone(serial, slot, attempt, start);
             return start;
         }
-        ray = work == null ? engine.ray() : work.ray();
+        ray = work == null || work.ray().isClosed() ? engine.ray() : work.ray();
         BatchScope scope = work == null ? null : work.scope();
         if (CurrentBatch.get(ray) != scope) {
             CurrentBatch.set(ray, scope);
@@ -207,8 +207,10 @@ final class TaskRun {
                 argument = ids == null ? read(work, ref) : read(work, ObjectId.at(ids, references * ObjectId.BYTES));
                 references++;
             } else if (argument instanceof StoredCall.Copy copy) {
-                argument = Values.of(copy.kind(), copy.array(), copy.id(), serializer());
+                argument = Values.of(ray, copy.kind(), copy.array(), copy.id());
                 references++;
+            } else if (argument instanceof StoredCall.Actor actor) {
+                argument = actor.handle();
             }
             arguments[first + n] = argument;
         }
@@ -244,7 +246,7 @@ final class TaskRun {
         try {
             MappedRegion region = work != null && batch == work.batch() ? work.region() : null;
             long base = region == null ? 0 : work.life();
-            value = Values.get(engine.client(), region, base, batch, task, index, serializer());
+            value = Values.get(ray, region, base, batch, task, index);
         } catch (ObjectLostException lost) {
             value = Values.ABSENT;
         }
@@ -300,7 +302,7 @@ final class TaskRun {
         int returns = StoredCall.returnsOf(entry);
         if (discard) {
             outcome.set(Native.STORED);
-        } else if (returns > 1) {
+        } else if (returns != Engine.AS_IT_IS) {
             keepAll(elements(result, returns));
         } else if (result == null) {
             outcome.nothing();

@@ -45,9 +45,9 @@ final class Tasks {
         BatchScope scope = scopeOf(call);
         long slot;
         try {
-            slot = engine().submit(scope, call, 1);
+            slot = engine().submit(scope, call, Engine.AS_IT_IS);
         } catch (BatchEndedException | BatchNotFoundException | ObjectCollectedException ended) {
-            return elsewhere(call, ended, s -> ray.refOf(s, Slots.pack(engine().submit(s, call, 1), 0), false));
+            return elsewhere(call, ended, s -> ray.refOf(s, Slots.pack(engine().submit(s, call, Engine.AS_IT_IS), 0), false));
         }
         return ray.refOf(scope, Slots.pack(slot, 0), false);
     }

@@ -33,16 +33,21 @@ final class Values {
         if (value instanceof ByteBuffer buffer) {
             return putBuffer(client, scope, buffer);
         }
-        Encoded e = encodeOther(notNull(value), serializer);
+        Encoded e = encodeOther(value, serializer);
         if (e.array instanceof byte[] bytes) {
             return put(client, scope, bytes, e.offset, e.length, e.kind);
         }
         return Native.put(client, idOf(scope), lifeOf(scope), e.array, 0, e.length, e.kind, MappedRegion.thread());
     }
 
-    static <T> T notNull(T value) {
+    /** A value that is to be put, if it can be. */
+    static <T> T forPut(T value) {
         if (value == null) {
             throw new InvalidArgumentException("null cannot be put: only a task's result can be null", ErrorDetails.NONE);
+        }
+        if (value instanceof ObjectRef<?> ref) {
+            throw new InvalidArgumentException(
+                    "a reference cannot be put: put the value of object " + ref + ", or its id", ErrorDetails.of(ref.id()));
         }
         return value;
     }
@@ -85,10 +90,6 @@ final class Values {
         Class<?> type = value.getClass();
         if (type.isArray() && type.getComponentType().isPrimitive()) {
             return encodeArray(value);
-        }
-        if (value instanceof ObjectRef<?> ref) {
-            throw new InvalidArgumentException(
-                    "a reference cannot be put: put the value of object " + ref + ", or its id", ErrorDetails.of(ref.id()));
         }
         byte[] bytes = serialize(value, serializer);
         return new Encoded(bytes, 0, bytes.length, Native.KIND_SERIALIZED);
@@ -186,51 +187,51 @@ final class Values {
      *
      * @return {@link #ABSENT} when there is none; a {@link Failures.Failure} where a task failed
      */
-    static Object get(long client, ObjectRef<?> ref, Serializer serializer) {
+    static Object get(RayApi ray, ObjectRef<?> ref) {
         BatchScope maker = ref.maker();
-        MappedRegion region = maker == null || maker.ray().client() != client ? null : maker.region();
+        MappedRegion region = maker == null || maker.ray() != ray ? null : maker.region();
         long base = region == null ? 0 : maker.life();
-        return get(client, region, base, ref.batchId(), ref.task(), ref.index(), serializer);
+        return get(ray, region, base, ref.batchId(), ref.task(), ref.index());
     }
 
     /**
-     * As {@link #get(long, ObjectRef, Serializer)}.
+     * As {@link #get(RayApi, ObjectRef)}.
      *
      * @param region where it may be, its slots counted from {@code base}; or null
      */
-    static Object get(
-            long client, MappedRegion region, long base, long batch, long task, int index, Serializer serializer) {
+    static Object get(RayApi ray, MappedRegion region, long base, long batch, long task, int index) {
         if (region != null) {
             MappedRegion.Found found = region.get(task + index - base, index);
             if (found != null) {
-                return of(found.kind(), found.bytes(), batch, task, index, serializer);
+                return of(ray, found.kind(), found.bytes(), batch, task, index);
             }
         }
         Object[] out = new Object[1];
-        int kind = Native.get(client, batch, task, index, out);
-        return kind < 0 ? ABSENT : of(kind, out[0], batch, task, index, serializer);
+        int kind = Native.get(ray.client(), batch, task, index, out);
+        return kind < 0 ? ABSENT : of(ray, kind, out[0], batch, task, index);
     }
 
     /** The value of an object's bytes. */
-    static Object of(int kind, Object array, ObjectId id, Serializer serializer) {
-        return of(kind, array, id.batch(), id.task(), id.index(), serializer);
+    static Object of(RayApi ray, int kind, Object array, ObjectId id) {
+        return of(ray, kind, array, id.batch(), id.task(), id.index());
     }
 
-    private static Object of(int kind, Object array, long batch, long task, int index, Serializer serializer) {
+    private static Object of(RayApi ray, int kind, Object array, long batch, long task, int index) {
         return switch (kind) {
             case Native.KIND_STRING -> new String((byte[]) array, StandardCharsets.UTF_8);
             case Native.KIND_BUFFER -> ByteBuffer.wrap((byte[]) array);
-            case Native.KIND_SERIALIZED -> deserialize(new ObjectId(batch, task, index), (byte[]) array, serializer);
+            case Native.KIND_SERIALIZED -> deserialize(ray, new ObjectId(batch, task, index), (byte[]) array);
             case Native.KIND_NULL -> null;
             case Native.KIND_FAILURE -> new Failures.Failure((byte[]) array);
             default -> array;
         };
     }
 
-    private static Object deserialize(ObjectId id, byte[] bytes, Serializer serializer) {
+    private static Object deserialize(RayApi ray, ObjectId id, byte[] bytes) {
+        Serializer serializer = ray.config().serializer();
         Object value;
         try {
-            value = serializer.deserialize(bytes);
+            value = Handles.read(ray, bytes);
         } catch (RayException e) {
             throw e;
         } catch (Exception | StackOverflowError | LinkageError e) {

@@ -193,6 +193,45 @@ class TaskTest extends StoreTest {
         }
     }
 
+    record Node(String name, List<ObjectRef<String>> next) {}
+
+    @Test
+    void references_and_actors_are_parts_of_values() {
+        RayApi here = ray;
+        try (Batch b = ray.startBatch()) {
+            ObjectRef<String> x = b.put("x");
+            ObjectRef<Node> node = b.task((String name, List<ObjectRef<String>> next) -> {
+                String first = next.get(0).get();
+                return new Node(name + first, List.of(here.put("y"), next.get(0)));
+            }, "n", List.of(x)).remote();
+            Node got = node.get();
+            assertThat(got.name()).isEqualTo("nx");
+            assertThat(got.next()).hasSize(2).endsWith(x);
+            assertThat(ray.get(got.next())).containsExactly("y", "x");
+            ObjectRef<ObjectRef<String>> nested = b.task(() -> here.put("inner")).remote();
+            assertThat(nested.get().get()).isEqualTo("inner");
+            ActorHandle<AtomicInteger> counter = b.actor(() -> new AtomicInteger()).remote();
+            List<ActorHandle<AtomicInteger>> handles = b.put(List.of(counter)).get();
+            assertThat(handles).containsExactly(counter);
+            assertThat(handles.get(0).task(AtomicInteger::incrementAndGet).remote().get()).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void a_store_in_which_all_may_be_evicted_runs_tasks_and_so_does_one_without_direct_access() {
+        for (boolean lru : new boolean[] {true, false}) {
+            reopen(config -> lru ? config.eviction(Eviction.LRU) : config.directAccess(false));
+            here = ray;
+            try (Batch b = ray.startBatch()) {
+                assertThat(b.task(TaskTest::fib, 6).remote().get(SOON)).isEqualTo(8);
+                assertThat(b.task(TaskTest::nothing).remote().get(SOON)).isNull();
+                assertThatThrownBy(() -> b.task(TaskTest::failing, 1).remote().get(SOON)).isInstanceOf(TaskException.class);
+                List<ObjectRef<String>> words = b.task(TaskTest::words).remote(3);
+                assertThat(ray.get(words)).containsExactly("a", "b", "c");
+            }
+        }
+    }
+
     @Test
     void many_tasks_are_all_done_once() {
         AtomicInteger runs = new AtomicInteger();

@@ -1,0 +1,64 @@
+package io.raybatch;
+
+import java.io.Serializable;
+
+/**
+ * What stands for references and actors inside of values: what names them, and nothing of the client. Who gets such a value
+ * has handles of its own client's.
+ */
+final class Handles {
+
+    /** The client that reads a value, in the thread that does. */
+    private static final ThreadLocal<RayApi> READER = new ThreadLocal<>();
+
+    private Handles() {}
+
+    /** Reads a value. */
+    static Object read(RayApi ray, byte[] bytes) throws Exception {
+        RayApi before = READER.get();
+        READER.set(ray);
+        try {
+            return ray.config().serializer().deserialize(bytes);
+        } finally {
+            if (before == null) {
+                READER.remove();
+            } else {
+                READER.set(before);
+            }
+        }
+    }
+
+    private static RayApi reader(String what) {
+        RayApi ray = READER.get();
+        if (ray == null) {
+            throw new IllegalStateException(what + " can be read as a part of what a RayApi gets, and nowhere else");
+        }
+        return ray;
+    }
+
+    /** Stands for an {@link ObjectRef}. */
+    record Reference(long batch, long task, int index) implements Serializable {
+
+        ObjectRef<?> resolve() {
+            RayApi ray = reader("a reference");
+            return new ObjectRef<>(ray, ray.ownerOf(batch), batch, task, index, null, false);
+        }
+
+        private Object readResolve() {
+            return resolve();
+        }
+    }
+
+    /** Stands for an {@link ActorHandle}. */
+    record Actor(int number, String name, long owner) implements Serializable {
+
+        ActorHandle<?> resolve() {
+            RayApi ray = reader("an actor's handle");
+            return new ActorHandle<>(ray, ray.ownerOf(owner), number, name);
+        }
+
+        private Object readResolve() {
+            return resolve();
+        }
+    }
+}
