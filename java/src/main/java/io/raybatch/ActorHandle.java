@@ -66,7 +66,11 @@ public final class ActorHandle<A> implements ActorTaskCalls<A>, Serializable {
         return number;
     }
 
-    /** Inside of a value its number stands for it. */
+    /**
+     * Inside of a value its number stands for it.
+     *
+     * @return what is written in the handle's place
+     */
     private Object writeReplace() {
         return form();
     }
@@ -76,6 +80,12 @@ public final class ActorHandle<A> implements ActorTaskCalls<A>, Serializable {
         return new Handles.Actor(number, name, scope == null ? 0 : scope.id());
     }
 
+    /**
+     * Refuses bytes that claim to be a handle itself.
+     *
+     * @param in where the bytes come from
+     * @throws InvalidObjectException always
+     */
     private void readObject(ObjectInputStream in) throws InvalidObjectException {
         throw new InvalidObjectException("its number stands for an actor's handle");
     }

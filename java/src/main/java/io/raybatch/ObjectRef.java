@@ -137,11 +137,21 @@ public final class ObjectRef<T> implements Serializable {
         return (Long.hashCode(batch) * 31 + Long.hashCode(task)) * 31 + index;
     }
 
-    /** Inside of a value its id stands for it. */
+    /**
+     * Inside of a value its id stands for it.
+     *
+     * @return what is written in the reference's place
+     */
     private Object writeReplace() {
         return new Handles.Reference(batch, task, index);
     }
 
+    /**
+     * Refuses bytes that claim to be a reference itself.
+     *
+     * @param in where the bytes come from
+     * @throws InvalidObjectException always
+     */
     private void readObject(ObjectInputStream in) throws InvalidObjectException {
         throw new InvalidObjectException("its id stands for a reference");
     }

@@ -20,6 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every example of the discussion, as it was written there, as far as Java lets it. Where one slept, these wait for each other. */
+@SuppressWarnings("try") // a batch is named to be closed
 class DiscussionTest extends TaskStoreTest {
 
     private static final CheckpointPolicy NEVER = CheckpointPolicy.never();
