@@ -1,10 +1,13 @@
 //! The table of tasks, with functions run by hand.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
 mod task_support;
 
 use raybatch::batch::BatchKey;
 use raybatch::error::ErrorCode;
-use raybatch::task::{CheckpointPolicy, Remade};
+use raybatch::store::Kind;
+use raybatch::task::{CheckpointPolicy, Ending, Remade, Submission, TaskKind, TaskRef};
 use task_support::{Lab, Made};
 
 const MIB: u64 = 1 << 20;
@@ -55,9 +58,25 @@ fn c36_a_batch_completes_after_its_last_task_and_is_collected_then() {
     lab.run_all();
     assert_eq!(lab.client.batch_over(b).unwrap().map(|c| c.objects), Some(2));
     assert_eq!(lab.client.get(&y.id, &mut Vec::new()).unwrap_err().code(), ErrorCode::ObjectCollected);
-    let e = lab.try_submit(b, raybatch::task::TaskKind::Plain, 0, &[], Lab::function(|_| 0)).unwrap_err();
+    let e = lab.try_submit(b, TaskKind::Plain, 0, &[], Lab::function(|_| 0)).unwrap_err();
     assert_eq!(e.code(), ErrorCode::BatchEnded);
     lab.client.audit().unwrap();
+}
+
+#[test]
+fn a_task_costs_less_than_two_hundred_bytes_beside_its_arguments() {
+    const TASKS: u64 = 20_000;
+    let mut lab = lab();
+    let b = lab.batch();
+    for _ in 0..TASKS {
+        add(&mut lab, b, &[], 1);
+    }
+    lab.run_all();
+    let status = lab.client.status(b).unwrap();
+    let beside = (status.held - status.bytes) / TASKS;
+    assert!(beside <= 200, "{beside} bytes a task, records, index entries and what is unused of their pages");
+    lab.close(b);
+    assert_eq!(lab.client.status(b).unwrap().held, 0);
 }
 
 #[test]
@@ -249,5 +268,105 @@ fn what_a_collected_batch_made_is_made_again_for_a_dependent_and_for_nobody_else
     assert_eq!(lab.client.status(b1).unwrap().objects, 1, "what stood for x is gone");
     lab.close(b1);
     assert!(lab.tasks.status(b2).is_none());
+    lab.client.audit().unwrap();
+}
+
+/// Ray's control store grew with every task there ever was.
+#[test]
+fn normal_mode_remembers_only_so_many_tasks() {
+    let mut lab = lab();
+    let run = |lab: &mut Lab, n: u64| {
+        for _ in 0..n {
+            add(lab, BatchKey::NORMAL, &[], 1);
+            lab.run_all();
+        }
+    };
+    run(&mut lab, 300_000);
+    let before = lab.used();
+    let first = add(&mut lab, BatchKey::NORMAL, &[], 7);
+    lab.run_all();
+    lab.client.delete(&[first.id]).unwrap();
+    assert_eq!(lab.tasks.remake(&[first.id]).0, [Remade::Coming], "it is remembered");
+    lab.run_all();
+    assert_eq!(lab.read(&first.id), Some(7));
+    run(&mut lab, 300_000);
+    assert!(lab.used() < before + before / 4, "{} bytes, {before} before", lab.used());
+    lab.client.delete(&[first.id]).unwrap();
+    assert_eq!(lab.tasks.remake(&[first.id]).0, [Remade::Never], "it is forgotten");
+    assert!(lab.tasks.orders().len() > 100, "and its function too");
+}
+
+/// The records of a batch stood for an actor's sake, and took new tasks whose results nobody could get.
+#[test]
+fn a_collected_batch_takes_no_task_although_its_records_stand() {
+    let mut lab = lab();
+    let home = lab.batch();
+    let counter = lab.actor(home, CheckpointPolicy::Never, 0);
+    let b = lab.batch();
+    let block = lab.tasks.block(&lab.client, b, 8).unwrap();
+    increment(&mut lab, b, counter);
+    lab.run_all();
+    lab.close(b);
+    assert!(lab.tasks.status(b).is_some(), "the actor rests on it");
+    let task = TaskRef { serial: block.serial, slot: block.first };
+    let late = Submission {
+        task,
+        kind: TaskKind::Method,
+        returns: 1,
+        retries: 0,
+        cpus: 1,
+        priority: None,
+        actor: counter,
+        caller: 1,
+        arguments: &[],
+        parent: None,
+    };
+    assert_eq!(lab.tasks.submit(&late).unwrap_err().code(), ErrorCode::BatchEnded);
+    lab.close(home);
+    assert!(lab.tasks.status(b).is_none());
+}
+
+/// A replay that was for somebody's sake said that nobody wanted its value.
+#[test]
+fn a_replay_for_a_freed_result_is_not_to_be_thrown_away() {
+    let mut lab = lab();
+    let b = lab.batch();
+    let counter = lab.actor(b, CheckpointPolicy::Never, 0);
+    let first = increment(&mut lab, b, counter);
+    let second = increment(&mut lab, b, counter);
+    lab.run_all();
+    lab.client.free(&[second.id]).unwrap();
+    lab.tasks.remake(&[second.id]);
+    while let Some(work) = lab.take() {
+        if work.run.task == second.task || work.run.task == first.task {
+            assert_eq!(work.replay, work.run.task == first.task, "only the second one's value is wanted");
+        }
+        lab.run(&work);
+    }
+    assert_eq!(lab.read(&second.id), Some(2));
+}
+
+/// Whoever saw a counter's value and killed it then had it counted back: the table had not heard of the task's end.
+#[test]
+fn what_has_returned_cannot_be_undone_by_a_late_cancel_or_kill() {
+    let mut lab = lab();
+    let b = lab.batch();
+    let counter = lab.actor(b, CheckpointPolicy::Never, 0);
+    let creation = lab.take().unwrap();
+    lab.run(&creation);
+    let first = increment(&mut lab, b, counter);
+    let work = lab.take().unwrap();
+    *lab.instances.entry((work.actor, work.instance)).or_default() += 1;
+    let value: &[u8] = &1i64.to_le_bytes();
+    assert!(lab.tasks.put_result(work.run, 0, Kind::Bytes, &value).unwrap());
+    assert_eq!(lab.read(&first.id), Some(1), "it is seen before the worker has reported");
+    assert!(!lab.tasks.cancel(&first.id, "a test").0);
+    assert!(lab.tasks.kill_actor(counter, false, "a test").0);
+    lab.report(work.run, Ending::Stored, 0);
+    let second = increment(&mut lab, b, counter);
+    lab.run_all();
+    assert_eq!((lab.read(&first.id), lab.read(&second.id)), (Some(1), Some(2)));
+    assert_eq!(lab.runs[&first.task], 1, "it was replayed");
+    lab.close(b);
     lab.client.audit().unwrap();
 }

@@ -77,8 +77,12 @@ impl Engine {
         if batch.life.ask(if delete { Mark::COLLECT.and(Mark::DELETE) } else { Mark::COLLECT }) {
             return Collected::PENDING;
         }
+        if delete {
+            batch.life.mark(Mark::DELETE);
+        }
         let collected = self.collect(batch);
         if delete {
+            // somebody else may have collected it, and not seen the mark
             self.delete_kept(batch);
         }
         // it may have waited for this one to be collected
@@ -154,6 +158,9 @@ impl Engine {
             self.roots.fetch_sub(1, Ordering::Relaxed);
         } else {
             self.tombstones.add(&batch.record, drains, |kept| self.lives_on(kept));
+        }
+        if was.is_ok_and(|was| was.has(Mark::DELETE)) {
+            self.delete_kept(batch);
         }
         if was.is_ok_and(|was| was.has(Mark::TASKS))
             && let Some(tasks) = self.tasks()
@@ -275,7 +282,7 @@ impl Engine {
     }
 
     /// Deletes what a collected batch kept and the keeper still has.
-    pub(super) fn delete_kept(&self, batch: &Batch) {
+    fn delete_kept(&self, batch: &Batch) {
         let kept = batch.kept.lock().clone();
         self.delete_all(&kept);
     }

@@ -80,20 +80,12 @@ impl Engine {
         })
     }
 
-    /// The store's name.
-    #[allow(dead_code, reason = "the task room is built on it")]
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Where the objects are.
-    #[allow(dead_code, reason = "the task room is built on it")]
     pub(crate) fn store(&self) -> &Arc<Store> {
         &self.store
     }
 
     /// The `GC:` tables.
-    #[allow(dead_code, reason = "the task room is built on it")]
     pub(crate) fn gcs(&self) -> &Arc<dyn Gcs> {
         &self.gcs
     }

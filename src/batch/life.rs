@@ -10,7 +10,11 @@
 //! All in one word, so that a step sees what it must not miss: the one that completes a batch sees whether it is to be
 //! collected; who asks for that sees whether it came too late; a task begins or finds the batch over.
 
+#[cfg(not(loom))]
 use std::sync::atomic::{AtomicU64, Ordering};
+
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU64, Ordering};
 
 use super::lifecycle::{Illegal, State, Step, next};
 
@@ -28,7 +32,7 @@ impl Mark {
     pub(super) const TASKS: Mark = Mark(1 << 5);
     /// It is to be collected when it is completed.
     pub(super) const COLLECT: Mark = Mark(1 << 6);
-    /// And what it kept is to be deleted then.
+    /// What it kept is to be deleted when it is collected.
     pub(super) const DELETE: Mark = Mark(1 << 7);
     /// Somebody waits until it is over.
     pub(super) const WATCHED: Mark = Mark(1 << 8);
@@ -79,6 +83,9 @@ impl Life {
     /// All of it. In one order with the changes: of a parent that ends and then looks at its children, and a child that
     /// completes and then looks at its parent, one sees the other.
     pub(super) fn word(&self) -> Word {
+        // loom takes this order for a weaker one, but has the fence
+        #[cfg(loom)]
+        loom::sync::atomic::fence(Ordering::SeqCst);
         Word(self.0.load(Ordering::SeqCst))
     }
 
@@ -120,14 +127,29 @@ impl Life {
         ended.is_ok_and(|was| was.tasks() == 1 && was.state() == State::Ended)
     }
 
-    /// Its last task is over, if none is active. Whether a batch within it has active ones is for the caller to know, who
-    /// looked before: then none of those can begin one here any more. Returns what it was.
-    pub(super) fn complete(&self) -> Option<Word> {
+    /// Its last task is over, if it has ended and none is active, neither of it nor within it. Returns what it was; of
+    /// all who look one is told, and what was asked for meanwhile is his to carry out.
+    ///
+    /// `waits_for` tells whether a batch within it is [unfinished](Life::is_unfinished). It is asked first: those within
+    /// take no tasks any more once they are over, but a task of theirs may have begun one here before that, which the
+    /// step sees then.
+    pub(super) fn complete(&self, waits_for: impl FnOnce() -> bool) -> Option<Word> {
+        let word = self.word();
+        if word.state() != State::Ended || word.tasks() > 0 || (word.has(Mark::INNER) && waits_for()) {
+            return None;
+        }
         let completed = self.change(|word| match word.tasks() {
             0 => word.after(Step::LastTask),
             _ => Err(Illegal { state: word.state() }),
         });
         completed.ok()
+    }
+
+    /// True for one that the batch it is in waits for: it is not over, or it is to be collected, after which it is not
+    /// looked at any more.
+    pub(super) fn is_unfinished(&self) -> bool {
+        let word = self.word();
+        !word.state().is_over() || word.has(Mark::COLLECT)
     }
 
     /// Takes its tasks for over, whatever they do: the store goes. They are counted on.
@@ -181,10 +203,10 @@ mod tests {
         assert_eq!(life.begin_task(false), Err(Illegal { state: State::Ended }));
         life.begin_task(true).unwrap();
         assert!(!life.end_task());
-        assert!(life.complete().is_none(), "a task is active");
+        assert!(life.complete(|| false).is_none(), "a task is active");
         assert!(life.end_task(), "the last one");
-        assert!(life.complete().is_some());
-        assert!(life.complete().is_none(), "once");
+        assert!(life.complete(|| false).is_some());
+        assert!(life.complete(|| false).is_none(), "once");
         for inside in [false, true] {
             assert_eq!(life.begin_task(inside), Err(Illegal { state: State::Completed }));
         }
@@ -194,13 +216,13 @@ mod tests {
     fn what_was_asked_for_is_seen_by_whoever_completes_it_or_comes_too_late() {
         let life = at(&[Step::FirstWork, Step::End]);
         assert!(life.ask(Mark::COLLECT.and(Mark::DELETE)));
-        let was = life.complete().unwrap();
+        let was = life.complete(|| false).unwrap();
         assert!(was.has(Mark::COLLECT) && was.has(Mark::DELETE) && !was.has(Mark::WATCHED));
         assert!(!life.ask(Mark::COLLECT));
         let life = at(&[Step::End]);
         assert!(!life.mark(Mark::WATCHED).has(Mark::WATCHED));
         assert!(life.mark(Mark::WATCHED).has(Mark::WATCHED));
-        assert!(life.complete().unwrap().has(Mark::WATCHED));
+        assert!(life.complete(|| false).unwrap().has(Mark::WATCHED));
     }
 
     #[test]

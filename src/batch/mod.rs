@@ -2,18 +2,19 @@
 //! it is used.
 //!
 //! An `Engine` belongs to one open store and is shared by its clients. From the outside in: `client` and `access` are what
-//! callers use; `objects` finds what they ask for; `start`, `ending` and `keeping` change the tree; `tree`, `record`,
-//! `lifecycle` and `tombstones` hold it; `housekeeping` is the thread behind.
+//! callers use, `tasks` and `results` what the task room does; `objects` finds what they ask for; `start`, `ending` and
+//! `keeping` change the tree; `tree`, `record`, `life`, `lifecycle` and `tombstones` hold it; `housekeeping` is the thread
+//! behind.
 //!
 //! # Locks
 //!
-//! Each is taken before those below it, and none of them while user code, a waker or a subscriber runs:
+//! Each is taken before those below it, and none of them while user code, a waker, a subscriber or the task room runs:
 //!
 //! 1. the registry of open stores;
 //! 2. a shard of the live batches (only `start` takes others while it holds one);
 //! 3. a shard of the `GC:` tables, and of the node's regions;
 //! 4. a shard of a batch's children;
-//! 5. what a batch owns (`tree::Batch::adopted`), then what it kept;
+//! 5. what a batch promised, what it owns (`tree::Batch::adopted`), then what it kept;
 //! 6. the tombstones;
 //! 7. the housekeeping's agenda;
 //! 8. the store's locks.
@@ -24,6 +25,33 @@
 //! with its parent under the lock that the end takes to close, so that it is either seen by the end or refused. Upwards,
 //! innermost and newest first, it takes the step that refuses new work. Both walks can be repeated by anybody: two who
 //! end at once help each other and wait for nobody; the one whose record was first is who ended it.
+//!
+//! # Completion
+//!
+//! A batch is *completed* when it has ended and no task is active in it or in a batch within it. Its state, its active
+//! tasks and what was asked for are one word (`life`), so each of these is one step that either came before another or
+//! sees it:
+//!
+//! - *A task begins* from outside only in an open batch, from inside (submitted by a task active in it or within it) also
+//!   in an ended one. So an end either counts the task or refuses it.
+//! - *Who looks whether it is over*: whoever ended it, whoever's task was the last one, and whoever completed or collected
+//!   a batch within it, going from there to the next outer one. Each changes something first and then looks at all of it,
+//!   in one order (`SeqCst`, or the lock of the children), so the last of them sees that nothing is left.
+//! - *What it looks at*: first the batches within it, then its own word in the step itself. Those within are closed, and
+//!   once over take no tasks; a task of theirs may have begun one here before, and that the step sees. Of all who look,
+//!   the step lets one through.
+//! - *Who is to collect it* asks in the same word. Either the batch is over, and the asker collects; or the mark is there
+//!   before the step that completes it, and whoever takes that step collects. Taking the map of adopted objects is still
+//!   the claim: of several collectors one gets it, and he deletes what was kept if he finds a mark for that.
+//! - *An outer batch waits* for one within it that is to be collected until it is, and whoever collected it looks at the
+//!   outer one again. So an outer batch that is over has nothing of theirs left.
+//! - *Who waits for it* leaves a token with the notifier, then the mark, then looks. Either the look sees that it is over,
+//!   or the step sees the mark and wakes; a collection wakes all who wait for anything of the batch in any case.
+//!
+//! A batch without tasks is ended and completed by one walk, as if there were none of this: two steps of the word.
+//!
+//! A client that closes ends its root, has its tasks cancelled, and asks for the collection of each of its batches. A store
+//! that closes waits for nobody: it takes the tasks for over and collects. They go on being counted, and complete nothing.
 
 mod access;
 mod client;
@@ -34,6 +62,8 @@ mod housekeeping;
 mod keeping;
 mod life;
 mod lifecycle;
+#[cfg(all(test, loom))]
+mod loom_models;
 mod objects;
 mod record;
 mod registry;

@@ -2,7 +2,6 @@
 //!
 //! A result goes where its id says, to the region of the batch that its task is of; once that batch gave it away and it
 //! was freed there, to the one that keeps it. In normal mode, and in a store that ignores batches, to the side table.
-#![allow(dead_code, reason = "the task room is built on it")]
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -26,7 +26,7 @@ pub struct BatchStatus {
     pub objects: u64,
     /// Their bytes of data and metadata.
     pub bytes: u64,
-    /// Bytes of the pages of its region.
+    /// Bytes of the pages of its region, and of its tasks' records.
     pub held: u64,
     /// The most bytes its region ever had.
     pub peak_bytes: u64,
@@ -126,7 +126,12 @@ impl Engine {
             return Ok(self.status_of_live(&batch));
         }
         match self.tombstones.find(key) {
-            Some(record) => Ok(status_of_collected(&record)),
+            Some(record) => {
+                let mut status = status_of_collected(&record);
+                // its records stand as long as a batch that lives depends on them
+                status.held += self.tasks().map_or(0, |tasks| tasks.counts(status.key).held);
+                Ok(status)
+            }
             None => Err(super::errors::not_found(key.id)),
         }
     }
@@ -141,7 +146,7 @@ impl Engine {
             reason: end.map(|end| end.reason),
             objects: usage.objects + adopted,
             bytes: usage.bytes + adopted_bytes,
-            held: usage.held,
+            held: usage.held + tasks.held,
             peak_bytes: usage.peak_bytes,
             pins: usage.pins,
             tasks_active: batch.active_tasks(),

@@ -1,5 +1,4 @@
 //! What the batches are to the task room: they count its active tasks, and tell it what becomes of them.
-#![allow(dead_code, reason = "the task room is built on it")]
 
 use std::any::Any;
 use std::sync::{Arc, Weak};
@@ -31,7 +30,7 @@ pub(crate) trait TaskHooks: Send + Sync {
     /// were [minded](Batch::mind_tasks).
     fn collected(&self, key: BatchKey);
 
-    /// How many tasks of a batch are in which state.
+    /// How many tasks of a batch are in which state. Of a collected one, whose records may stand for others' sake, as well.
     fn counts(&self, key: BatchKey) -> TaskCounts;
 
     /// The notifier woke a token: true if it is the task room's.
@@ -54,6 +53,8 @@ pub(crate) struct TaskCounts {
     pub(crate) done: u64,
     /// They failed, or were cancelled.
     pub(crate) failed: u64,
+    /// Bytes of the pages that the records of all of them take.
+    pub(crate) held: u64,
 }
 
 impl Batch {
@@ -89,14 +90,6 @@ impl Engine {
         self.tasks.get().and_then(Weak::upgrade)
     }
 
-    /// As [`Batch::begin_task`], with an error that says who ended the batch.
-    ///
-    /// # Errors
-    /// `BatchEnded`.
-    pub(crate) fn begin_task(&self, batch: &Batch, inside: bool) -> Result<()> {
-        batch.begin_task(inside).map_err(|_| errors::ended(&batch.record))
-    }
-
     /// A task that [began](Batch::begin_task) is over. The last one of an ended batch completes it, and those it is in as
     /// far as they waited for nothing else, and collects what was to be: hold no lock.
     pub(crate) fn end_task(&self, batch: &Arc<Batch>) {
@@ -113,9 +106,6 @@ impl Engine {
             let Some(was) = batch.complete() else { return };
             if was.has(Mark::COLLECT) {
                 self.collect(batch);
-                if was.has(Mark::DELETE) {
-                    self.delete_kept(batch);
-                }
             } else if was.has(Mark::WATCHED) {
                 self.store.notifier().wake_batch(batch.id());
             }

@@ -70,7 +70,15 @@ impl TaskHooks for Room {
     }
 
     fn counts(&self, _key: BatchKey) -> TaskCounts {
-        TaskCounts { waiting: 1, ready: 2, running: 3, done: 4, failed: 5 }
+        TaskCounts { waiting: 1, ready: 2, running: 3, done: 4, failed: 5, held: 0 }
+    }
+
+    fn woken(&self, _token: u64) -> bool {
+        false
+    }
+
+    fn as_any(self: Arc<Self>) -> Arc<dyn std::any::Any + Send + Sync> {
+        self
     }
 }
 

@@ -182,25 +182,9 @@ impl Batch {
         ended
     }
 
-    /// Its last task is over, if it has ended and no task of it or of a batch within it is active. Of all who look one
-    /// is told, and what was asked for meanwhile is his to carry out.
+    /// Its last task is over, if nothing is active in it: see [`Life::complete`].
     pub(super) fn complete(&self) -> Option<Word> {
-        let word = self.life.word();
-        if word.state() != State::Ended || word.tasks() > 0 {
-            return None;
-        }
-        // First those within, which take no tasks any more once they are over, then its own: a task of theirs may have
-        // begun one here before it was over, which the last step sees.
-        if word.has(Mark::INNER) && self.children.any(Batch::is_unfinished) {
-            return None;
-        }
-        self.life.complete()
-    }
-
-    /// True for one that the batch it is in waits for: a task is active, or it is to be collected and is not yet.
-    fn is_unfinished(&self) -> bool {
-        let word = self.life.word();
-        !word.state().is_over() || word.has(Mark::COLLECT)
+        self.life.complete(|| self.children.any(|child| child.life.is_unfinished()))
     }
 
     /// Takes a batch in. False when this one has ended.

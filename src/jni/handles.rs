@@ -3,7 +3,7 @@
 //! A handle is never an address and never used again, so a stale or forged one finds nothing. Numbers begin at a
 //! random place: those of another copy of the library, or of an earlier process, find nothing either.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -14,6 +14,7 @@ use parking_lot::RwLock;
 use crate::batch::Client;
 use crate::error::{Error, ErrorCode, Result};
 use crate::store::{Hold, Mapping};
+use crate::task::Tasks;
 
 /// Open clients.
 pub(super) static CLIENTS: LazyLock<Registry<Arc<Client>>> = LazyLock::new(Registry::new);
@@ -65,6 +66,8 @@ struct Recent {
     handle: jlong,
     era: u64,
     client: Arc<Client>,
+    /// The table of tasks of its store, once it was asked for.
+    tasks: OnceCell<Arc<Tasks>>,
 }
 
 thread_local! {
@@ -80,14 +83,38 @@ thread_local! {
 /// # Errors
 /// `Closed` when the handle stands for nothing; else what `f` says.
 pub(super) fn with_client<R>(handle: jlong, f: impl FnOnce(&Arc<Client>) -> Result<R>) -> Result<R> {
+    with_recent(handle, |recent| f(&recent.client))
+}
+
+/// As [`with_client`], with the table of tasks of its store.
+///
+/// # Errors
+/// As for [`Tasks::of`]; `Closed`; what `f` says.
+pub(super) fn with_tasks<R>(handle: jlong, f: impl FnOnce(&Arc<Client>, &Tasks) -> Result<R>) -> Result<R> {
+    with_recent(handle, |recent| {
+        let tasks = match recent.tasks.get() {
+            Some(tasks) => {
+                recent.client.check_open()?;
+                tasks
+            }
+            None => {
+                let tasks = Tasks::of(&recent.client)?;
+                recent.tasks.get_or_init(|| tasks)
+            }
+        };
+        f(&recent.client, tasks)
+    })
+}
+
+fn with_recent<R>(handle: jlong, f: impl FnOnce(&Recent) -> Result<R>) -> Result<R> {
     let era = CLIENTS.era.load(Ordering::Acquire);
     // While `f` runs the cell is empty, so that a call within this one finds nothing half used.
     let recent = RECENT.try_with(Cell::take).ok().flatten().filter(|r| r.handle == handle && r.era == era);
     let recent = match recent {
         Some(recent) => recent,
-        None => Recent { handle, era, client: CLIENTS.get(handle).ok_or_else(closed)? },
+        None => Recent { handle, era, client: CLIENTS.get(handle).ok_or_else(closed)?, tasks: OnceCell::new() },
     };
-    let outcome = f(&recent.client);
+    let outcome = f(&recent);
     // Fails only while the thread ends: then nothing is kept.
     let _ = RECENT.try_with(|cell| cell.set(Some(recent)));
     outcome

@@ -5,7 +5,7 @@ use jni::objects::{JByteArray, JIntArray, JLongArray, JObject, JObjectArray};
 use jni::sys::{jboolean, jint, jlong};
 
 use super::arrays::{Element, Jni, Utf8, Window};
-use super::handles::with_client;
+use super::handles::{with_client, with_tasks};
 use super::threads;
 use super::values::{figure, ids, key, kind, longs, object, objects, some_key, texts};
 use crate::error::{Error, ErrorCode, Result};
@@ -66,7 +66,7 @@ pub(super) fn block(
 ) -> Result<jlong> {
     jni.has_room(&out, 2)?;
     let count = u32::try_from(count).map_err(|_| invalid("the number of slots", count))?;
-    let block = with_client(client, |client| Tasks::of(client)?.block(client, key(batch, life), count))?;
+    let block = with_tasks(client, |client, tasks| tasks.block(client, key(batch, life), count))?;
     jni.set_longs(&out, &[block.serial.into(), block.base as jlong]);
     Ok(packed(block.first, block.count))
 }
@@ -83,7 +83,7 @@ pub(super) fn block_of(
 ) -> Result<jlong> {
     let count = u32::try_from(count).map_err(|_| invalid("the number of slots", count))?;
     let run = run(serial, slot, attempt);
-    let block = with_client(client, |client| Tasks::of(client)?.block_of(client, run, nth as u32, count, puts))?;
+    let block = with_tasks(client, |client, tasks| tasks.block_of(client, run, nth as u32, count, puts))?;
     Ok(packed(block.0, block.1))
 }
 
@@ -124,7 +124,7 @@ pub(super) fn submit(
         arguments: &arguments,
         parent: (parent_serial != 0).then(|| run(parent_serial, parent_slot, parent_attempt)),
     };
-    let (submitted, told) = with_client(client, |client| Tasks::of(client)?.submit(&submission))?;
+    let (submitted, told) = with_tasks(client, |_, tasks| tasks.submit(&submission))?;
     Ok(flags(told)
         | match submitted {
             Submitted::Accepted => 0,
@@ -158,14 +158,14 @@ pub(super) fn new_actor(
     let creation = TaskRef { serial: serial as u32, slot: slot as u64 };
     let restarts = u32::try_from(restarts).ok();
     let spec = ActorSpec { creation, name, restarts, fault_tolerant, checkpointable, policy };
-    with_client(client, |client| Ok(Tasks::of(client)?.new_actor(client, spec)? as jint))
+    with_tasks(client, |client, tasks| Ok(tasks.new_actor(client, spec)? as jint))
 }
 
 pub(super) fn take(jni: Jni<'_>, client: jlong, batch: jint, max: jint, out: JLongArray<'_>) -> Result<jint> {
     let max = usize::try_from(max).ok().filter(|max| *max > 0).ok_or_else(|| invalid("the most pieces", max))?;
     jni.has_room(&out, (max * PIECE) as jint)?;
     let which = (batch != 0).then_some(batch as u32);
-    let (work, more) = with_client(client, |client| Ok(Tasks::of(client)?.take(which, max)))?;
+    let (work, more) = with_tasks(client, |_, tasks| Ok(tasks.take(which, max)))?;
     if work.is_empty() {
         return Ok(-1);
     }
@@ -192,7 +192,7 @@ pub(super) fn arguments<'local>(
     attempt: jint,
 ) -> Result<JByteArray<'local>> {
     let run = run(serial, slot, attempt);
-    let ids = with_client(client, |client| Ok(Tasks::of(client)?.arguments(run)))?;
+    let ids = with_tasks(client, |_, tasks| Ok(tasks.arguments(run)))?;
     let bytes: Vec<u8> = ids.iter().flat_map(ObjectId::to_bytes).collect();
     Ok(env.byte_array_from_slice(&bytes)?)
 }
@@ -212,7 +212,7 @@ pub(super) fn put_result(
     let kind = kind(number)?;
     let window = Window::of(jni, &array, Element::of(kind), offset, length)?;
     let run = run(serial, slot, attempt);
-    with_client(client, |client| Tasks::of(client)?.put_result(run, index as u32, kind, &window))
+    with_tasks(client, |_, tasks| tasks.put_result(run, index as u32, kind, &window))
 }
 
 pub(super) fn put_in_run(
@@ -231,7 +231,7 @@ pub(super) fn put_in_run(
     let kind = kind(number)?;
     let window = Window::of(jni, &array, Element::of(kind), offset, length)?;
     let run = run(serial, slot, attempt);
-    with_client(client, |client| Tasks::of(client)?.put_in_run(run, first as u64, index as u32, kind, &window))
+    with_tasks(client, |_, tasks| tasks.put_in_run(run, first as u64, index as u32, kind, &window))
 }
 
 pub(super) fn complete(
@@ -259,7 +259,9 @@ pub(super) fn complete(
                 2 => Ending::Threw,
                 4 => Ending::NotBegun,
                 5 => Ending::LostArgument,
-                3 | 6 | 7 => Ending::ThrewForGood,
+                7 => Ending::NotSaveable,
+                // it was cancelled; if the table knows nothing of that, it failed without a word
+                3 | 6 => Ending::ThrewForGood,
                 other => return Err(invalid("the status of an outcome", other)),
             },
             kind: if value >> 32 == 0 { Kind::Bytes } else { kind((value >> 32) as jint)? },
@@ -267,7 +269,7 @@ pub(super) fn complete(
             nanos: nanos as u64,
         });
     }
-    with_client(client, |client| Ok(flags(Tasks::of(client)?.complete(&reported))))
+    with_tasks(client, |_, tasks| Ok(flags(tasks.complete(&reported))))
 }
 
 pub(super) fn blocked(
@@ -278,7 +280,7 @@ pub(super) fn blocked(
     attempt: jint,
     blocked: jboolean,
 ) -> Result<jint> {
-    with_client(client, |client| Ok(flags(Tasks::of(client)?.blocked(run(serial, slot, attempt), blocked))))
+    with_tasks(client, |_, tasks| Ok(flags(tasks.blocked(run(serial, slot, attempt), blocked))))
 }
 
 pub(super) fn abandon(
@@ -291,7 +293,7 @@ pub(super) fn abandon(
 ) -> Result<jint> {
     let thread = Utf8::read(jni, &thread)?;
     let run = run(serial, slot, attempt);
-    with_client(client, |client| Ok(flags(Tasks::of(client)?.abandon(run, thread.text()?))))
+    with_tasks(client, |_, tasks| Ok(flags(tasks.abandon(run, thread.text()?))))
 }
 
 pub(super) fn cancel_task(
@@ -303,8 +305,7 @@ pub(super) fn cancel_task(
     by: JByteArray<'_>,
 ) -> Result<jboolean> {
     let by = Utf8::read(jni, &by)?;
-    with_client(client, |client| {
-        let tasks = Tasks::of(client)?;
+    with_tasks(client, |_, tasks| {
         let (cancelled, told) = tasks.cancel(&object(batch, task, index), by.text()?);
         tasks.pass_on(told);
         Ok(cancelled)
@@ -318,8 +319,7 @@ pub(super) fn cancel_batch(jni: Jni<'_>, client: jlong, batch: jlong, life: jlon
 
 pub(super) fn cancel_actor(jni: Jni<'_>, client: jlong, actor: jint, by: JByteArray<'_>) -> Result<()> {
     let by = Utf8::read(jni, &by)?;
-    with_client(client, |client| {
-        let tasks = Tasks::of(client)?;
+    with_tasks(client, |_, tasks| {
         let told = tasks.cancel_actor(actor as u32, by.text()?);
         tasks.pass_on(told);
         Ok(())
@@ -334,8 +334,7 @@ pub(super) fn kill_actor(
     by: JByteArray<'_>,
 ) -> Result<()> {
     let by = Utf8::read(jni, &by)?;
-    with_client(client, |client| {
-        let tasks = Tasks::of(client)?;
+    with_tasks(client, |_, tasks| {
         let (_, told) = tasks.kill_actor(actor as u32, for_good, by.text()?);
         tasks.pass_on(told);
         Ok(())
@@ -344,8 +343,7 @@ pub(super) fn kill_actor(
 
 pub(super) fn cancel_everything(jni: Jni<'_>, client: jlong, by: JByteArray<'_>) -> Result<()> {
     let by = Utf8::read(jni, &by)?;
-    with_client(client, |client| {
-        let tasks = Tasks::of(client)?;
+    with_tasks(client, |_, tasks| {
         let told = tasks.cancel_everything(by.text()?);
         tasks.pass_on(told);
         Ok(())
@@ -354,8 +352,7 @@ pub(super) fn cancel_everything(jni: Jni<'_>, client: jlong, by: JByteArray<'_>)
 
 pub(super) fn remake<'local>(env: &mut Env<'local>, client: jlong, list: JByteArray<'_>) -> Result<JByteArray<'local>> {
     let ids = ids(env, &list)?;
-    let answers = with_client(client, |client| {
-        let tasks = Tasks::of(client)?;
+    let answers = with_tasks(client, |_, tasks| {
         let (answers, told) = tasks.remake(&ids);
         tasks.pass_on(told);
         Ok(answers)
@@ -366,7 +363,7 @@ pub(super) fn remake<'local>(env: &mut Env<'local>, client: jlong, list: JByteAr
 
 pub(super) fn free_recursive(env: &mut Env<'_>, client: jlong, list: JByteArray<'_>) -> Result<jint> {
     let ids = ids(env, &list)?;
-    with_client(client, |client| Ok(Tasks::of(client)?.free_recursive(client, &ids)? as jint))
+    with_tasks(client, |client, tasks| Ok(tasks.free_recursive(client, &ids)? as jint))
 }
 
 pub(super) fn keep_actors(
@@ -379,14 +376,11 @@ pub(super) fn keep_actors(
     to_life: jlong,
 ) -> Result<()> {
     let actors: Vec<u32> = ints(env, &actors)?.into_iter().map(|actor| actor as u32).collect();
-    with_client(client, |client| {
-        Tasks::of(client)?.keep_actors(client, &actors, key(from, from_life), some_key(to, to_life))
-    })
+    with_tasks(client, |client, tasks| tasks.keep_actors(client, &actors, key(from, from_life), some_key(to, to_life)))
 }
 
 pub(super) fn rollback(_env: &mut Env<'_>, client: jlong, batch: jlong, life: jlong) -> Result<()> {
-    with_client(client, |client| {
-        let tasks = Tasks::of(client)?;
+    with_tasks(client, |_, tasks| {
         let told = tasks.rollback(key(batch, life))?;
         tasks.pass_on(told);
         Ok(())
@@ -394,7 +388,7 @@ pub(super) fn rollback(_env: &mut Env<'_>, client: jlong, batch: jlong, life: jl
 }
 
 pub(super) fn ready_batches<'local>(env: &mut Env<'local>, client: jlong) -> Result<JLongArray<'local>> {
-    let loads = with_client(client, |client| Ok(Tasks::of(client)?.ready_batches()))?;
+    let loads = with_tasks(client, |_, tasks| Ok(tasks.ready_batches()))?;
     let row = |l: crate::task::BatchLoad| {
         [l.serial.into(), l.id, l.priority.into(), figure(l.ready), figure(l.running), figure(l.waiting_nanos)]
     };
@@ -403,7 +397,7 @@ pub(super) fn ready_batches<'local>(env: &mut Env<'local>, client: jlong) -> Res
 }
 
 pub(super) fn orders<'local>(env: &mut Env<'local>, client: jlong) -> Result<JLongArray<'local>> {
-    let orders = with_client(client, |client| Ok(Tasks::of(client)?.orders()))?;
+    let orders = with_tasks(client, |_, tasks| Ok(tasks.orders()))?;
     if orders.is_empty() {
         return Ok(JLongArray::null());
     }
@@ -413,6 +407,7 @@ pub(super) fn orders<'local>(env: &mut Env<'local>, client: jlong) -> Result<JLo
         Order::DropInstance { actor, instance } => [3, actor.into(), instance.into(), 0],
         Order::Workers => [4, 0, 0, 0],
         Order::Room => [5, 0, 0, 0],
+        Order::DropActor(actor) => [7, actor.into(), 0, 0],
         Order::ForgetFrom(task) => [6, task.serial.into(), task.slot as jlong, 256],
     };
     let figures: Vec<jlong> = orders.into_iter().flat_map(row).collect();
@@ -425,7 +420,7 @@ pub(super) fn status<'local>(
     batch: jlong,
     life: jlong,
 ) -> Result<JObjectArray<'local>> {
-    let status = with_client(client, |client| Ok(Tasks::of(client)?.status(key(batch, life))))?;
+    let status = with_tasks(client, |_, tasks| Ok(tasks.status(key(batch, life))))?;
     let Some(status) = status else { return Ok(JObjectArray::<JObject<'_>>::null()) };
     let c = status.counts;
     let counts = [c.waiting, c.ready, c.running, c.done, c.failed, c.cancelled, c.active].map(figure);
@@ -446,7 +441,7 @@ pub(super) fn active<'local>(
     serials: JIntArray<'_>,
 ) -> Result<JIntArray<'local>> {
     let serials = ints(env, &serials)?;
-    let counts = with_client(client, |client| Ok(Tasks::of(client)?.active(&serials)))?;
+    let counts = with_tasks(client, |_, tasks| Ok(tasks.active(&serials)))?;
     let array = JIntArray::new(env, counts.len())?;
     array.set_region(env, 0, &counts)?;
     Ok(array)

@@ -84,6 +84,8 @@ pub(super) struct Actor {
     pub(super) turns: VecDeque<u64>,
     /// the task that is ready or runs on the main instance
     pub(super) at: Option<TaskRef>,
+    /// it was killed when what ran on it had returned, and is lost when that is over: why
+    pub(super) doomed: Option<Arc<str>>,
     /// the main instance is being saved, for this
     pub(super) saving: Option<SaveFor>,
     /// boundaries that wait to be saved
@@ -118,6 +120,7 @@ impl Actor {
             callers: BTreeMap::new(),
             turns: VecDeque::new(),
             at: None,
+            doomed: None,
             saving: None,
             saves: VecDeque::new(),
             segments: BTreeMap::from([(0, Segment::default())]),

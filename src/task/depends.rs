@@ -53,6 +53,29 @@ impl Core {
         }
     }
 
+    /// A task of x whose turn had come on an actor left it without having run to its end: unless another one of x ran
+    /// there right after one of y, x does not depend on y for this actor's sake.
+    pub(super) fn unnote_state(&mut self, x: u32, number: u32) {
+        let Some(links) = self.actors.get(&number).and_then(|a| a.segment()).map(|s| s.links.as_slice()) else {
+            return;
+        };
+        let Some(y) = links.last().map(|link| link.task.serial).filter(|y| *y != x) else { return };
+        if links.windows(2).any(|two| two[0].task.serial == y && two[1].task.serial == x) {
+            return;
+        }
+        let Some(edge) = self.tables.get_mut(&y).and_then(|t| t.dependents.get_mut(&x)) else { return };
+        edge.actors.remove(&number);
+        if edge.actors.is_empty() && edge.objects.is_empty() && !edge.more_objects {
+            if let Some(table) = self.tables.get_mut(&y) {
+                table.dependents.remove(&x);
+            }
+            if let Some(table) = self.tables.get_mut(&x) {
+                table.depends_on.remove(&y);
+            }
+        }
+        self.todo.push_back(Todo::Reconsider(y));
+    }
+
     /// The edge from x to y. Tasks of normal mode have no batch that would end, and hold nothing; nor are they held.
     fn edge(&mut self, x: u32, y: u32) -> Option<&mut Edge> {
         if self.table(x)?.key.id.is_normal() || self.table(y)?.key.id.is_normal() {

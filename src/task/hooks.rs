@@ -73,6 +73,7 @@ impl Core {
             running: c.running,
             done: c.done,
             failed: c.failed + c.cancelled,
+            held: table.bytes(),
         }
     }
 

@@ -11,6 +11,7 @@ mod arguments;
 mod core;
 mod depends;
 mod failure;
+mod granules;
 mod hooks;
 mod outcome;
 mod queue;

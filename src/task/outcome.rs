@@ -29,7 +29,7 @@ pub(super) struct Report {
     pub(super) run: Run,
     pub(super) ending: Ending,
     pub(super) nanos: u64,
-    /// the checkpoint that was stored
+    /// the checkpoint that was stored, of one the table takes on its own account
     pub(super) stored: Option<ObjectId>,
 }
 
@@ -69,6 +69,14 @@ impl Core {
         by.map_or(Target::Nowhere, |by| Target::Internal(*by, id))
     }
 
+    /// A run has returned. From now on its values may be seen, although the table has not heard of its end: whoever sees
+    /// them and then cancels it, or kills its actor, comes too late.
+    pub(super) fn note_returned(&mut self, run: Run) {
+        if let Some(record) = self.record(run.task).filter(|_| self.goes_on(run)) {
+            record.set_returned(true);
+        }
+    }
+
     /// Where a put of a running task goes.
     pub(super) fn put_target(&self, run: Run, id: &ObjectId) -> Target {
         let goes_on = self.record(run.task).is_some_and(|r| r.is(TaskState::Running) && r.attempt() == run.attempt);
@@ -78,7 +86,11 @@ impl Core {
 
     /// A run ended, and what it made is stored.
     pub(super) fn report(&mut self, fx: &mut Effects, report: &Report) {
-        let Report { run, ending, nanos, stored } = *report;
+        let Report { run, mut ending, nanos, stored } = *report;
+        if ending == Ending::NotSaveable {
+            self.cannot_be_saved(run);
+            ending = Ending::ThrewForGood;
+        }
         if run.task.serial == 0 {
             let number = run.task.slot;
             // one that was given up and comes back has been counted
@@ -123,13 +135,13 @@ impl Core {
                 }
                 self.argument_lost(fx, run.task);
             }
-            Ending::Value | Ending::Stored => self.over(fx, run.task, false, nanos, stored),
-            Ending::Threw | Ending::ThrewForGood => self.over(fx, run.task, true, nanos, stored),
+            Ending::Value | Ending::Stored => self.over(fx, run.task, false, nanos),
+            Ending::Threw | Ending::ThrewForGood | Ending::NotSaveable => self.over(fx, run.task, true, nanos),
         }
     }
 
     /// A run is over for good.
-    fn over(&mut self, fx: &mut Effects, task: TaskRef, failed: bool, nanos: u64, stored: Option<ObjectId>) {
+    fn over(&mut self, fx: &mut Effects, task: TaskRef, failed: bool, nanos: u64) {
         self.end_run(fx, task);
         let rerun = self.is_rerun(task);
         let Some(table) = self.tables.get_mut(&task.serial) else { return };
@@ -138,7 +150,6 @@ impl Core {
         let replayed = record.has(REPLAY);
         let ends_failed = if rerun && replayed { record.has(HAD_FAILED) } else { failed };
         record.step(if ends_failed { TaskStep::Fail } else { TaskStep::Succeed });
-        record.set_nanos(nanos);
         let actor = record.actor();
         let (creation, checkpoint) = (record.has(CREATION), record.has(CHECKPOINT));
         record.set(WANTED, false);
@@ -160,7 +171,7 @@ impl Core {
             if creation {
                 self.constructed(fx, actor, task, failed, nanos);
             } else if checkpoint {
-                self.checkpoint_taken(fx, actor, task, stored, nanos);
+                self.checkpoint_taken(actor, task);
             } else {
                 self.method_over(fx, actor, task, nanos);
             }
@@ -338,7 +349,7 @@ impl Core {
                 self.stop_waiting(fx, task, TaskStep::Cancel, failure.clone());
                 true
             }
-            Some(TaskState::Running) => {
+            Some(TaskState::Running) if !record.has_returned() => {
                 record.step(TaskStep::Cancel);
                 record.set(UNWINDING, true);
                 let run = Run { task, attempt: record.attempt() };
@@ -384,6 +395,7 @@ impl Core {
             self.abandon_rerun(fx, run.task);
         } else {
             if record.is(TaskState::Running) {
+                record.set_returned(false);
                 self.cancel(fx, run.task, &Failure::Cancelled("its thread was given up".into()));
             }
             if !self.record(run.task).is_some_and(|r| r.has(UNWINDING)) {
@@ -402,7 +414,7 @@ impl Core {
             self.seal_all(fx, task, &Failure::Cancelled("the thread that made it again was given up".into()));
         }
         let on = self.replays.remove(&task);
-        self.over(fx, task, true, 0, None);
+        self.over(fx, task, true, 0);
         let Some((number, instance)) = on else { return };
         let why = "a thread that replayed a task on it was given up";
         if self.actors.get(&number).is_some_and(|a| a.main == Main::Rebuilding(instance)) {

@@ -238,6 +238,7 @@ impl Core {
         let table = self.tables.get_mut(&task.serial)?;
         let record = table.record(task.slot).filter(|r| r.step(TaskStep::Take))?;
         let attempt = record.next_attempt();
+        record.set_returned(false);
         let kind = if record.has(CREATION) {
             WorkKind::Construct
         } else if record.has(CHECKPOINT) {

@@ -5,12 +5,12 @@
 //!       1  attempt 32 · retries left 16 · cpus 16
 //!       2  priority 32 · actor 32
 //!       3  caller: of an actor's task, whose order it keeps
-//!       4  nanoseconds that its last run took
 //!       5  the next one in its queue: slot + 1, or 0
 //!       6  blocks of ids it received 32 · newest extension record with them 32
 //!       7  arguments 32 · newest extension record with further ones 32
 //!    8-13  two arguments, 3 words each: batch, task, index
 //!      14  its place in its actor's chain: segment 32 · link + 1 32; 0 for none
+//!       4  1 when its run has returned
 //!      15  what its run waits for: 1 blocked, 2 for room for a task that it submits
 //!
 //! extension of blocks       7 × (first slot, count · puts?), then the extension before
@@ -180,12 +180,13 @@ impl Record<'_> {
         self.word(3)
     }
 
-    pub(super) fn nanos(&self) -> u64 {
-        self.word(4)
+    /// True once its run has returned, and its values may be seen: it cannot be cancelled any more.
+    pub(super) fn has_returned(&self) -> bool {
+        self.word(4) != 0
     }
 
-    pub(super) fn set_nanos(&self, nanos: u64) {
-        self.set_word(4, nanos);
+    pub(super) fn set_returned(&self, returned: bool) {
+        self.set_word(4, returned.into());
     }
 
     /// The slot of the next one in its queue.
@@ -299,7 +300,6 @@ mod tests {
         assert_eq!(record.state(), None);
         record.begin(CREATION, 7, 3, 2, -5, 9, 42);
         record.set_missing(u32::MAX);
-        record.set_nanos(u64::MAX);
         record.set_queued_before(Some(0));
         record.set_blocks(1, 2);
         record.set_arguments(3, 4);
@@ -312,7 +312,7 @@ mod tests {
         record.set(CREATION, false);
         assert_eq!((record.state(), record.returns(), record.missing()), (Some(TaskState::Waiting), 7, u32::MAX));
         assert_eq!((record.attempt(), record.cpus(), record.priority(), record.actor()), (1, 2, -5, 9));
-        assert_eq!((record.caller(), record.nanos(), record.queued_before()), (42, u64::MAX, Some(0)));
+        assert_eq!((record.caller(), record.queued_before()), (42, Some(0)));
         assert_eq!((record.blocks(), record.arguments(), record.place()), ((1, 2), (3, 4), Some((5, 6))));
         assert_eq!(record.inline_argument(1), id);
         assert!(record.has(WANTED) && !record.has(CREATION));

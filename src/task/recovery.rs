@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::actor::Main;
 use super::core::{Core, Effects, Todo};
-use super::record::{IdBlock, STRUCK, UNWINDING, WANTED};
+use super::record::{IdBlock, Record, STRUCK, UNWINDING, WANTED};
 use super::state::TaskState;
 use super::tasks::{Given, over};
 use super::types::{Order, Run, TaskRef};
 use crate::batch::Presence;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::ObjectId;
+
+/// Normal mode remembers the tasks of so many times 256 slots.
+const NORMAL_GRANULES: usize = 1024;
 
 /// What becomes of a lost object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,8 +33,27 @@ impl Core {
         self.record(run.task).is_some_and(|r| r.is(TaskState::Running) && r.attempt() == run.attempt)
     }
 
+    /// A block of ids for tasks. Normal mode has no batch that would end: of what is over there only so much is kept in
+    /// mind, and what is evicted later than that is lost.
+    pub(super) fn task_block(&mut self, fx: &mut Effects, serial: u32, count: u64) -> Result<Option<u64>> {
+        let Core { tables, actors, .. } = self;
+        let table = tables.get_mut(&serial).ok_or_else(|| Core::no_task(TaskRef { serial, slot: 0 }))?;
+        if table.key.id.is_normal() {
+            let may = |record: Record<'_>| match record.place() {
+                Some((segment, _)) => {
+                    actors.get(&record.actor()).is_none_or(|actor| !actor.segments.contains_key(&segment))
+                }
+                None => !record.has(WANTED),
+            };
+            if let Some(first) = table.forget_oldest(NORMAL_GRANULES, may) {
+                fx.orders.push(Order::ForgetFrom(TaskRef { serial, slot: first }));
+            }
+        }
+        table.task_block(count)
+    }
+
     /// The nth block of ids of a run.
-    pub(super) fn block_of(&mut self, run: Run, nth: u32, count: u64, puts: bool) -> Result<Given> {
+    pub(super) fn block_of(&mut self, fx: &mut Effects, run: Run, nth: u32, count: u64, puts: bool) -> Result<Given> {
         if !self.goes_on(run) {
             return Err(over(run));
         }
@@ -41,8 +63,14 @@ impl Core {
         if let Some(block) = table.id_block(slot, nth).filter(|block| block.puts == puts) {
             return Ok(Given::Again(block));
         }
-        let first = if puts { table.put_block(count, slot) } else { table.task_block(count)? };
-        let Some(first) = first else { return Ok(Given::Reserve(table.batch.clone())) };
+        let first = if puts { table.put_block(count, slot) } else { self.task_block(fx, run.task.serial, count)? };
+        let table = self.known(run.task.serial)?;
+        let Some(first) = first else {
+            if table.is_collected() {
+                return Err(over(run)); // it asks for more than its first run did, of a batch that is gone
+            }
+            return Ok(Given::Reserve(table.batch.clone()));
+        };
         let block = IdBlock { first, count: count as u32, puts };
         table.add_id_block(slot, block)?;
         Ok(Given::Block(block))

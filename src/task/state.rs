@@ -31,7 +31,7 @@ impl TaskState {
 
     /// The state of that number; `None` for 0, a record that is not used.
     pub(super) fn of(n: u8) -> Option<TaskState> {
-        TaskState::ALL.into_iter().find(|state| *state as u8 == n)
+        TaskState::ALL.get(usize::from(n).wrapping_sub(1)).copied()
     }
 
     /// True once it is over, for now or for good.

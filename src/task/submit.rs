@@ -27,6 +27,11 @@ impl Core {
             let text = format!("a task that takes {} slots never runs here: there are {slots}", s.cpus);
             return Err(Error::new(ErrorCode::InvalidArgument, text).batch(table.key.id));
         }
+        if table.is_collected() {
+            // its records stand for others' sake
+            let key = table.key;
+            return Err(self.engine.gone(key));
+        }
         self.check_actor(s)?;
         if self.pending >= self.max_pending {
             self.submitters_wait = true;

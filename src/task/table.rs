@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use hashbrown::HashMap;
 
+use super::granules::{Granule, Granules};
 use super::queue::Queues;
 use super::record::{INLINE_ARGUMENTS, IdBlock, MORE_ARGUMENTS, MORE_BLOCKS, Record};
+use super::state::TaskState;
 use super::types::{Counts, TaskRef};
 use crate::batch::{Batch, BatchKey};
 use crate::error::Result;
@@ -20,9 +23,6 @@ pub(super) const PAGE_RECORDS: u64 = 32;
 pub(super) const GRANULE: u64 = 256;
 /// Slots of the smallest block of puts.
 pub(super) const LEAST_PUTS: u64 = 8;
-
-/// Pages of records of a granule; 0 where there is none yet, else the page's number + 1.
-type Granule = [u32; (GRANULE / PAGE_RECORDS) as usize];
 
 /// Slots that were reserved and not given out yet.
 #[derive(Clone, Copy, Default)]
@@ -77,12 +77,11 @@ pub(super) struct BatchTable {
     /// `None` in normal mode and once it is collected.
     pub(super) batch: Option<Arc<Batch>>,
     slab: Slab,
-    /// slot / 256 → its pages of records
-    granules: HashMap<u64, Granule>,
+    granules: Granules,
     /// slot / 256 → for each 8 slots of puts the slot of the task that received them, + 1
     put_owners: HashMap<u64, Box<[u64; (GRANULE / LEAST_PUTS) as usize]>>,
-    /// the page of extension records in use, + 1, and how many of it are
-    extensions: (u32, u32),
+    /// pages of the slab whose tasks are forgotten
+    free_pages: Vec<u32>,
     pub(super) tasks: Reserve,
     pub(super) puts: Reserve,
     pub(super) queues: Queues,
@@ -123,9 +122,9 @@ impl BatchTable {
             key,
             batch,
             slab,
-            granules: HashMap::new(),
+            granules: Granules::default(),
             put_owners: HashMap::new(),
-            extensions: (0, 0),
+            free_pages: Vec::new(),
             tasks: Reserve::default(),
             puts: Reserve::default(),
             queues: Queues::default(),
@@ -170,16 +169,15 @@ impl BatchTable {
     }
 
     /// The record of a task; `None` when there is none in this slot.
+    #[inline]
     pub(super) fn record(&self, slot: u64) -> Option<Record<'_>> {
-        let page = self.granules.get(&(slot / GRANULE))?[(slot % GRANULE / PAGE_RECORDS) as usize];
-        let record = Record(self.slab.record(page.checked_sub(1)?, (slot % PAGE_RECORDS) as u32));
-        record.state().map(|_| record)
+        self.blank(slot).filter(|record| record.state().is_some())
     }
 
     /// The record in a slot of a task block, used or not.
+    #[inline]
     pub(super) fn blank(&self, slot: u64) -> Option<Record<'_>> {
-        let page = self.granules.get(&(slot / GRANULE))?[(slot % GRANULE / PAGE_RECORDS) as usize];
-        Some(Record(self.slab.record(page.checked_sub(1)?, (slot % PAGE_RECORDS) as u32)))
+        Some(Record(self.slab.record(self.granules.page(slot)?, (slot % PAGE_RECORDS) as u32)))
     }
 
     /// The task that made this object, or can: the one whose result it is, or who received the slot for a put.
@@ -200,10 +198,9 @@ impl BatchTable {
         }
         let first = self.tasks.next;
         for page in first / PAGE_RECORDS..=(first + count - 1) / PAGE_RECORDS {
-            let granule = self.granules.entry(page * PAGE_RECORDS / GRANULE).or_default();
-            let number = &mut granule[(page % (GRANULE / PAGE_RECORDS)) as usize];
-            if *number == 0 {
-                *number = self.slab.add_page()? + 1;
+            let slot = page * PAGE_RECORDS;
+            if self.granules.page(slot).is_none() {
+                *self.granules.page_mut(slot) = self.page()? + 1;
             }
         }
         Ok(Some(self.tasks.take(count)))
@@ -231,14 +228,50 @@ impl BatchTable {
         })
     }
 
-    /// A fresh extension record: its number + 1.
-    fn extension(&mut self) -> Result<u32> {
-        if self.extensions.0 == 0 || u64::from(self.extensions.1) == PAGE_RECORDS {
-            self.extensions = (self.slab.add_page()? + 1, 0);
+    /// A page of records, all zero.
+    fn page(&mut self) -> Result<u32> {
+        let Some(page) = self.free_pages.pop() else { return self.slab.add_page() };
+        for n in 0..PAGE_RECORDS as u32 {
+            self.slab.record(page, n).iter().for_each(|word| word.store(0, Ordering::Relaxed));
         }
-        let number = (self.extensions.0 - 1) * PAGE_RECORDS as u32 + self.extensions.1;
-        self.extensions.1 += 1;
-        Ok(number + 1)
+        Ok(page)
+    }
+
+    /// A fresh extension record for a task: its number + 1.
+    fn extension(&mut self, slot: u64) -> Result<u32> {
+        let (page, n) = match self.granules.granule_mut(slot).extension() {
+            Some(place) => place,
+            None => {
+                let page = self.page()?;
+                let granule = self.granules.granule_mut(slot);
+                granule.add_extensions(page);
+                granule.extension().unwrap_or((page, 0))
+            }
+        };
+        Ok(page * PAGE_RECORDS as u32 + n + 1)
+    }
+
+    /// Forgets the tasks of its oldest granule, if they are over and `may` be forgotten, when there are more than so many
+    /// granules. Returns that granule's first slot.
+    pub(super) fn forget_oldest(&mut self, most: usize, may: impl Fn(Record<'_>) -> bool) -> Option<u64> {
+        let oldest = self.granules.starts().next().filter(|_| self.granules.len() > most)?;
+        let records = (oldest..oldest + GRANULE).filter_map(|slot| self.record(slot));
+        let (mut done, mut failed, mut cancelled) = (0, 0, 0);
+        for record in records {
+            match record.state() {
+                Some(TaskState::Done) if may(record) => done += 1,
+                Some(TaskState::Failed) if may(record) => failed += 1,
+                Some(TaskState::Cancelled) if may(record) => cancelled += 1,
+                _ => return None,
+            }
+        }
+        self.counts.done -= done;
+        self.counts.failed -= failed;
+        self.counts.cancelled -= cancelled;
+        self.free_pages.extend(self.granules.pop_first().into_iter().flat_map(Granule::into_pages));
+        let next = oldest + GRANULE;
+        self.put_owners.retain(|_, owners| owners.iter().any(|owner| *owner > next));
+        Some(oldest)
     }
 
     fn extended(&self, number: u32) -> Option<Record<'_>> {
@@ -251,7 +284,7 @@ impl BatchTable {
         let more = ids.get(INLINE_ARGUMENTS as usize..).unwrap_or_default();
         let mut newest = 0;
         for five in more.chunks(MORE_ARGUMENTS as usize) {
-            let number = self.extension()?;
+            let number = self.extension(slot)?;
             if let Some(extension) = self.extended(number) {
                 extension.set_before(newest);
                 for (n, id) in five.iter().enumerate() {
@@ -303,7 +336,7 @@ impl BatchTable {
     /// Notes that a task received a block of ids.
     pub(super) fn add_id_block(&mut self, slot: u64, block: IdBlock) -> Result<()> {
         let Some((count, newest)) = self.record(slot).map(|record| record.blocks()) else { return Ok(()) };
-        let number = if count.is_multiple_of(MORE_BLOCKS) { self.extension()? } else { newest };
+        let number = if count.is_multiple_of(MORE_BLOCKS) { self.extension(slot)? } else { newest };
         if let Some(extension) = self.extended(number) {
             if number != newest {
                 extension.set_before(newest);
@@ -318,9 +351,7 @@ impl BatchTable {
 
     /// The slots of all tasks there are records of, in order.
     pub(super) fn slots(&self) -> Vec<u64> {
-        let mut granules: Vec<_> = self.granules.keys().copied().collect();
-        granules.sort_unstable();
-        let all = granules.into_iter().flat_map(|g| g * GRANULE..(g + 1) * GRANULE);
+        let all = self.granules.starts().flat_map(|first| first..first + GRANULE);
         all.filter(|&slot| self.record(slot).is_some()).collect()
     }
 }

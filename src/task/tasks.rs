@@ -241,7 +241,7 @@ impl Tasks {
         };
         let serial = self.ask(|core, _| core.table_of(key, batch.as_ref())).0?;
         loop {
-            if let Some(first) = self.ask(|core, _| core.known(serial)?.task_block(count)).0? {
+            if let Some(first) = self.ask(|core, fx| core.task_block(fx, serial, count)).0? {
                 return Ok(Blocks { serial, first, count: count as u32, base: key.life });
             }
             let first = self.granule(client, batch.as_deref())?;
@@ -257,7 +257,7 @@ impl Tasks {
     pub fn block_of(&self, client: &Client, run: Run, nth: u32, count: u32, puts: bool) -> Result<(u64, u32)> {
         let count = u64::from(count.clamp(1, GRANULE as u32));
         loop {
-            let given = self.ask(|core, _| core.block_of(run, nth, count, puts)).0?;
+            let given = self.ask(|core, fx| core.block_of(fx, run, nth, count, puts)).0?;
             let batch = match given {
                 Given::Block(block) => {
                     if puts && let Some(key) = self.key(run.task.serial) {
@@ -332,8 +332,11 @@ impl Tasks {
     /// # Errors
     /// `StoreFull`, `BatchLimit`; what the source says.
     pub fn put_result(&self, run: Run, index: u32, kind: Kind, source: &dyn Source) -> Result<bool> {
-        let target = self.ask(|core, _| core.target(run, Ending::Stored, index)).0;
-        self.store(target, kind, source).map(|stored| stored.is_some())
+        let target = self.ask(|core, _| {
+            core.note_returned(run);
+            core.target(run, Ending::Stored, index)
+        });
+        self.store(target.0, kind, source).map(|stored| stored.is_some())
     }
 
     /// Stores what a run puts, under the nth id of one of its blocks.
@@ -360,7 +363,8 @@ impl Tasks {
                 self.ask(|core, fx| core.add_internal(fx, by, id, alias));
                 Ok(Some(alias))
             }
-            Target::Checkpoint(owner) => self.store_in(owner, kind, source).map(Some),
+            // those are stored on a way of their own
+            Target::Checkpoint(_) => Ok(None),
         }
     }
 
@@ -387,39 +391,63 @@ impl Tasks {
 
     /// Reports how runs ended.
     pub fn complete(&self, outcomes: &[Outcome<'_>]) -> Flags {
-        let targets: Vec<_> = self.ask(|core, _| outcomes.iter().map(|o| core.target(o.run, o.ending, 0)).collect()).0;
+        let target = |core: &mut Core, o: &Outcome<'_>| {
+            let target = core.target(o.run, o.ending, 0);
+            if target != Target::Nowhere {
+                core.note_returned(o.run);
+            }
+            target
+        };
+        let targets: Vec<_> = self.ask(|core, _| outcomes.iter().map(|o| target(core, o)).collect()).0;
         let reports: Vec<_> = outcomes.iter().zip(targets).map(|(o, target)| self.store_outcome(o, target)).collect();
         self.ask(|core, fx| reports.iter().for_each(|report| core.report(fx, report))).1
     }
 
     fn store_outcome(&self, o: &Outcome<'_>, target: Target) -> Report {
         let mut report = Report { run: o.run, ending: o.ending, nanos: o.nanos, stored: None };
-        let checkpoint = matches!(target, Target::Checkpoint(_));
-        match o.ending {
-            Ending::Value | Ending::Threw | Ending::ThrewForGood => match self.store(target, o.kind, &o.bytes) {
-                Ok(stored) => report.stored = stored.filter(|_| checkpoint),
-                Err(e) => {
-                    report.ending = Ending::ThrewForGood;
-                    if let Target::Result(id) = target {
-                        let why = failure::not_stored(&format!(
-                            "its value of {} bytes could not be stored: {e}",
-                            o.bytes.len()
-                        ));
-                        self.seal_bytes(&id, &why);
-                    }
-                }
-            },
-            Ending::Stored | Ending::NotBegun | Ending::LostArgument => {}
+        if matches!(o.ending, Ending::Stored | Ending::NotBegun | Ending::LostArgument) {
+            return report;
         }
-        if o.ending == Ending::Threw || o.ending == Ending::ThrewForGood {
+        if let Target::Checkpoint(owner) = target {
+            return self.store_checkpoint(o, owner, report);
+        }
+        if let Err(e) = self.store(target, o.kind, &o.bytes) {
+            report.ending = Ending::ThrewForGood;
+            self.seal_refusal(target, o.bytes.len(), &e);
+        }
+        if o.ending != Ending::Value {
             self.seal_others(o, target);
-        } else if checkpoint && o.run.task.serial != 0 {
-            // a checkpoint asked for by a task: the task itself returns nothing
-            let none: &[u8] = &[];
-            let target = self.ask(|core, _| core.target(o.run, Ending::Stored, 0)).0;
-            let _ = self.store(target, Kind::Null, &none);
         }
         report
+    }
+
+    /// An actor's state. The table hears of it before the task that asked for it is seen to be over: whoever sees that may
+    /// rely on the checkpoint.
+    fn store_checkpoint(&self, o: &Outcome<'_>, owner: u32, mut report: Report) -> Report {
+        let stored = self.store_in(owner, o.kind, &o.bytes);
+        if o.run.task.serial == 0 {
+            report.stored = stored.ok();
+            return report;
+        }
+        let target = self.ask(|core, _| core.target(o.run, Ending::Stored, 0)).0;
+        match stored {
+            Ok(checkpoint) => {
+                self.ask(|core, fx| core.checkpoint_stored(fx, o.run, checkpoint, o.nanos));
+                let none: &[u8] = &[];
+                let _ = self.store(target, Kind::Null, &none);
+            }
+            Err(e) => {
+                report.ending = Ending::ThrewForGood;
+                self.seal_refusal(target, o.bytes.len(), &e);
+            }
+        }
+        report
+    }
+
+    fn seal_refusal(&self, target: Target, len: usize, e: &Error) {
+        if let Target::Result(id) = target {
+            self.seal_bytes(&id, &failure::not_stored(&format!("its value of {len} bytes could not be stored: {e}")));
+        }
     }
 
     fn seal_bytes(&self, id: &ObjectId, bytes: &[u8]) {

@@ -8,7 +8,7 @@ use super::core::{Core, Effects, Job, Todo, Urgent};
 use super::record::{CHECKPOINT, CREATION};
 use super::state::{TaskState, TaskStep};
 use super::table::Boundary;
-use super::types::{ActorSpec, CheckpointPolicy, Failure, Order, Submission, TaskKind, TaskRef};
+use super::types::{ActorSpec, CheckpointPolicy, Failure, Order, Run, Submission, TaskKind, TaskRef};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::ObjectId;
 
@@ -177,6 +177,7 @@ impl Core {
         let Some(actor) = self.actors.get_mut(&number) else { return };
         actor.main = Main::Alive(FIRST_INSTANCE);
         self.link(number, task, nanos);
+        self.meet_doom(fx, number);
         self.todo.push_back(Todo::Advance(number));
     }
 
@@ -194,10 +195,17 @@ impl Core {
         }
     }
 
+    /// Somebody killed it meanwhile.
+    fn meet_doom(&mut self, fx: &mut Effects, number: u32) {
+        if let Some(why) = self.actors.get_mut(&number).and_then(|actor| actor.doomed.take()) {
+            self.lose(fx, number, &why);
+        }
+    }
+
     /// A method ran, whether it threw or not: it may have changed the state before.
     pub(super) fn method_over(&mut self, fx: &mut Effects, number: u32, task: TaskRef, nanos: u64) {
-        let _ = fx;
         self.link(number, task, nanos);
+        self.meet_doom(fx, number);
         self.todo.push_back(Todo::Advance(number));
     }
 
@@ -219,6 +227,7 @@ impl Core {
             actor.at = None;
             actor.enqueue_first(caller, task);
         }
+        self.unnote_state(task.serial, number);
         self.todo.push_back(Todo::Advance(number));
     }
 
@@ -234,6 +243,7 @@ impl Core {
         let Some(actor) = self.actors.get_mut(&number) else { return };
         if actor.at == Some(task) {
             actor.at = None;
+            self.unnote_state(task.serial, number);
         }
         self.todo.push_back(Todo::Advance(number));
     }
@@ -248,6 +258,7 @@ impl Core {
         if actor.main == Main::New {
             return self.die(fx, number, "its creation was cancelled");
         }
+        self.unnote_state(task.serial, number);
         self.lose(fx, number, "a task that ran on it was cancelled");
     }
 
@@ -300,6 +311,12 @@ impl Core {
         let failure = Failure::ActorDied(format!("{name}: {why} while this ran on it").into());
         let runs = at.filter(|task| self.record(*task).is_some_and(|r| r.is(TaskState::Running)));
         match runs {
+            // what it did is done, and may have been seen
+            Some(task) if self.record(task).is_some_and(|r| r.has_returned()) => {
+                if let Some(actor) = self.actors.get_mut(&number) {
+                    actor.doomed = Some(why.into());
+                }
+            }
             // the instance goes when the thread comes back
             Some(task) => drop(self.cancel(fx, task, &failure)),
             None if self.actors.get(&number).is_some_and(|a| a.main == Main::New) => {}
@@ -318,6 +335,7 @@ impl Core {
         for &instance in actor.rebuilds.keys() {
             fx.orders.push(Order::DropInstance { actor: number, instance });
         }
+        fx.orders.push(Order::DropActor(number));
         for task in actor.at.into_iter().chain(actor.callers.values().flatten().copied()) {
             self.cancel(fx, task, &failure);
         }
@@ -395,27 +413,43 @@ impl Core {
         }
     }
 
-    /// A checkpoint in the order of a caller's tasks is taken.
-    pub(super) fn checkpoint_taken(
-        &mut self,
-        fx: &mut Effects,
-        number: u32,
-        task: TaskRef,
-        stored: Option<ObjectId>,
-        nanos: u64,
-    ) {
-        let Some(actor) = self.actors.get_mut(&number) else { return fx.frees.extend(stored) };
-        if actor.at == Some(task) {
-            actor.at = None;
+    /// It turned out that an actor cannot be saved: nobody tries again.
+    pub(super) fn cannot_be_saved(&mut self, run: Run) {
+        let number = match (run.task.serial, self.jobs.get(&run.task.slot)) {
+            (0, Some(Job::Save { actor, .. })) => *actor,
+            (0, _) => return,
+            _ => self.record(run.task).map_or(0, |r| r.actor()),
+        };
+        if let Some(actor) = self.actors.get_mut(&number) {
+            actor.checkpointable = false;
         }
-        if let Some(checkpoint) = stored {
-            self.begin_segment(fx, number, checkpoint, SaveFor::Policy, nanos);
+    }
+
+    /// The state that a task had saved is stored.
+    pub(super) fn checkpoint_stored(&mut self, fx: &mut Effects, run: Run, checkpoint: ObjectId, nanos: u64) {
+        let actor = self.record(run.task).filter(|_| self.goes_on(run)).map(|r| r.actor());
+        match actor {
+            Some(actor) => self.begin_segment(fx, actor, checkpoint, SaveFor::Policy, nanos),
+            None => fx.frees.push(checkpoint),
+        }
+    }
+
+    /// A checkpoint in the order of a caller's tasks is taken, or failed.
+    pub(super) fn checkpoint_taken(&mut self, number: u32, task: TaskRef) {
+        if let Some(actor) = self.actors.get_mut(&number)
+            && actor.at == Some(task)
+        {
+            actor.at = None;
         }
         self.todo.push_back(Todo::Advance(number));
     }
 
     fn begin_segment(&mut self, fx: &mut Effects, number: u32, checkpoint: ObjectId, save: SaveFor, nanos: u64) {
-        let Some(actor) = self.actors.get_mut(&number) else { return };
+        let Some(actor) = self.actors.get_mut(&number) else { return fx.frees.push(checkpoint) };
+        if self.tables.get(&actor.owner).is_none_or(|owner| owner.key.id != checkpoint.batch) {
+            // it changed hands while it was saved: the checkpoint would go with its former owner
+            return fx.frees.push(checkpoint);
+        }
         actor.save_nanos = nanos.max(1);
         let before = actor.last_segment;
         let beginning_of = match save {
@@ -481,8 +515,7 @@ impl Core {
             Some(Boundary::Coming) => {
                 let actors: Vec<u32> = table.used_actors.iter().copied().collect();
                 let rests = |a: &Actor| a.checkpointable && a.rests_on(serial) && matches!(a.main, Main::Alive(_));
-                let actors: Vec<u32> =
-                    actors.into_iter().filter(|n| self.actors.get(n).is_some_and(|a| rests(a))).collect();
+                let actors: Vec<u32> = actors.into_iter().filter(|n| self.actors.get(n).is_some_and(&rests)).collect();
                 for number in &actors {
                     if let Some(actor) = self.actors.get_mut(number) {
                         actor.saves.push_back(SaveFor::Boundary(serial));

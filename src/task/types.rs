@@ -118,6 +118,8 @@ pub enum Ending {
     Threw,
     /// It threw, and is not to be tried again.
     ThrewForGood,
+    /// An actor was to be saved, and cannot be; the failure comes with it.
+    NotSaveable,
     /// Its worker did not begin it.
     NotBegun,
     /// An argument was not there any more.
@@ -155,6 +157,8 @@ pub enum Order {
         /// Which of its instances.
         instance: u32,
     },
+    /// An actor is dead: how it is made need not be known any more.
+    DropActor(u32),
     /// There is room for submitters.
     Room,
     /// Workers may be needed.

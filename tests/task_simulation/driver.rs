@@ -170,7 +170,7 @@ impl World {
                 }
                 Order::Forget(serial) => drop(self.forgotten.insert(serial)),
                 Order::DropInstance { actor, instance } => drop(self.instances.remove(&(actor, instance))),
-                Order::ForgetFrom(_) | Order::Room | Order::Workers => {}
+                Order::ForgetFrom(_) | Order::DropActor(_) | Order::Room | Order::Workers => {}
             }
         }
         self.look_for_getters();

@@ -26,7 +26,7 @@ impl World {
             Ending::Value | Ending::Stored => {
                 t.values = Some(if work.kind == WorkKind::Save { vec![0] } else { values.to_vec() });
             }
-            Ending::Threw | Ending::ThrewForGood => {}
+            Ending::Threw | Ending::ThrewForGood | Ending::NotSaveable => {}
         }
         t.accepted = true;
         let (results, values) = (t.results.clone(), t.values.clone());

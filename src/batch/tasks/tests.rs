@@ -27,23 +27,23 @@ fn c36_a_batch_completes_after_its_last_task_and_tasks_start_further_ones_till_t
     let w = World::open();
     let b = w.start();
     assert_eq!(b.state(), Waiting);
-    w.engine.begin_task(&b, false).unwrap();
+    b.take_task(false).unwrap();
     assert_eq!(b.state(), Running);
     let x = w.put(&b, b"x");
     assert_eq!(w.end(&b, true), Collected::PENDING);
     assert_eq!(b.state(), Ended);
-    let e = w.engine.begin_task(&b, false).unwrap_err();
+    let e = b.take_task(false).unwrap_err();
     assert!(e.code() == ErrorCode::BatchEnded && e.message().contains("was ended by test at"), "{e}");
     // a chain of tasks, each started by the one before
     for _ in 0..5 {
-        w.engine.begin_task(&b, true).unwrap();
+        b.take_task(true).unwrap();
         w.engine.end_task(&b);
         assert_eq!((b.state(), w.over(&b)), (Ended, None));
         assert_eq!(w.get(&x).unwrap().as_deref(), Some(&b"x"[..]), "its own tasks see its objects");
     }
     w.engine.end_task(&b);
     assert_eq!((b.state(), w.over(&b)), (Gone, Some(released(1, 1))));
-    assert_eq!(w.engine.begin_task(&b, true).unwrap_err().code(), ErrorCode::BatchEnded);
+    assert_eq!(b.take_task(true).unwrap_err().code(), ErrorCode::BatchEnded);
     w.assert_empty();
 }
 
@@ -352,6 +352,27 @@ fn an_id_is_free_when_its_batch_is_over() {
 }
 
 #[test]
+fn when_a_deleted_batch_is_over_what_it_kept_is_gone() {
+    let w = World::open();
+    let outer = w.start();
+    for round in 0..500 {
+        let b = w.busy_in(&outer);
+        let x = w.put(&b, b"x");
+        w.client.transfer(&[x], Some(b.key()), None).unwrap();
+        w.client.delete_batch(b.key(), "test").unwrap();
+        scope(|s| {
+            s.spawn(|| w.engine.end_task(&b));
+            while w.over(&b).is_none() {
+                std::thread::yield_now();
+            }
+            assert_eq!(w.get(&x).unwrap_err().code(), ErrorCode::ObjectNotFound, "round {round}");
+        });
+    }
+    w.end(&outer, true);
+    w.assert_empty();
+}
+
+#[test]
 fn status_counts_tasks() {
     let w = World::open();
     let spec = BatchSpec { max_tasks: Some(3), checkpoint_actors: true, ..BatchSpec::default() };
@@ -368,9 +389,10 @@ fn status_counts_tasks() {
         running: s.tasks_running,
         done: s.tasks_done,
         failed: s.tasks_failed,
+        held: 0,
     };
     assert_eq!(s.tasks_active, 2);
-    assert_eq!(counts, TaskCounts { waiting: 1, ready: 2, running: 3, done: 4, failed: 5 }, "the task room's");
+    assert_eq!(counts, TaskCounts { waiting: 1, ready: 2, running: 3, done: 4, failed: 5, held: 0 }, "the task room's");
     let none = BatchSpec { max_tasks: Some(0), ..BatchSpec::default() };
     assert_eq!(w.client.start_batch(none, "t").unwrap_err().code(), ErrorCode::InvalidArgument);
 }

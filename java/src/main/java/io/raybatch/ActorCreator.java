@@ -67,8 +67,8 @@ public final class ActorCreator<A> {
 
     /**
      * Sets whether its state is rebuilt when its instance is lost: from the last checkpoint, by running again what came after.
-     * Where it is not, the actor starts anew, what its tasks did is not remembered, and no batch waits for another because of
-     * it.
+     * Where it is not, losing it is the end of it: what asks for it gets {@link ActorDiedException}, what its tasks did is not
+     * remembered, and no batch waits for another because of it.
      *
      * @param tolerant true unless set
      * @return this

@@ -24,8 +24,6 @@ final class EmbeddedEngine implements Engine {
 
     /** serial → what the engine knows of that life of a batch */
     private final ConcurrentMap<Integer, BatchWork> works = new ConcurrentHashMap<>();
-    /** Of normal mode; null until it has a task. */
-    private volatile BatchWork normal;
 
     EmbeddedEngine(RayApi ray) {
         RayConfig config = ray.config();
@@ -113,9 +111,6 @@ final class EmbeddedEngine implements Engine {
         BatchWork gone = works.remove(serial);
         if (gone != null) {
             held.forget(gone);
-            if (gone == normal) {
-                normal = null;
-            }
         }
     }
 
@@ -160,9 +155,9 @@ final class EmbeddedEngine implements Engine {
         return submitter.checkpoint(scope, actor);
     }
 
-    /** What is known of a batch; null is normal mode. */
+    /** What is known of a batch; null is the client's normal mode. */
     BatchWork work(RayApi who, BatchScope scope) {
-        BatchWork known = scope == null ? normal : scope.work();
+        BatchWork known = scope == null ? who.tasks().normal() : scope.work();
         if (known != null) {
             return known;
         }
@@ -175,7 +170,7 @@ final class EmbeddedEngine implements Engine {
         BatchWork there = works.putIfAbsent(serial, fresh);
         BatchWork work = there == null ? fresh : there;
         if (scope == null) {
-            normal = work;
+            who.tasks().normal(work);
         } else {
             scope.work(work);
         }

@@ -42,8 +42,9 @@ final class Ends {
         TaskContext.checked();
         byte[] ids = keep == null ? null : ObjectIds.of(keep);
         long itsLife = wait ? lifeOf(id, life) : life;
+        boolean save = checkpoint && ray.tasks().engineIfStarted() != null;
         long[] figures = Native.endBatch(
-                ray.client(), id, life, collect, checkpoint, ids, EndReason.CLOSED.ordinal(), Caller.name());
+                ray.client(), id, life, collect, save, ids, EndReason.CLOSED.ordinal(), Caller.name());
         Reference.reachabilityFence(keep);
         if (collect) {
             ray.settled(id);

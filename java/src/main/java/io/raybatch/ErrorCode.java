@@ -47,16 +47,12 @@ public enum ErrorCode {
     NOT_OWNER(27),
     /** {@link ObjectBoundsException}. */
     OUT_OF_BOUNDS(28),
-    /** {@link TaskException}. */
-    TASK_FAILED(40),
-    /** {@link TaskCancelledException}. */
-    TASK_CANCELLED(41),
     /** {@link ActorDiedException}. */
-    ACTOR_DIED(42),
-    /** {@link TooManyTasksException}. */
-    TOO_MANY_TASKS(43),
+    ACTOR_DIED(30),
+    /** {@link TaskCancelledException}. */
+    TASK_CANCELLED(31),
     /** {@link RollbackException}. */
-    ROLLBACK(44),
+    ROLLBACK(32),
     /** {@link GetTimeoutException}. */
     GET_TIMEOUT(100),
     /** {@link RayInterruptedException}. */
@@ -64,7 +60,11 @@ public enum ErrorCode {
     /** {@link SerializationException}. */
     SERIALIZATION(102),
     /** {@link NativeLibraryException}. */
-    NATIVE_LIBRARY(103);
+    NATIVE_LIBRARY(103),
+    /** {@link TaskException}. */
+    TASK_FAILED(104),
+    /** {@link TooManyTasksException}. */
+    TOO_MANY_TASKS(105);
 
     private static final ErrorCode[] ALL = values();
 

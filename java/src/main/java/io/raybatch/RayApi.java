@@ -885,7 +885,11 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      * @throws ObjectCollectedException when its batch is collected
      */
     public <T> ObjectRef<T> ref(ObjectId id, Class<T> type) {
-        Native.resolve(client, id.batch(), id.task(), id.index());
+        try {
+            Native.resolve(client, id.batch(), id.task(), id.index());
+        } catch (ObjectLostException freed) {
+            // it names an object here: get has that made again, or says that it is lost
+        }
         BatchScope owner = id.batch() == 0 ? null : trackedScope(id.batch());
         return new ObjectRef<>(this, owner, id.batch(), id.task(), id.index(), type, false);
     }

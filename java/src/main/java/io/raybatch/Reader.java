@@ -15,7 +15,7 @@ final class Reader {
     /** How many missing objects are waited for at a time, in order: each round looks at all of them. */
     private static final int WINDOW = 1024;
     /** How long a getter looks for a task's result before it waits for it: what a short task takes. */
-    private static final long SPIN_NANOS = 10_000;
+    private static final long SPIN_NANOS = 20_000;
 
     private final RayApi ray;
 
@@ -106,6 +106,8 @@ final class Reader {
                 }
                 Thread.onSpinWait();
             }
+            // who is to make it may be ready to run on this very processor
+            Thread.yield();
         } while (System.nanoTime() - end < 0);
         return false;
     }

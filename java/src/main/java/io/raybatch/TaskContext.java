@@ -149,12 +149,14 @@ final class TaskContext {
         return engine == other && serial != 0;
     }
 
-    /** True if that is the batch that the task is in; null is normal mode. */
+    /** True if that is the batch that the task is in; null is normal mode, which each client has its own of. */
     boolean isIn(RayApi ray, BatchScope batch) {
-        return serial != 0
-                && (batch == null ? 0 : batch.id()) == work.batch()
-                && (batch == null || batch.life() == work.life())
-                && engine.serves(ray);
+        if (serial == 0) {
+            return false;
+        }
+        return batch == null
+                ? work.batch() == 0 && work.ray() == ray
+                : batch.id() == work.batch() && batch.life() == work.life() && engine.serves(ray);
     }
 
     // ---- ids ------------------------------------------------------------------------------------------------------

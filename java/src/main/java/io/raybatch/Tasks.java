@@ -9,6 +9,8 @@ final class Tasks {
 
     private final RayApi ray;
     private volatile Engine known;
+    /** What the engine knows of this client's normal mode; null until that has a task. */
+    private volatile BatchWork normal;
 
     Tasks(RayApi ray) {
         this.ray = ray;
@@ -28,6 +30,15 @@ final class Tasks {
     Engine engineIfStarted() {
         Engine engine = known;
         return engine != null ? engine : Engines.ifStarted(ray);
+    }
+
+    /** Null until normal mode has a task. */
+    BatchWork normal() {
+        return normal;
+    }
+
+    void normal(BatchWork work) {
+        normal = work;
     }
 
     <R> ObjectRef<R> submit(TaskCaller<R> call) {

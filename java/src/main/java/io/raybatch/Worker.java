@@ -14,16 +14,15 @@ final class Worker extends Thread {
     private static final AtomicInteger NUMBER = new AtomicInteger();
 
     private static final long REPORT_NANOS = 50_000;
-    private static final long SEARCH_NANOS = 20_000;
+    private static final long SEARCH_NANOS = 30_000;
     private static final long SWEEP_NANOS = 100_000_000;
     private static final long IDLE_NANOS = 10_000_000_000L;
 
     // In place of a count of pieces:
-    private static final int DONE = 0;
+    /** It has run them, or rested, and counts as one that searches. */
+    private static final int SEARCHING = 0;
     /** This thread is over. */
     private static final int OVER = -1;
-    /** It has rested, and searches. */
-    private static final int WOKEN = -2;
 
     private final EmbeddedEngine engine;
     private final WorkerPool pool;
@@ -77,13 +76,8 @@ final class Worker extends Thread {
     }
 
     private void work() {
-        boolean searching = true;
         while (!pool.isClosed()) {
-            int next = searching ? search() : take();
-            if (next == 0 && !searching && pool.joinSearch()) {
-                searching = true;
-                continue;
-            }
+            int next = search();
             if (next == 0) {
                 next = rest();
             }
@@ -93,31 +87,38 @@ final class Worker extends Thread {
             if (next == OVER) {
                 return;
             }
-            searching = next == WOKEN;
         }
     }
 
     // ---- looking for work -----------------------------------------------------------------------------------------
 
-    /** Looks around for a moment; how many pieces it has then. */
+    /** Looks around for a moment, and counts as one that searches no more; how many pieces it has then. */
     private int search() {
+        int seen = pool.hints();
+        int count = 0;
         try {
-            long end = System.nanoTime() + SEARCH_NANOS;
-            int seen = pool.hints();
-            int count = take();
-            while (count == 0 && System.nanoTime() - end < 0) {
+            count = take();
+            long end = count > 0 ? 0 : System.nanoTime() + SEARCH_NANOS;
+            while (count == 0 && pool.fewSearch() && System.nanoTime() - end < 0) {
                 for (int n = 0; n < 16 && pool.hints() == seen; n++) {
                     Thread.onSpinWait();
                 }
                 if (pool.hints() != seen) {
                     seen = pool.hints();
                     count = take();
+                } else {
+                    // who is to submit may be ready to run on this very processor
+                    Thread.yield();
                 }
             }
-            return count;
         } finally {
             pool.searched();
         }
+        if (count > 0 && pool.hints() != seen) {
+            // of what came since it took, somebody thought that it would take it
+            pool.wake();
+        }
+        return count;
     }
 
     /** Takes work from the table, or what another worker has not begun; how many pieces. */
@@ -160,7 +161,7 @@ final class Worker extends Thread {
         return count;
     }
 
-    /** {@link #WOKEN}, or {@link #OVER} when it was not for long. */
+    /** {@link #SEARCHING}, or {@link #OVER} when nobody woke it for long. */
     private int awaitWaking() {
         CurrentBatch.forget(any -> true);
         long end = System.nanoTime() + IDLE_NANOS;
@@ -180,7 +181,7 @@ final class Worker extends Thread {
             }
         }
         woken = false;
-        return WOKEN;
+        return SEARCHING;
     }
 
     /** For the pool, which has counted it. */
@@ -191,7 +192,7 @@ final class Worker extends Thread {
 
     // ---- doing it -------------------------------------------------------------------------------------------------
 
-    /** {@link #DONE}, or what a rest in between was for. */
+    /** {@link #SEARCHING}, or {@link #OVER}. */
     private int runBulk() {
         long now = System.nanoTime();
         for (int at = bulk.next(); at >= 0; at = bulk.next()) {
@@ -203,13 +204,15 @@ final class Worker extends Thread {
             if (pool.isOver()) {
                 return stepBack();
             }
-            if (bulk.left() == 0 || report.isOlderThan(REPORT_NANOS, now)) {
+            if (bulk.left() > 0 && report.isOlderThan(REPORT_NANOS, now)) {
                 send();
             }
         }
+        // first: who gets a result may submit more at once, which this worker will take
+        pool.searches();
         send();
         engine.sweep(now);
-        return DONE;
+        return SEARCHING;
     }
 
     private void send() {
@@ -224,7 +227,8 @@ final class Worker extends Thread {
     private int stepBack() {
         giveBack();
         if (!pool.stepBack(this)) {
-            return DONE;
+            pool.searches();
+            return SEARCHING;
         }
         if (moreToDo) {
             moreToDo = false;

@@ -77,9 +77,14 @@ final class WorkerPool {
         }
     }
 
-    /** One that has found nothing may look for a moment longer, if nobody else does. */
-    boolean joinSearch() {
-        return searching.compareAndSet(0, 1);
+    /** One is about to search. */
+    void searches() {
+        searching.incrementAndGet();
+    }
+
+    /** True if one that has found nothing may look for a moment longer: there are not many that do. */
+    boolean fewSearch() {
+        return searching.get() <= 1 + slots / 8;
     }
 
     /** One searches no more. */

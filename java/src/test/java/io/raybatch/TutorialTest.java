@@ -182,6 +182,86 @@ class TutorialTest {
         }
     }
 
+    static String load(String what) {
+        return what;
+    }
+
+    static int length(String text) {
+        return text.length();
+    }
+
+    static int twice(int n) {
+        return 2 * n;
+    }
+
+    static int thinkForEver() throws InterruptedException {
+        Thread.sleep(Long.MAX_VALUE);
+        return 0;
+    }
+
+    static final class Counter implements Checkpointable<Integer> {
+        private int count;
+
+        int incAndGet() {
+            return ++count;
+        }
+
+        @Override
+        public Integer save() {
+            return count;
+        }
+
+        @Override
+        public void restore(Integer saved) {
+            count = saved;
+        }
+    }
+
+    @Test
+    void tasks_of_a_batch() {
+        try (RayApi ray = RayApi.open(SMALL)) {
+            // [tasks]
+            ObjectRef<String> x = ray.task(TutorialTest::load, "words").remote();
+            ObjectRef<Integer> z;
+            try (Batch batch = ray.startBatch()) {
+                ObjectRef<Integer> y = ray.task(TutorialTest::length, x).remote();   // waits for x
+                z = ray.task(TutorialTest::twice, y).retries(3).remote();
+                batch.keep(z);                                                       // legal before it is there
+            }                                                                        // waits for its tasks; y is gone
+            assertThat(ray.get(z)).isEqualTo(10);
+            // [/tasks]
+            // [failures]
+            ObjectRef<Integer> bad = ray.task(TutorialTest::length, (String) null).remote();
+            ObjectRef<Integer> dependent = ray.task(TutorialTest::twice, bad).remote();
+            assertThatThrownBy(() -> ray.get(dependent))
+                    .isInstanceOf(TaskException.class)
+                    .hasCauseInstanceOf(NullPointerException.class);
+
+            try (Batch request = ray.startBatch(BatchOptions.builder().name("request").timeout(Duration.ofSeconds(30)).build())) {
+                ObjectRef<Integer> answer = ray.task(TutorialTest::thinkForEver).remote();
+                ray.cancel(request);                                                 // as its timeout would
+                assertThatThrownBy(() -> ray.get(answer)).isInstanceOf(RayException.class);
+            }
+            // [/failures]
+        }
+    }
+
+    @Test
+    void actors() {
+        try (RayApi ray = RayApi.open(SMALL)) {
+            // [actors]
+            ActorHandle<Counter> counter = ray.actor(Counter::new).name("hits").remote();
+            try (Batch request = ray.startBatch()) {
+                counter.task(Counter::incAndGet).batch(request).remote();
+                assertThat(counter.task(Counter::incAndGet).remote().get()).isEqualTo(2); // one at a time, in order
+            }
+            ray.checkpoint(counter).get();       // so that nothing of that batch need be kept in mind
+            ray.kill(counter);                   // or its thread was lost: the next task rebuilds it
+            assertThat(counter.task(Counter::incAndGet).remote().get()).isEqualTo(3);
+            // [/actors]
+        }
+    }
+
     @Test
     void the_tutorial_quotes_this_file() throws IOException {
         Map<String, String> regions = new LinkedHashMap<>();
