@@ -67,8 +67,12 @@ impl Granules {
         if self.places.is_empty() {
             self.first = granule;
         }
-        // slots are reserved in their order
-        let n = granule.saturating_sub(self.first) as usize;
+        // of two threads that reserve slots at once, the second may be here first
+        while granule < self.first {
+            self.places.push_front(0);
+            self.first -= 1;
+        }
+        let n = (granule - self.first) as usize;
         if n >= self.places.len() {
             self.places.resize(n + 1, 0);
         }
@@ -110,6 +114,16 @@ impl Granules {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_that_was_reserved_before_may_come_after() {
+        let mut granules = Granules::default();
+        for n in [7, 5, 6] {
+            *granules.page_mut(n * GRANULE) = n as u32 + 1;
+        }
+        assert_eq!([5, 6, 7].map(|n| granules.page(n * GRANULE)), [Some(5), Some(6), Some(7)]);
+        assert_eq!(granules.starts().collect::<Vec<_>>(), [5, 6, 7].map(|n| n * GRANULE));
+    }
 
     #[test]
     fn granules_are_found_wherever_they_begin_and_forgotten_from_the_front() {
