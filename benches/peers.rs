@@ -6,6 +6,8 @@
 //! release, over and over. `RAYBATCH_BENCH_QUICK` takes fewer samples.
 #![allow(clippy::expect_used, missing_docs, reason = "a benchmark that fails is not to go on")]
 
+mod files;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -213,6 +215,7 @@ fn rows(criterion: &mut Criterion) {
         row(criterion, "release/bumpalo", Work::Release, &mut Bumpalo::default(), 32, 27_000_000);
     }
     tiny(criterion);
+    files::rows(criterion);
 }
 
 fn row(criterion: &mut Criterion, name: &str, work: Work, subject: &mut dyn Subject, size: usize, count: usize) {

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::store::{Eviction, StoreConfig};
+use crate::store::{Eviction, SpillConfig, StoreConfig};
 
 /// The least and the most bytes of a store: its pages are counted in 32 bits.
 const SIZES: std::ops::RangeInclusive<u64> = (64 << 10)..=(1 << 44);
 const TOMBSTONES: usize = 100_000;
+/// Percent of the arena.
+const HIGH_WATER: u8 = 80;
 
 /// Checked options.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub struct Config {
     pub eviction: Eviction,
     /// Collected batches that are remembered.
     pub tombstones: usize,
+    /// Where and when it spills; `None`: a full store is full.
+    pub spill: Option<SpillConfig>,
 }
 
 impl Config {
@@ -38,7 +42,9 @@ impl Config {
     }
 
     /// Reads `key = value` pairs: `name`, `store.size` (bytes; 0: 30 % of the memory there is), `store.path`,
-    /// `store.warmReserve` (bytes), `store.preTouch` (`true` or `false`), `eviction` (`batch` or `lru`), `tombstones` (a count).
+    /// `store.warmReserve` (bytes), `store.preTouch` (`true` or `false`), `eviction` (`batch` or `lru`), `tombstones` (a count),
+    /// `spill.directory` (a path; none: nothing is spilled), `spill.capacity` (bytes of files), `spill.highWater` (percent),
+    /// `spill.normalMode` (`evict` or `spill`).
     ///
     /// # Errors
     /// `InvalidArgument` naming the option and what it takes.
@@ -50,6 +56,8 @@ impl Config {
         let mut pre_touch = false;
         let mut eviction = Eviction::Batch;
         let mut tombstones = TOMBSTONES;
+        let mut directory = None;
+        let (mut spill_capacity, mut high_water, mut normal_mode) = (None, HIGH_WATER, false);
         for (key, value) in pairs {
             match key.as_str() {
                 "name" if is_name(value) => name = Some(value.clone()),
@@ -71,8 +79,23 @@ impl Config {
                 "tombstones" => {
                     tombstones = usize::try_from(number(key, value)?).map_err(|_| invalid(key, value, "a count"))?;
                 }
+                "spill.directory" if value.is_empty() => return Err(invalid(key, value, "a path")),
+                "spill.directory" => directory = Some(PathBuf::from(value)),
+                "spill.capacity" => spill_capacity = Some(number(key, value)?),
+                "spill.highWater" => {
+                    let percent = value.parse().ok().filter(|percent| (1..=100).contains(percent));
+                    high_water = percent.ok_or_else(|| invalid(key, value, "a percentage, 1 to 100"))?;
+                }
+                "spill.normalMode" => {
+                    normal_mode = match value.as_str() {
+                        "evict" => false,
+                        "spill" => true,
+                        _ => return Err(invalid(key, value, "'evict' or 'spill'")),
+                    };
+                }
                 _ => {
-                    let known = "name, store.size, store.path, store.warmReserve, store.preTouch, eviction, tombstones";
+                    let known = "name, store.size, store.path, store.warmReserve, store.preTouch, eviction, tombstones, \
+                                 spill.directory, spill.capacity, spill.highWater, spill.normalMode";
                     return Err(Error::new(
                         ErrorCode::InvalidArgument,
                         format!("there is no option '{key}'; there are {known}"),
@@ -84,7 +107,9 @@ impl Config {
             let range = format!("{} to {} bytes", SIZES.start(), SIZES.end());
             return Err(invalid("store.size", &size.to_string(), &range));
         }
-        Ok(Config { name, size, path, warm_reserve, pre_touch, eviction, tombstones })
+        let spill =
+            directory.map(|directory| SpillConfig { directory, capacity: spill_capacity, high_water, normal_mode });
+        Ok(Config { name, size, path, warm_reserve, pre_touch, eviction, tombstones, spill })
     }
 
     /// What the store is told.
@@ -234,6 +259,8 @@ mod tests {
             ("store.size", "1", "65536 to"),
             ("store.size", "-1", "a whole number"),
             ("eviction", "fifo", "'batch' or 'lru'"),
+            ("spill.highWater", "0", "1 to 100"),
+            ("spill.capacity", "much", "a whole number"),
             ("store.pth", "x", "there is no option 'store.pth'"),
             ("name", "", "1 to 200 bytes"),
             ("name", "a\0b", "without control characters"),

@@ -26,6 +26,8 @@ pub enum ErrorCode {
     StoreFull = 6,
     /// The system refused an operation.
     Io = 7,
+    /// An object's bytes cannot be read back from its spill file.
+    SpillCorrupt = 8,
     /// No such batch, or it is forgotten.
     BatchNotFound = 10,
     /// A live batch has this id.

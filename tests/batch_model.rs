@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use batch_support::{Calls, config};
 use proptest::prelude::*;
-use raybatch::batch::{BatchKey, BatchSpec, Client, Reason, State};
+use raybatch::batch::{BatchKey, BatchSpec, Client, MemoryReport, Reason, State};
 use raybatch::error::ErrorCode;
 use raybatch::id::{BatchId, ObjectId};
 use raybatch::store::{Kind, Pin};
@@ -28,6 +28,7 @@ enum Op {
     DeleteObject { object: usize },
     Pin { object: usize },
     Unpin { pin: usize },
+    Spill,
 }
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
@@ -48,6 +49,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => n().prop_map(|object| Op::DeleteObject { object }),
         1 => n().prop_map(|object| Op::Pin { object }),
         1 => n().prop_map(|pin| Op::Unpin { pin }),
+        1 => Just(Op::Spill),
     ];
     prop::collection::vec(op, 1..80)
 }
@@ -82,7 +84,11 @@ struct World {
 
 impl World {
     fn new() -> World {
-        let client = Client::open(&config(&[("store.size", "33554432")])).unwrap();
+        World::with(&[])
+    }
+
+    fn with(more: &[(&str, &str)]) -> World {
+        let client = Client::open(&config(&[&[("store.size", "33554432")], more].concat())).unwrap();
         let root = MBatch {
             key: client.root(),
             parent: None,
@@ -177,6 +183,7 @@ impl World {
     fn apply(&mut self, op: Op) {
         let c = Arc::clone(&self.client);
         match op {
+            Op::Spill => drop(c.spill().unwrap()),
             Op::Start { parent, id, max_objects, no_cleanup } => {
                 let parent = parent.and_then(|n| self.pick(n)).unwrap_or(0);
                 let spec = BatchSpec {
@@ -347,7 +354,42 @@ impl World {
             assert_eq!(stats.store.live, live as u64);
         }
         self.client.audit().unwrap();
+        assert_adds_up(&self.client.memory().unwrap());
     }
+
+    /// Lets go of all there is: nothing is left of it.
+    fn clear(mut self) {
+        for (view, pin, bytes) in self.pins.drain(..) {
+            assert_eq!(pin.data().to_vec(), bytes);
+            drop(pin);
+            self.client.release_view(view);
+        }
+        for b in 1..self.batches.len() {
+            self.client.delete_batch(self.batches[b].key, "model").unwrap();
+        }
+        let left: Vec<_> = self.client.list(None).unwrap().iter().map(|o| o.id).collect();
+        self.client.delete(&left).unwrap();
+        self.client.audit().unwrap();
+        let stats = self.client.stats().unwrap();
+        assert_eq!((stats.objects, stats.store.live, stats.live_batches, stats.store.draining), (0, 0, 0, 0));
+        let spill = self.client.store().spill_stats();
+        assert_eq!((spill.objects, spill.bytes, spill.files), (0, 0, 0));
+    }
+}
+
+/// Each byte of the arena is told once.
+fn assert_adds_up(report: &MemoryReport) {
+    let s = &report.store;
+    assert_eq!(s.bookkeeping + s.regions + s.table + s.draining + s.free, s.capacity, "{s:?}");
+    let t = &report.table;
+    assert_eq!((t.held, t.normal + t.kept + t.pinned + t.unused), (s.table, s.table), "{t:?}");
+    for batch in &report.batches {
+        let r = &batch.region;
+        assert_eq!(r.index + r.live + r.pinned + r.unused, r.held, "batch {}: {r:?}", batch.key.id);
+    }
+    assert_eq!(report.batches.iter().map(|b| b.region.held).sum::<u64>(), s.regions);
+    let spilled: u64 = report.batches.iter().map(|b| b.region.spilled).sum();
+    assert_eq!(spilled + t.spilled, report.spill.bytes);
 }
 
 proptest! {
@@ -360,19 +402,28 @@ proptest! {
             world.apply(op);
             world.check();
         }
-        for (view, pin, bytes) in world.pins.drain(..) {
-            assert_eq!(pin.data().to_vec(), bytes);
-            drop(pin);
-            world.client.release_view(view);
+        world.clear();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The same, with all that may going to files now and then; it comes back when it is read, or it does not.
+    #[test]
+    fn it_does_so_with_files_beside_memory(ops in ops(), comes_back in any::<bool>()) {
+        let directory = tempfile::tempdir().unwrap();
+        let more = [
+            ("spill.directory", directory.path().to_str().unwrap()),
+            ("spill.normalMode", "spill"),
+            ("spill.highWater", if comes_back { "90" } else { "1" }),
+        ];
+        let mut world = World::with(&more);
+        for op in ops {
+            world.apply(op);
+            world.check();
         }
-        for b in 1..world.batches.len() {
-            world.client.delete_batch(world.batches[b].key, "model").unwrap();
-        }
-        let left: Vec<_> = world.client.list(None).unwrap().iter().map(|o| o.id).collect();
-        world.client.delete(&left).unwrap();
-        world.client.audit().unwrap();
-        let stats = world.client.stats().unwrap();
-        prop_assert_eq!((stats.objects, stats.store.live, stats.live_batches, stats.store.draining), (0, 0, 0, 0));
+        world.clear();
     }
 }
 

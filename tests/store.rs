@@ -65,7 +65,7 @@ fn what_is_put_is_got_until_the_region_is_dropped() {
     let ids: Vec<_> = sizes.iter().map(|&n| put(&region, &bytes_of(n as u64, n))).collect();
     for (id, &n) in ids.iter().zip(&sizes) {
         assert_eq!(get(&region, id), Found::Here(bytes_of(n as u64, n)), "{n} bytes");
-        let pin = match region.pin(id) {
+        let pin = match region.pin(id).unwrap() {
             Found::Here(pin) => pin,
             _ => panic!("not pinned"),
         };
@@ -133,7 +133,7 @@ fn an_unsealed_object_is_absent_and_an_aborted_one_gone() {
     writer.seal().unwrap();
     assert_eq!(writer.write(0, &&b"no"[..]).unwrap_err().code(), ErrorCode::ObjectSealed);
     assert_eq!(get(&region, &id), Found::Here(b"\0\0\0xyz\0\0\0\0".to_vec()), "what was not written is zero");
-    let Found::Here(pin) = region.pin(&id) else { panic!() };
+    let Found::Here(pin) = region.pin(&id).unwrap() else { panic!() };
     assert_eq!(pin.metadata().to_vec(), b"meta");
     drop(pin);
 
@@ -179,8 +179,8 @@ fn a_deletion_waits_for_the_last_pin() {
     let region = store.create_region(BatchId(7), None).unwrap();
     let events = store.notifier().subscribe(1, Vec::new);
     let id = put(&region, b"held");
-    let Found::Here(first) = region.pin(&id) else { panic!() };
-    let Found::Here(second) = region.pin(&id) else { panic!() };
+    let Found::Here(first) = region.pin(&id).unwrap() else { panic!() };
+    let Found::Here(second) = region.pin(&id).unwrap() else { panic!() };
     assert_eq!(region.delete(&id).unwrap(), Found::Here(Removal::Deferred));
     drop(first);
     assert_eq!(second.data().to_vec(), b"held");
@@ -200,7 +200,9 @@ fn a_pin_keeps_its_chunk_when_the_region_goes() {
     }
     let id = put(&region, &bytes_of(1, 100));
     let large = put(&region, &bytes_of(2, 1 << 20));
-    let (Found::Here(pin), Found::Here(large_pin)) = (region.pin(&id), region.pin(&large)) else { panic!() };
+    let (Found::Here(pin), Found::Here(large_pin)) = (region.pin(&id).unwrap(), region.pin(&large).unwrap()) else {
+        panic!()
+    };
     let hold = large_pin.hold();
     drop(large_pin);
     let dropped = store.drop_region(&region);
@@ -265,7 +267,7 @@ fn a_moved_object_survives_its_region_small_or_large_sealed_or_not() {
     ];
     drop((small_writer, large_writer));
     for (id, bytes) in expected {
-        let Found::Here(pin) = store.table().pin(&id) else { panic!("{id}") };
+        let Found::Here(pin) = store.table().pin(&id).unwrap() else { panic!("{id}") };
         assert_eq!(pin.data().to_vec(), bytes);
         drop(pin);
         assert_eq!(store.table().remove(&id), Found::Here(Removal::Done));
@@ -283,11 +285,11 @@ fn a_deleted_object_that_is_held_is_still_there_one_collected_with_its_keeper_is
     for id in [a, b] {
         table.put(id, BatchId(4), Kind::Bytes, &&b"kept"[..]).unwrap();
     }
-    let (Found::Here(pin_a), Found::Here(pin_b)) = (table.pin(&a), table.pin(&b)) else { panic!() };
+    let (Found::Here(pin_a), Found::Here(pin_b)) = (table.pin(&a).unwrap(), table.pin(&b).unwrap()) else { panic!() };
     assert_eq!(table.delete(&a).unwrap(), Found::Here(Removal::Deferred));
     assert_eq!(table.remove(&b), Found::Here(Removal::Deferred));
     assert_eq!(table.state(&a), Found::Here(ObjectState::Sealed), "as in Plasma");
-    assert!(matches!(table.pin(&b), Found::Absent));
+    assert!(matches!(table.pin(&b).unwrap(), Found::Absent));
     assert_eq!((table.owner(&b), table.list().len()), (None, 1));
     assert_eq!(pin_b.data().to_vec(), b"kept", "its holder reads on");
     drop((pin_a, pin_b));
@@ -306,7 +308,7 @@ fn normal_mode_evicts_what_was_used_longest_ago() {
     }
     let mut out = Vec::new();
     table.get(&id(0), &mut out).unwrap();
-    let Found::Here(pin) = table.pin(&id(1)) else { panic!() };
+    let Found::Here(pin) = table.pin(&id(1)).unwrap() else { panic!() };
     assert_eq!(table.evict(25_000), 30_000, "as much as was asked for, never less");
     let gone: Vec<u64> = (0..100).filter(|&n| table.state(&id(n)) == Found::Absent).collect();
     assert_eq!(gone, [2, 3, 4], "0 was read, 1 is pinned");
@@ -453,7 +455,9 @@ fn budgets_are_exact_when_regions_are_dropped_under_their_writers() {
 
 #[test]
 fn every_operation_that_can_fail_fails_once_and_nothing_is_lost() {
-    for point in FaultPoint::ALL {
+    // what fails of files is in tests/spill.rs
+    let memory = FaultPoint::ALL.into_iter().filter(|point| !format!("{point:?}").starts_with("Spill"));
+    for point in memory {
         for nth in 1..200 {
             let faults = Arc::new(NthFault::new());
             faults.arm(point, nth);
@@ -576,7 +580,7 @@ fn closing_leaves_pins_readable_as_zeros() {
     let store = open(4 << 20);
     let region = store.create_region(BatchId(7), None).unwrap();
     let id = put(&region, b"data");
-    let Found::Here(pin) = region.pin(&id) else { panic!() };
+    let Found::Here(pin) = region.pin(&id).unwrap() else { panic!() };
     let (_, writer) = region.create(8, &[], Kind::Bytes).unwrap();
     store.close();
     assert_eq!(pin.data().to_vec(), [0; 4]);
@@ -621,7 +625,7 @@ fn a_collector_disturbs_nobody() {
                             other => panic!("{other:?}"),
                         }
                         if n % 3 == thread
-                            && let Found::Here(pin) = region.pin(&id)
+                            && let Found::Here(pin) = region.pin(&id).unwrap()
                         {
                             assert!(pin.data().to_vec() == bytes_of(n, len), "torn under a pin");
                             if n % 2 == 0 {

@@ -252,7 +252,7 @@ impl World {
             }
             Op::Pin { n } => {
                 let Some(key) = self.pick(n) else { return };
-                let Found::Here(pin) = self.region.pin(&self.id(key)) else { panic!("not pinned") };
+                let Ok(Found::Here(pin)) = self.region.pin(&self.id(key)) else { panic!("not pinned") };
                 self.objects.get_mut(&key).unwrap().pins += 1;
                 self.pins.push((key, pin));
             }

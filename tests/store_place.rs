@@ -115,7 +115,7 @@ fn a_reserved_slot_is_empty_until_its_object_is_there_and_that_stays() {
         assert_eq!(put_at(&region, at(n), b"another"), Found::Here(false), "the first value stays");
         let alias = Slot { slot: at(n).slot, index: n as u32 + 1 };
         assert_eq!(put_at(&region, alias, b"another"), Found::Unknown, "the same slot by another name");
-        let Found::Here(pin) = region.pin(&id(&region, at(n))) else { panic!("not pinned") };
+        let Found::Here(pin) = region.pin(&id(&region, at(n))).unwrap() else { panic!("not pinned") };
         assert_eq!((pin.kind(), pin.data().to_vec()), (Kind::Ints, bytes));
     }
     for (n, &size) in SIZES.iter().enumerate() {
@@ -278,7 +278,7 @@ fn what_was_freed_is_filled_again_with_other_bytes_as_often_as_one_likes() {
         assert_eq!(get(&region, at), Found::Here(bytes.clone()), "life {life}");
         assert_eq!(region.size(&id), Found::Here(bytes.len() as u64));
         assert_eq!(region.scan(0, 9), Some(vec![(at, bytes.len() as u64)]));
-        let Found::Here(pin) = region.pin(&id) else { panic!("not pinned") };
+        let Found::Here(pin) = region.pin(&id).unwrap() else { panic!("not pinned") };
         assert_eq!(region.free(&id).unwrap(), Found::Here(Removal::Deferred));
         assert_eq!(put_at(&region, at, b"another"), Found::Here(false), "it is there as long as somebody holds it");
         assert_eq!(pin.data().to_vec(), bytes);

@@ -57,7 +57,7 @@ fn the_hold_of_an_aborted_object_does_not_count_on_another() {
     let raw = w.raw().unwrap();
     w.abort().unwrap();
     store.table().put(normal(2), BatchId(0), Kind::Bytes, &&[7u8; 64][..]).unwrap();
-    let pin = match store.table().pin(&normal(2)) {
+    let pin = match store.table().pin(&normal(2)).unwrap() {
         Found::Here(pin) => pin,
         _ => panic!(),
     };

@@ -370,3 +370,20 @@ fn what_has_returned_cannot_be_undone_by_a_late_cancel_or_kill() {
     lab.close(b);
     lab.client.audit().unwrap();
 }
+
+/// A batch whose time was over was collected when its thread had been given up, and with it went who that was.
+#[test]
+fn c37_a_thread_that_was_given_up_is_named_after_its_batch_is_collected() {
+    let mut lab = lab();
+    let b = lab.batch();
+    let stuck = add(&mut lab, b, &[], 1);
+    let work = lab.take().unwrap();
+    lab.client.end_batch(b, true, &[], raybatch::batch::Reason::TimedOut, "its timeout").unwrap();
+    assert_eq!(lab.failure(&stuck.id).map(|f| f.0), Some(2));
+    assert!(lab.client.batch_over(b).unwrap().is_none(), "its thread has not come back");
+    lab.tasks.abandon(work.run, "worker-7");
+    assert!(lab.client.batch_over(b).unwrap().is_some());
+    assert_eq!(lab.tasks.status(b).unwrap().abandoned, ["worker-7"]);
+    lab.report(work.run, Ending::Value, 1);
+    lab.client.audit().unwrap();
+}

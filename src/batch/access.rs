@@ -295,6 +295,34 @@ impl Client {
         self.engine.store.notifier().unwatch(token);
     }
 
+    /// Has `token` woken when room was made, or when none can be, in a store that spills. Try again after this, and before
+    /// waiting. Returns how many rounds made no room so far: when two more have, there is none to be had. `None` in a store
+    /// that does not spill.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn ask_for_room(&self, token: u64) -> Result<Option<u64>> {
+        let asked = self.engine()?.store.pressure().map(|pressure| pressure.ask(token));
+        // a close that woke everybody before the token was there is seen here
+        self.engine().map(|_| asked)
+    }
+
+    /// Writes all that may be spilled to files now, however much room there is. Returns the bytes of memory that went back;
+    /// 0 in a store that does not spill.
+    ///
+    /// # Errors
+    /// `Closed`; `Io`: what was not written yet stays in memory.
+    pub fn spill(&self) -> Result<u64> {
+        self.engine()?.spill_all()
+    }
+
+    /// Forgets a token that waits for room.
+    pub fn forget_room(&self, token: u64) {
+        if let Some(pressure) = self.engine.store.pressure() {
+            pressure.forget(token);
+        }
+    }
+
     /// Starts a subscription, whose first events are the objects that exist; `token` is woken when events wait.
     ///
     /// # Errors

@@ -129,6 +129,7 @@ impl Client {
         } else {
             // whoever waits through this client looks again, and finds it closed
             engine.store.notifier().wake_all();
+            engine.wake_for_room();
         }
         for subscription in drain(&self.subscriptions) {
             engine.store.notifier().unsubscribe(&subscription);

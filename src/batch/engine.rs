@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::gcs::{EmbeddedGcs, Gcs, TaskRecord};
 use crate::id::{BatchId, ObjectId};
 use crate::node::Node;
-use crate::store::{Event, EventKind, Eviction, Faults, Store, TaskLog};
+use crate::store::{Event, EventKind, Eviction, Faults, LocalDisk, Store, TaskLog};
 
 /// Writes what the store leases into the tables.
 struct LeaseLog(Arc<dyn Gcs>);
@@ -57,9 +57,12 @@ impl Engine {
     pub(super) fn open(config: &Config, faults: Arc<dyn Faults>) -> Result<Arc<Engine>> {
         registry::open(config.name.as_deref(), |name| {
             let gcs: Arc<dyn Gcs> = Arc::new(EmbeddedGcs::default());
-            let store = Store::open_with(&config.store(name)?, Arc::new(LeaseLog(Arc::clone(&gcs))), faults)?;
+            let log = Arc::new(LeaseLog(Arc::clone(&gcs)));
+            let disk = Arc::new(LocalDisk::new(Arc::clone(&faults)));
+            let spill = config.spill.as_ref().map(|spill| (spill, disk as _));
+            let store = Store::open_on(&config.store(name)?, spill, log, faults)?;
             let node = Node::start(&store, &*gcs);
-            Ok(Arc::new_cyclic(|me| Engine {
+            let engine = Arc::new_cyclic(|me| Engine {
                 me: me.clone(),
                 name: name.to_owned(),
                 store,
@@ -76,7 +79,9 @@ impl Engine {
                 unsealed: DashMap::default(),
                 tasks: OnceLock::new(),
                 closed: AtomicBool::new(false),
-            }))
+            });
+            engine.mind_pressure()?;
+            Ok(engine)
         })
     }
 
@@ -165,6 +170,7 @@ impl Engine {
         self.agenda.stop();
         registry::remove(&self.name, self);
         self.store.close();
+        self.wake_for_room();
     }
 }
 

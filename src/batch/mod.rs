@@ -4,7 +4,7 @@
 //! An `Engine` belongs to one open store and is shared by its clients. From the outside in: `client` and `access` are what
 //! callers use, `tasks` and `results` what the task room does; `objects` finds what they ask for; `start`, `ending` and
 //! `keeping` change the tree; `tree`, `record`, `life`, `lifecycle` and `tombstones` hold it; `housekeeping` is the thread
-//! behind.
+//! behind, and `spilling` the one that makes room.
 //!
 //! # Locks
 //!
@@ -64,11 +64,13 @@ mod life;
 mod lifecycle;
 #[cfg(all(test, loom))]
 mod loom_models;
+mod memory;
 mod objects;
 mod record;
 mod registry;
 mod results;
 mod service;
+mod spilling;
 mod start;
 mod status;
 mod tasks;
@@ -82,6 +84,7 @@ use std::time::Duration;
 pub use self::client::{Client, ClientStats, Started};
 pub(crate) use self::engine::Engine;
 pub use self::lifecycle::{Illegal, State, Step, next};
+pub use self::memory::{BatchMemory, MemoryReport};
 pub(crate) use self::results::Presence;
 pub use self::status::BatchStatus;
 pub(crate) use self::tasks::{TaskCounts, TaskHooks};
@@ -132,12 +135,14 @@ pub struct BatchSpec {
     pub max_objects: Option<u64>,
     /// Most of its own tasks that run at a time.
     pub max_tasks: Option<u32>,
-    /// For whoever schedules; the store itself does not use it.
+    /// The lower, the sooner it is spilled when memory is short; for the rest the scheduler's affair.
     pub priority: i32,
     /// Closing its handle collects nothing.
     pub no_cleanup: bool,
     /// Has a checkpoint taken of an actor before the batch's first task on it.
     pub checkpoint_actors: bool,
+    /// Nothing of it, or of what is in it, is written to files: it never waits for a disk.
+    pub latency_sensitive: bool,
 }
 
 /// Why a batch ended.

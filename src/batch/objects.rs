@@ -108,11 +108,9 @@ impl Engine {
     }
 
     pub(super) fn pin(&self, id: &ObjectId) -> Result<Option<Pin>> {
-        self.look(id, |spot| {
-            Ok(match spot {
-                Spot::Table(table) => table.pin(id),
-                Spot::Region(region) => region.pin(id),
-            })
+        self.look(id, |spot| match spot {
+            Spot::Table(table) => table.pin(id),
+            Spot::Region(region) => region.pin(id),
         })
     }
 
@@ -200,6 +198,10 @@ impl Engine {
         if e.code() != ErrorCode::StoreFull {
             return e;
         }
+        let e = match self.store.spill_error() {
+            Some(failed) => e.context(&format!("; spilling failed last: {failed}")),
+            None => e,
+        };
         let batches: Vec<_> = self.live.iter().map(|b| Arc::clone(&b)).collect();
         let mut holders: Vec<_> = batches.iter().map(|b| (b.usage().held, b)).filter(|(held, _)| *held > 0).collect();
         holders.sort_unstable_by_key(|(held, _)| std::cmp::Reverse(*held));

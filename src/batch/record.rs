@@ -27,6 +27,8 @@ pub(crate) struct Record {
     pub(crate) priority: i32,
     pub(crate) no_cleanup: bool,
     pub(crate) checkpoint_actors: bool,
+    /// Itself, or a batch it is in.
+    pub(crate) latency_sensitive: bool,
     /// By whoever ended it first.
     pub(crate) end: OnceLock<End>,
     /// By whoever collected it.

@@ -42,6 +42,11 @@ impl Client {
 }
 
 impl Batch {
+    /// True once its end is noted.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.end().is_some()
+    }
+
     /// As given, for whoever schedules.
     pub(crate) fn priority(&self) -> i32 {
         self.record.priority

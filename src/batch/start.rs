@@ -56,6 +56,7 @@ impl Engine {
             priority: spec.priority,
             no_cleanup: spec.no_cleanup,
             checkpoint_actors: spec.checkpoint_actors,
+            latency_sensitive: spec.latency_sensitive || parent.record.latency_sensitive,
             end: OnceLock::new(),
             remains: OnceLock::new(),
         };
@@ -91,6 +92,7 @@ impl Engine {
             priority: 0,
             no_cleanup: false,
             checkpoint_actors: false,
+            latency_sensitive: false,
             end: OnceLock::new(),
             remains: OnceLock::new(),
         };

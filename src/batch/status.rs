@@ -28,6 +28,8 @@ pub struct BatchStatus {
     pub bytes: u64,
     /// Bytes of the pages of its region, and of its tasks' records.
     pub held: u64,
+    /// Bytes of its objects that lie in files, which are among `bytes`.
+    pub spilled: u64,
     /// The most bytes its region ever had.
     pub peak_bytes: u64,
     /// Holds of readers and writers on its region's objects.
@@ -88,6 +90,7 @@ impl BatchStatus {
             objects: 0,
             bytes: 0,
             held: 0,
+            spilled: 0,
             peak_bytes: 0,
             pins: 0,
             started_ms: record.started_ms,
@@ -147,6 +150,7 @@ impl Engine {
             objects: usage.objects + adopted,
             bytes: usage.bytes + adopted_bytes,
             held: usage.held + tasks.held,
+            spilled: usage.spilled_bytes,
             peak_bytes: usage.peak_bytes,
             pins: usage.pins,
             tasks_active: batch.active_tasks(),

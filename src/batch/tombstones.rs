@@ -176,6 +176,7 @@ mod tests {
             priority: 0,
             no_cleanup: false,
             checkpoint_actors: false,
+            latency_sensitive: false,
             end: OnceLock::new(),
             remains: OnceLock::from(remains),
         })

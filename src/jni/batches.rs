@@ -32,6 +32,7 @@ pub(super) fn start(
     no_cleanup: jboolean,
     max_tasks: jint,
     checkpoint_actors: jboolean,
+    latency_sensitive: jboolean,
     by: JByteArray<'_>,
     out: JLongArray<'_>,
 ) -> Result<()> {
@@ -47,6 +48,7 @@ pub(super) fn start(
         no_cleanup,
         max_tasks: limit("maxTasks", max_tasks.into())?.map(|most| most as u32),
         checkpoint_actors,
+        latency_sensitive,
     };
     let by = Utf8::read(jni, &by)?;
     let started = with_client(client, |client| client.start_mapped(spec, by.text()?))?;
@@ -152,6 +154,7 @@ pub(super) fn status<'local>(
         figure(s.adopted),
         jlong::from(s.no_cleanup) | jlong::from(s.checkpoint_actors) << 1,
         s.max_tasks.map_or(0, jlong::from),
+        figure(s.spilled),
     ];
     let children: Vec<jlong> = s.children.iter().map(|child| child.0).collect();
     let numbers = longs(env, &numbers)?;

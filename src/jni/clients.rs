@@ -68,7 +68,7 @@ pub(super) fn store_name<'local>(env: &mut Env<'local>, client: jlong) -> Result
 }
 
 pub(super) fn stats<'local>(env: &mut Env<'local>, client: jlong) -> Result<JLongArray<'local>> {
-    let all = with_client(client, |client| client.stats())?;
+    let (all, spill) = with_client(client, |client| Ok((client.stats()?, client.store().spill_stats())))?;
     let s = all.store;
     let figures = [
         s.capacity,
@@ -83,6 +83,13 @@ pub(super) fn stats<'local>(env: &mut Env<'local>, client: jlong) -> Result<JLon
         s.evicted_bytes,
         s.backed,
         s.draining,
+        spill.objects,
+        spill.bytes,
+        spill.files,
+        spill.written_bytes,
+        spill.restored_bytes,
+        spill.served,
+        spill.errors,
     ];
     longs(env, &figures.map(figure))
 }

@@ -21,6 +21,17 @@ pub(super) fn unwatch(_env: &mut Env<'_>, client: jlong, token: jlong) -> Result
     })
 }
 
+pub(super) fn ask_for_room(_env: &mut Env<'_>, client: jlong, token: jlong) -> Result<jlong> {
+    with_client(client, |client| Ok(client.ask_for_room(token as u64)?.map_or(-1, figure)))
+}
+
+pub(super) fn forget_room(_env: &mut Env<'_>, client: jlong, token: jlong) -> Result<()> {
+    with_open_client(client, |client| {
+        client.forget_room(token as u64);
+        Ok(())
+    })
+}
+
 pub(super) fn subscribe(_env: &mut Env<'_>, client: jlong, token: jlong) -> Result<jlong> {
     with_client(client, |client| Ok(client.subscribe(token as u64)? as jlong))
 }

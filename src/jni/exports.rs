@@ -5,7 +5,7 @@ use jni::objects::{JByteArray, JByteBuffer, JClass, JIntArray, JLongArray, JObje
 use jni::sys::{jboolean, jint, jlong};
 
 use super::policy::{guard, guard_hot};
-use super::{batches, clients, events, inject, mapping, objects, tasks, views, writers};
+use super::{batches, clients, events, inject, mapping, memory, objects, tasks, views, writers};
 
 /// An export is a guard and one call.
 macro_rules! export {
@@ -34,6 +34,9 @@ mod all {
     export!(guard storeName(client: jlong) -> JString<'local> = clients::store_name);
     export!(guard storeStats(client: jlong) -> JLongArray<'local> = clients::stats);
     export!(guard audit(client: jlong) -> () = clients::audit);
+    export!(guard memory(client: jlong) -> JObjectArray<'local> = memory::report);
+    export!(guard used(client: jlong) -> JLongArray<'local> = memory::used);
+    export!(guard spill(client: jlong) -> jlong = memory::spill);
 
     export!(guard map(client: jlong, out: JLongArray<'local>)
         -> JObjectArray<'local> = mapping::map);
@@ -46,7 +49,8 @@ mod all {
     export!(guard newBatchId(client: jlong) -> jlong = batches::new_id);
     export!(guard_hot startBatch(client: jlong, id: jlong, parent: jlong, parent_life: jlong, name: JByteArray<'local>,
         timeout: jlong, max_bytes: jlong, max_objects: jlong, priority: jint, no_cleanup: jboolean, max_tasks: jint,
-        checkpoint_actors: jboolean, by: JByteArray<'local>, out: JLongArray<'local>) -> () = batches::start);
+        checkpoint_actors: jboolean, latency_sensitive: jboolean, by: JByteArray<'local>, out: JLongArray<'local>)
+        -> () = batches::start);
     export!(guard endBatch(client: jlong, id: jlong, life: jlong, collect: jboolean, checkpoint: jboolean, keep: JByteArray<'local>,
         reason: jint, by: JString<'local>) -> JLongArray<'local> = batches::end);
     export!(guard_hot closeBatch(client: jlong, id: jlong, life: jlong, by: JByteArray<'local>) -> () = batches::close);
@@ -107,6 +111,8 @@ mod all {
 
     export!(guard watch(client: jlong, ids: JByteArray<'local>, token: jlong) -> () = events::watch);
     export!(guard unwatch(client: jlong, token: jlong) -> () = events::unwatch);
+    export!(guard askForRoom(client: jlong, token: jlong) -> jlong = events::ask_for_room);
+    export!(guard forgetRoom(client: jlong, token: jlong) -> () = events::forget_room);
     export!(guard subscribe(client: jlong, token: jlong) -> jlong = events::subscribe);
     export!(guard poll(client: jlong, subscription: jlong, max: jint) -> JLongArray<'local> = events::poll);
     export!(guard unsubscribe(client: jlong, subscription: jlong) -> () = events::unsubscribe);

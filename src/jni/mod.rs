@@ -8,6 +8,7 @@
 //! | `values` `arrays` `direct` | what is passed: ids, text, primitive arrays, direct buffers |
 //! | `handles` | numbers that Java holds, and what they stand for |
 //! | `java` | what is used of Java, resolved once at load; the three calls into it |
+//! | `memory` | the report about memory |
 //! | `mapping` | the arena's memory for Java's own reading and writing |
 //! | `threads` | calling Java from a thread that the JVM does not know |
 //! | `logging` | where log records go |
@@ -39,6 +40,7 @@ mod inject;
 mod java;
 mod logging;
 mod mapping;
+mod memory;
 mod objects;
 mod policy;
 mod tasks;

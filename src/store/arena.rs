@@ -10,8 +10,8 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use memmap2::{MmapOptions, MmapRaw};
@@ -23,6 +23,7 @@ use super::copy::{Span, SpanMut};
 use super::extents::Extents;
 use super::faults::{FaultPoint, Faults};
 use super::layout::{LAYOUT_VERSION, MAGIC, PAGE, STRIDE, WINDOW_PAGES};
+use super::pressure::Pressure;
 use crate::error::{Error, ErrorCode, Result};
 
 /// Strides asked for at once beyond what is needed.
@@ -43,6 +44,8 @@ pub(crate) struct Arena {
     backed_strides: AtomicU64,
     remap: Mutex<Remap>,
     faults: Arc<dyn Faults>,
+    /// told of each loan, in a store that spills
+    pressure: OnceLock<Arc<Pressure>>,
 }
 
 /// Why no pages were lent. Cheap to make, for whoever evicts and tries again; [`Arena::explain`] makes an error of it.
@@ -88,6 +91,7 @@ impl Arena {
             backed_strides: AtomicU64::new(0),
             remap: Mutex::new(Remap { closed: false }),
             faults,
+            pressure: OnceLock::new(),
         });
         let first = arena.extents.lock().take(1);
         debug_assert_eq!(first, Some(0));
@@ -107,6 +111,11 @@ impl Arena {
     /// Bytes.
     pub(crate) fn len(&self) -> u64 {
         self.len
+    }
+
+    /// Has each loan told, from now on.
+    pub(crate) fn tell(&self, pressure: &Arc<Pressure>) {
+        let _ = self.pressure.set(Arc::clone(pressure));
     }
 
     /// Bytes lent, to somebody or on their way back to the system.
@@ -198,6 +207,9 @@ impl Arena {
         }
         let page = taken.ok_or_else(|| no_room(None))?;
         self.back(page, pages).inspect_err(|_| self.extents.lock().give(page, pages))?;
+        if let Some(pressure) = self.pressure.get() {
+            pressure.lent(self.taken());
+        }
         super::seqlock::before_reuse();
         Ok(page)
     }

@@ -132,6 +132,15 @@ impl<'a> Span<'a> {
         }
     }
 
+    /// The bytes themselves.
+    ///
+    /// # Safety
+    /// Nobody may write them for `'a`: those of sealed objects, in a chunk that the caller holds and nobody fills.
+    pub(super) unsafe fn as_slice(&self) -> &'a [u8] {
+        // SAFETY: mapped by the promise of `new`, and not written by the caller's.
+        unsafe { std::slice::from_raw_parts(self.ptr, self.len) }
+    }
+
     /// Copies all of it.
     #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {

@@ -11,6 +11,7 @@ use super::layout::{HEADER_GENERATION, PAGE};
 use super::notify::Notifier;
 use super::region::Region;
 use super::run::{Held, Run};
+use super::spill::Spill;
 use super::table::Table;
 use crate::error::Result;
 use crate::id::BatchId;
@@ -34,6 +35,8 @@ pub(crate) struct Core {
     pub(crate) slabs: Arc<Held>,
     /// where its header lies → a region that lives, or in one of whose leases somebody still is
     pub(crate) regions: Mutex<HashMap<u64, Arc<Region>>>,
+    /// files for what does not fit, if it has any
+    pub(crate) spill: Option<Arc<Spill>>,
 }
 
 impl Core {

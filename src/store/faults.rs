@@ -22,17 +22,35 @@ pub enum FaultPoint {
     Map = 4,
     /// Giving a stride back to the system.
     Decommit = 5,
+    /// Creating a spill file.
+    SpillCreate = 6,
+    /// Opening one again.
+    SpillOpen = 7,
+    /// Writing to one.
+    SpillWrite = 8,
+    /// Reading from one.
+    SpillRead = 9,
+    /// Removing one.
+    SpillRemove = 10,
+    /// Giving a part of one back to the file system.
+    SpillPunch = 11,
 }
 
 impl FaultPoint {
     /// All points.
-    pub const ALL: [FaultPoint; 6] = [
+    pub const ALL: [FaultPoint; 12] = [
         FaultPoint::File,
         FaultPoint::Reserve,
         FaultPoint::Run,
         FaultPoint::Commit,
         FaultPoint::Map,
         FaultPoint::Decommit,
+        FaultPoint::SpillCreate,
+        FaultPoint::SpillOpen,
+        FaultPoint::SpillWrite,
+        FaultPoint::SpillRead,
+        FaultPoint::SpillRemove,
+        FaultPoint::SpillPunch,
     ];
 
     /// The name used by tests of other languages.
@@ -45,6 +63,12 @@ impl FaultPoint {
             FaultPoint::Commit => "commit",
             FaultPoint::Map => "map",
             FaultPoint::Decommit => "decommit",
+            FaultPoint::SpillCreate => "spill-create",
+            FaultPoint::SpillOpen => "spill-open",
+            FaultPoint::SpillWrite => "spill-write",
+            FaultPoint::SpillRead => "spill-read",
+            FaultPoint::SpillRemove => "spill-remove",
+            FaultPoint::SpillPunch => "spill-punch",
         }
     }
 }

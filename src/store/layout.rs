@@ -106,6 +106,11 @@ pub(crate) enum EntryState {
     Moved = 5,
     /// Aborted before it was sealed.
     Aborted = 6,
+    /// Sealed, and in the region's spill file: there the offset is.
+    Spilled = 8,
+    /// Sealed, and in the arena again. It is read under a hold only, so that what is read without one never comes back
+    /// to an offset that it had left.
+    Restored = 9,
 }
 
 /// The byte of an entry that is sealed though its bytes were given up before. It is another than `Sealed`, so that the
@@ -113,6 +118,11 @@ pub(crate) enum EntryState {
 const SEALED_AGAIN: u8 = 7;
 
 impl EntryState {
+    /// True for an object that can be read, wherever it lies.
+    pub(crate) fn is_sealed(self) -> bool {
+        matches!(self, EntryState::Sealed | EntryState::Spilled | EntryState::Restored)
+    }
+
     fn of(word: u64) -> Option<Self> {
         Some(match word as u8 {
             0 => EntryState::Empty,
@@ -122,6 +132,8 @@ impl EntryState {
             4 => EntryState::Deleted,
             5 => EntryState::Moved,
             6 => EntryState::Aborted,
+            8 => EntryState::Spilled,
+            9 => EntryState::Restored,
             _ => return None,
         })
     }
@@ -206,7 +218,9 @@ mod tests {
 
     #[test]
     fn an_entry_reads_as_it_was_written() {
-        for state in [EntryState::Empty, EntryState::Created, EntryState::Sealed, EntryState::Moved] {
+        for state in
+            [EntryState::Empty, EntryState::Created, EntryState::Sealed, EntryState::Moved, EntryState::Spilled]
+        {
             for (kind, has_metadata, offset, len, index) in
                 [(0, false, 0, 0, 0), (10, true, (1 << 48) - 1, u32::MAX, u32::MAX), (3, false, 4096, 64, 7)]
             {
@@ -219,7 +233,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(Entry::decode(8, 0), None, "no such state");
+        assert_eq!(Entry::decode(10, 0), None, "no such state");
         assert_eq!(Entry::decode(0, 0).map(|e| e.state), Some(EntryState::Empty), "a zeroed page is empty");
     }
 

@@ -51,6 +51,8 @@ fn set(words: &Words, at: usize, value: u64) {
 pub(super) struct Memory {
     chunk: Option<Chunk>,
     block: Option<Arc<Run>>,
+    /// objects that had been made when the chunk began, or its slots were noted last
+    noted: u64,
 }
 
 /// How many leases a region has beyond the first, once threads meet in it.
@@ -179,7 +181,7 @@ struct Reserved {
 
 /// Pages of the next chunk: the larger the region, the larger the chunk.
 fn chunk_pages(chunks: &Chunks) -> u64 {
-    (chunks.pages() / 4).clamp(1, MAX_CHUNK)
+    (chunks.most_pages() / 4).clamp(1, MAX_CHUNK)
 }
 
 /// Has a lease go on in a chunk just lent. Returns the old one, to be dropped when no lock is held.
@@ -189,10 +191,28 @@ fn begin_chunk(body: &mut Body, inside: &InLease<'_>, run: Run) -> [Option<Chunk
     set(words, word::CURSOR, chunk.offset());
     set(words, word::END, chunk.offset() + chunk.len());
     body.chunks.add_leased(&chunk);
-    let old = body.memory(inside.n).chunk.replace(chunk);
+    end_chunk(body, inside, Some(chunk))
+}
+
+/// Has a lease part with its chunk, if it has one, for another one or for none. Returns as `begin_chunk`.
+fn end_chunk(body: &mut Body, inside: &InLease<'_>, next: Option<Chunk>) -> [Option<Chunk>; 2] {
+    let words = inside.words;
+    note_slots(body, inside);
+    let old = std::mem::replace(&mut body.memory(inside.n).chunk, next);
     let made = get(words, word::MADE).wrapping_sub(get(words, word::CHUNK));
     set(words, word::CHUNK, get(words, word::MADE));
     [old.as_ref().and_then(|old| body.chunks.retire(old.offset(), made)), old]
+}
+
+/// Notes the slots that were used since the last time with the chunk they belong to: before it ends, and before slots of
+/// another block are used for it.
+fn note_slots(body: &mut Body, inside: &InLease<'_>) {
+    let made = get(inside.words, word::MADE);
+    let memory = body.memory(inside.n);
+    let noted = std::mem::replace(&mut memory.noted, made);
+    if let Some(chunk) = memory.chunk.as_ref().map(|chunk| chunk.offset()) {
+        body.chunks.note_slots(chunk, get(inside.words, word::FIRST).wrapping_add(noted), made - noted);
+    }
 }
 
 impl Region {
@@ -255,7 +275,7 @@ impl Region {
                 // before the entry can be seen, so that it is never taken for one without a writer
                 body.hold(at.slot.slot);
                 if let Some(single) = &single {
-                    body.chunks.add_single(single);
+                    body.chunks.add_single(single, at.slot.slot);
                 }
                 if bytes == 0 { None } else { single.or_else(|| body.memory(inside.n).chunk.clone()) }
             };
@@ -427,12 +447,14 @@ impl Region {
 
     /// Leases the next block of slots; and a chunk with it, in one run, for a lease that has none and needs one.
     fn lease_slots(&self, inside: &InLease<'_>, bytes: u64) -> Result<()> {
+        self.touch();
         let core = &self.core;
         let leased = {
             let mut body = self.body.lock();
             if body.closed {
                 return Err(self.gone());
             }
+            note_slots(&mut body, inside);
             let pages = body.index.wished();
             let begins = bytes > 0 && body.memory(inside.n).chunk.is_none();
             let chunk = if begins { chunk_pages(&body.chunks).max(bytes.div_ceil(PAGE)) } else { 0 };
@@ -458,6 +480,7 @@ impl Region {
     }
 
     fn lease_chunk(&self, inside: &InLease<'_>, bytes: u64) -> Result<()> {
+        self.touch();
         let old = {
             let mut body = self.body.lock();
             if body.closed {
@@ -472,8 +495,25 @@ impl Region {
         Ok(())
     }
 
+    /// Has the leases that nobody is in part with their chunks, so that these rest: the next put gets another.
+    pub(super) fn rest(&self) {
+        for n in 0..self.leases.count() {
+            let Ok(inside) = self.enter_nth(n) else { continue };
+            let mut body = self.body.lock();
+            if body.closed || body.memory(n).chunk.is_none() {
+                continue;
+            }
+            set(inside.words, word::CURSOR, 0);
+            set(inside.words, word::END, 0);
+            let ended = end_chunk(&mut body, &inside, None);
+            drop(body);
+            drop(ended);
+        }
+    }
+
     /// A run for one large object. It becomes the region's with the object.
     pub(super) fn lend_single(&self, bytes: u64) -> Result<Chunk> {
+        self.touch();
         let pages = bytes.div_ceil(PAGE);
         let result = {
             let body = self.body.lock();

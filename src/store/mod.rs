@@ -7,6 +7,7 @@
 //!
 //! The store knows nothing of the life of a batch: it makes regions and drops them.
 
+mod apart;
 mod arena;
 mod budget;
 mod chunks;
@@ -23,12 +24,15 @@ mod lease;
 #[cfg(all(test, loom))]
 mod loom_models;
 mod mapping;
+mod memory;
 mod notify;
 mod pin;
+mod pressure;
 mod region;
 mod run;
 mod seqlock;
 mod slab;
+mod spill;
 mod sync;
 mod table;
 mod types;
@@ -49,10 +53,13 @@ pub use self::core::TaskLog;
 pub use self::faults::{FaultPoint, Faults, NoFaults, NthFault};
 pub use self::lease::number_thread;
 pub use self::mapping::Mapping;
+pub use self::memory::{StoreMemory, TableMemory};
 pub use self::notify::{Event, EventKind, Notifier, Subscription};
 pub use self::pin::{Hold, Pin};
-pub use self::region::Region;
+pub use self::pressure::Pressure;
+pub use self::region::{Region, RegionMemory};
 pub use self::slab::{Record, Slab};
+pub use self::spill::{Disk, DiskFile, LocalDisk, SpillConfig, SpillStats};
 pub use self::table::{Table, TableUsage};
 pub use self::types::{Dropped, Found, Kind, ObjectInfo, ObjectState, Removal, Sink, Slot, Source, Usage};
 pub use self::unsealed::{RawSpan, Unsealed};
@@ -61,6 +68,7 @@ use self::arena::Arena;
 use self::core::{Core, Records};
 use self::layout::{HEADER, LEASE, PAGE};
 use self::run::Held;
+use self::spill::Spill;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::BatchId;
 
@@ -142,6 +150,19 @@ impl Store {
     /// # Errors
     /// As for `open`.
     pub fn open_with(config: &StoreConfig, log: Arc<dyn TaskLog>, faults: Arc<dyn Faults>) -> Result<Arc<Store>> {
+        Store::open_on(config, None, log, faults)
+    }
+
+    /// Opens a store that spills to a disk, if it is given one.
+    ///
+    /// # Errors
+    /// As for `open`; also when no folder can be made there.
+    pub fn open_on(
+        config: &StoreConfig,
+        spill: Option<(&SpillConfig, Arc<dyn Disk>)>,
+        log: Arc<dyn TaskLog>,
+        faults: Arc<dyn Faults>,
+    ) -> Result<Arc<Store>> {
         const LEAST: u64 = 8 * PAGE;
         if config.capacity < LEAST {
             return Err(Error::new(
@@ -150,8 +171,16 @@ impl Store {
             ));
         }
         let arena = Arena::open(config.capacity, config.path.as_deref(), &config.name, faults)?;
+        let spill = match spill {
+            Some((spill, disk)) => {
+                let pressure = Arc::new(Pressure::new(arena.len(), spill.high_water));
+                arena.tell(&pressure);
+                Some(Arc::new(Spill::open(spill, pressure, disk)?))
+            }
+            None => None,
+        };
         let notifier = Arc::new(Notifier::new(&arena));
-        let table = Table::new(&arena, &notifier);
+        let table = Table::new(&arena, &notifier, spill.clone());
         let (headers, stripes) = (Records::new(HEADER), Records::new(LEASE * lease::stripe_count()));
         headers.reserve(&arena).and_then(|()| stripes.reserve(&arena)).map_err(|e| {
             Error::new(ErrorCode::StoreOpen, format!("store '{}': no memory to begin with: {e}", config.name))
@@ -161,7 +190,7 @@ impl Store {
             arena.warm(config.warm_reserve);
         }
         let slabs = Arc::new(Held::default());
-        let core = Core { arena, notifier, table, log, headers, stripes, slabs, regions };
+        let core = Core { arena, notifier, table, log, headers, stripes, slabs, regions, spill };
         Ok(Arc::new(Store {
             config: config.clone(),
             core: Arc::new(core),
@@ -260,7 +289,7 @@ impl Store {
             capacity: arena.len(),
             used,
             live,
-            leased: used.saturating_sub(live),
+            leased: used.saturating_sub(live.saturating_sub(self.spill_stats().bytes)),
             warm: backed.saturating_sub(used),
             largest_free: arena.largest_free(),
             objects,
@@ -301,6 +330,36 @@ impl Store {
         ))
     }
 
+    /// What those sleep on that wait for room, in a store that spills.
+    #[must_use]
+    pub fn pressure(&self) -> Option<&Arc<Pressure>> {
+        self.core.spill.as_ref().map(|spill| &spill.pressure)
+    }
+
+    /// Figures of spilling; zeros in a store that does not.
+    #[must_use]
+    pub fn spill_stats(&self) -> SpillStats {
+        self.core.spill.as_ref().map(|spill| spill.stats()).unwrap_or_default()
+    }
+
+    /// True when objects of normal mode go to files, too.
+    #[must_use]
+    pub fn spills_normal_mode(&self) -> bool {
+        self.core.spill.as_ref().is_some_and(|spill| spill.normal_mode)
+    }
+
+    /// What spilling failed with last.
+    #[must_use]
+    pub fn spill_error(&self) -> Option<String> {
+        self.core.spill.as_ref().and_then(|spill| spill.last_error())
+    }
+
+    /// Pages lent, in bytes, and those on their way back to the system: at no cost.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.core.arena.taken()
+    }
+
     /// True when more free memory is warm than the reserve, by a stride at least.
     #[must_use]
     pub fn wants_trim(&self) -> bool {
@@ -315,12 +374,18 @@ impl Store {
 
     /// Maps zero pages over the arena and gives its memory back. Pins and holds that are left read zeros.
     pub fn close(&self) {
+        if let Some(spill) = &self.core.spill {
+            spill.pressure.stop();
+        }
         for region in self.regions() {
             self.drop_region(&region);
         }
         self.core.arena.close();
         // whoever is in a lease still writes to zero pages, and finds nothing to settle
         self.core.regions.lock().clear();
+        if let Some(spill) = &self.core.spill {
+            spill.close();
+        }
     }
 }
 

@@ -327,6 +327,12 @@ impl Notifier {
         self.flush();
     }
 
+    /// Wakes those who do not wait for an object, but for room.
+    pub fn wake(&self, tokens: Vec<u64>) {
+        tokens.into_iter().for_each(|token| self.wake_later(token));
+        self.flush();
+    }
+
     fn wake_later(&self, token: u64) {
         self.due.lock().push(token);
         self.any_due.store(true, Ordering::Release);

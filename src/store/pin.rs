@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::apart::Apart;
 use super::arena::Arena;
 use super::chunks::Chunk;
 use super::copy::{Span, SpanMut};
@@ -27,7 +28,17 @@ impl Place {
     }
 
     fn data_offset(&self) -> u64 {
-        if self.metadata == 0 { self.offset } else { self.offset + 8 + self.metadata.next_multiple_of(8) }
+        self.offset + self.data_start()
+    }
+
+    /// Bytes before the data.
+    pub(crate) fn data_start(&self) -> u64 {
+        if self.metadata == 0 { 0 } else { 8 + self.metadata.next_multiple_of(8) }
+    }
+
+    /// Bytes of the object with what it needs for its metadata, without the padding after them.
+    pub(crate) fn extent(&self) -> u64 {
+        self.data_start() + self.len
     }
 
     pub(crate) fn data<'a>(&self, arena: &'a Arena) -> Span<'a> {
@@ -83,6 +94,8 @@ pub struct Pin {
     kind: Kind,
     place: Place,
     arena: Arc<Arena>,
+    /// its bytes, where they are not in the arena
+    apart: Option<Arc<Apart>>,
     keeper: Keeper,
 }
 
@@ -96,7 +109,34 @@ impl Pin {
         slot: u64,
         chunk: Option<Chunk>,
     ) -> Self {
-        Pin { id, kind, place, arena: Arc::clone(arena), keeper: Keeper::Region { region, slot, chunk } }
+        Pin { id, kind, place, arena: Arc::clone(arena), apart: None, keeper: Keeper::Region { region, slot, chunk } }
+    }
+
+    /// Of an object that lies in its region's file: a copy of it.
+    pub(super) fn apart(
+        id: ObjectId,
+        kind: Kind,
+        place: Place,
+        arena: &Arc<Arena>,
+        region: Arc<Region>,
+        slot: u64,
+        bytes: Arc<Apart>,
+    ) -> Self {
+        let keeper = Keeper::Region { region, slot, chunk: None };
+        Pin { id, kind, place, arena: Arc::clone(arena), apart: Some(bytes), keeper }
+    }
+
+    /// Of an object of the side table that lies in a file: a copy of it.
+    pub(super) fn apart_from_table(
+        id: ObjectId,
+        kind: Kind,
+        place: Place,
+        arena: &Arc<Arena>,
+        hold: TableHold,
+        bytes: Arc<Apart>,
+    ) -> Self {
+        let keeper = Keeper::Table { hold, chunk: None };
+        Pin { id, kind, place, arena: Arc::clone(arena), apart: Some(bytes), keeper }
     }
 
     pub(super) fn in_table(
@@ -107,7 +147,7 @@ impl Pin {
         hold: TableHold,
         chunk: Option<Chunk>,
     ) -> Self {
-        Pin { id, kind, place, arena: Arc::clone(arena), keeper: Keeper::Table { hold, chunk } }
+        Pin { id, kind, place, arena: Arc::clone(arena), apart: None, keeper: Keeper::Table { hold, chunk } }
     }
 
     /// The object.
@@ -125,19 +165,26 @@ impl Pin {
     /// Its data.
     #[must_use]
     pub fn data(&self) -> Span<'_> {
-        self.place.data(&self.arena)
+        match &self.apart {
+            Some(apart) => apart.data(&self.place),
+            None => self.place.data(&self.arena),
+        }
     }
 
     /// Its metadata.
     #[must_use]
     pub fn metadata(&self) -> Span<'_> {
-        self.place.metadata(&self.arena)
+        match &self.apart {
+            Some(apart) => apart.metadata(&self.place),
+            None => self.place.metadata(&self.arena),
+        }
     }
 
     /// A hold on the memory alone, which may outlive this pin, its client and the store.
     #[must_use]
     pub fn hold(&self) -> Hold {
         let keeps = match &self.keeper {
+            _ if self.apart.is_some() => Keeps::Apart(self.apart.clone()),
             Keeper::Region { chunk, .. } | Keeper::Table { chunk: chunk @ Some(_), .. } => Keeps::Chunk(chunk.clone()),
             Keeper::Table { hold, chunk: None } => Keeps::Cell(hold.clone()),
         };
@@ -157,6 +204,7 @@ impl Drop for Pin {
 enum Keeps {
     Chunk(Option<Chunk>),
     Cell(TableHold),
+    Apart(Option<Arc<Apart>>),
 }
 
 /// Keeps an object's memory and its mapping, nothing else: it is not reused before this is dropped.

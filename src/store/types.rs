@@ -227,6 +227,10 @@ pub struct Usage {
     pub pins: u64,
     /// Slots leased so far.
     pub slots: u64,
+    /// Objects that lie in its spill file.
+    pub spilled_objects: u64,
+    /// Their bytes of data and metadata, which are among `bytes`.
+    pub spilled_bytes: u64,
 }
 
 /// What went when a region was dropped.

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use super::actor::Actor;
 use super::record::Record;
 use super::table::BatchTable;
-use super::types::{Failure, Order, Run, TaskRef};
+use super::types::{Counts, Failure, Order, Run, TaskRef};
 use crate::batch::{Batch, BatchKey, Engine};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
@@ -89,6 +89,9 @@ pub(super) struct Effects {
     pub(super) room: bool,
 }
 
+/// Batches that are remembered for the threads that were given up in them.
+const MOST_ABANDONED: usize = 1000;
+
 /// See the module.
 pub(super) struct Core {
     pub(super) engine: Arc<Engine>,
@@ -121,6 +124,8 @@ pub(super) struct Core {
     pub(super) asked_for: BTreeMap<TaskRef, Vec<(ObjectId, u32)>>,
     pub(super) actors: BTreeMap<u32, Actor>,
     pub(super) last_actor: u32,
+    /// batches whose records are gone and in which threads were given up, the last ones: their counts, and the threads
+    pub(super) abandoned: VecDeque<(BatchKey, Counts, Vec<String>)>,
     /// actor → why it is dead
     pub(super) dead: BTreeMap<u32, Arc<str>>,
     /// task that is replayed → on whose which instance
@@ -162,6 +167,7 @@ impl Core {
             asked_for: BTreeMap::new(),
             actors: BTreeMap::new(),
             last_actor: 0,
+            abandoned: VecDeque::new(),
             dead: BTreeMap::new(),
             replays: HashMap::new(),
             slots,
@@ -196,7 +202,10 @@ impl Core {
         }
         let serial = self.last_serial;
         let slab = Slab::new(self.engine.store());
-        self.tables.insert(serial, BatchTable::new(serial, key, batch.cloned(), slab));
+        let mut table = BatchTable::new(serial, key, batch.cloned(), slab);
+        // a task of a batch within it submits to it
+        table.ended = batch.is_some_and(|batch| batch.has_ended());
+        self.tables.insert(serial, table);
         serials.push(serial);
         Ok(serial)
     }
@@ -259,6 +268,12 @@ impl Core {
         }
         self.on_behalf.retain(|task, _| task.serial != serial);
         self.asked_for.retain(|task, _| task.serial != serial);
+        if !table.abandoned.is_empty() {
+            self.abandoned.push_back((table.key, table.counts, table.abandoned.clone()));
+            if self.abandoned.len() > MOST_ABANDONED {
+                self.abandoned.pop_front();
+            }
+        }
         fx.orders.push(Order::Forget(serial));
         fx.dropped.push(table);
     }

@@ -21,7 +21,7 @@ impl TaskHooks for Tasks {
             if let Some(table) = core.table_mut(serial) {
                 table.ended = true;
                 // who has no time left for tasks has none for checkpoints
-                if cancelled && table.boundary == Some(Boundary::Coming) {
+                if cancelled && table.boundary.is_some() {
                     table.boundary = Some(Boundary::Saving(0));
                 }
             }
@@ -45,7 +45,7 @@ impl TaskHooks for Tasks {
     }
 
     fn counts(&self, key: BatchKey) -> TaskCounts {
-        self.ask(|core, _| core.counts(key)).0
+        self.tell(|core, _| core.counts(key))
     }
 
     fn woken(&self, token: u64) -> bool {
@@ -148,7 +148,7 @@ impl Tasks {
     /// # Errors
     /// As for `Client::free`.
     pub fn free_recursive(&self, client: &Client, ids: &[ObjectId]) -> Result<u32> {
-        let all = self.ask(|core, _| core.orphans(ids)).0;
+        let all = self.tell(|core, _| core.orphans(ids));
         client.free(&all)
     }
 
@@ -164,12 +164,12 @@ impl Tasks {
             None => Arc::clone(from.parent().unwrap_or(&from)),
         };
         for &number in actors {
-            let kept = self.ask(|core, _| {
+            let kept = self.tell(|core, _| {
                 let mine = core.live(from.key());
                 let (owner, checkpoints) = core.checkpoints(number)?;
                 (Some(owner) == mine).then_some(checkpoints)
             });
-            let Some(checkpoints) = kept.0 else {
+            let Some(checkpoints) = kept else {
                 return Err(crate::error::Error::new(
                     crate::error::ErrorCode::NotOwner,
                     format!("actor {number} does not belong to batch {}, or is dead", from.id()),
@@ -177,12 +177,12 @@ impl Tasks {
                 .batch(from.id()));
             };
             client.transfer(&checkpoints, Some(from.key()), Some(to.key()))?;
-            let moved = self.ask(|core, _| {
+            let moved = self.tell(|core, _| {
                 let serial = core.table_of(to.key(), Some(&to))?;
                 core.keep_actor(number, serial);
                 Ok::<_, crate::error::Error>(())
             });
-            moved.0?;
+            moved?;
         }
         Ok(())
     }
@@ -193,7 +193,7 @@ impl Tasks {
     /// `BatchEnded`, `BatchNotFound`.
     pub fn ask_boundary(&self, key: BatchKey) -> Result<()> {
         let batch = self.engine.find(key)?;
-        self.ask(|core, _| {
+        self.tell(|core, _| {
             if let Some(serial) = core.live(batch.key()) {
                 core.ask_boundary(serial);
             }
@@ -217,7 +217,17 @@ impl Tasks {
     /// What can be seen of a batch's tasks; `None` when there are no records of it.
     pub fn status(&self, key: BatchKey) -> Option<TaskStatus> {
         let of = |core: &mut Core| {
-            let serial = core.find_life(key)?;
+            let Some(serial) = core.find_life(key) else {
+                // who was given up there is not forgotten with the records
+                let (_, counts, abandoned) =
+                    core.abandoned.iter().rev().find(|(k, ..)| k.id == key.id && key.means(k.life))?;
+                return Some(TaskStatus {
+                    counts: *counts,
+                    abandoned: abandoned.clone(),
+                    bytes: 0,
+                    held_by: Vec::new(),
+                });
+            };
             let table = core.table(serial)?;
             Some(TaskStatus {
                 counts: table.counts,
@@ -226,13 +236,13 @@ impl Tasks {
                 held_by: core.held_by(serial),
             })
         };
-        self.ask(|core, _| of(core)).0
+        self.tell(|core, _| of(core))
     }
 
     /// How many tasks of each batch are not over; 0 for one whose records are gone.
     pub fn active(&self, serials: &[i32]) -> Vec<i32> {
         let of = |core: &Core, serial: i32| core.table(serial.cast_unsigned()).map_or(0, |t| t.counts.active);
-        self.ask(|core, _| serials.iter().map(|s| of(core, *s).try_into().unwrap_or(i32::MAX)).collect()).0
+        self.tell(|core, _| serials.iter().map(|s| of(core, *s).try_into().unwrap_or(i32::MAX)).collect())
     }
 
     /// True for an actor that is not dead, though it may have to be rebuilt.
@@ -242,6 +252,6 @@ impl Tasks {
 
     /// Batches there are records of, collected ones included; and actors that live.
     pub fn figures(&self) -> (usize, usize) {
-        self.ask(|core, _| (core.tables.len(), core.actors.len())).0
+        self.tell(|core, _| (core.tables.len(), core.actors.len()))
     }
 }

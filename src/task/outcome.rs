@@ -104,7 +104,7 @@ impl Core {
         }
         let Some(record) = self.record(run.task).filter(|r| r.attempt() == run.attempt) else { return };
         if record.has(UNWINDING) {
-            return self.unwound(fx, run.task);
+            return self.unwound(fx, run.task, ending != Ending::NotBegun);
         }
         if !record.is(TaskState::Running) {
             return;
@@ -367,7 +367,7 @@ impl Core {
     }
 
     /// The thread of a cancelled run came back, or was given up.
-    fn unwound(&mut self, fx: &mut Effects, task: TaskRef) {
+    fn unwound(&mut self, fx: &mut Effects, task: TaskRef, began: bool) {
         self.end_run(fx, task);
         let Some(record) = self.record(task) else { return };
         record.set(UNWINDING, false);
@@ -379,7 +379,7 @@ impl Core {
                 // it may have been constructed nevertheless
                 fx.orders.push(Order::DropInstance { actor, instance: FIRST_INSTANCE });
             }
-            self.method_broken_off(fx, actor, task);
+            self.method_broken_off(fx, actor, task, began);
         }
         self.settled(fx, task);
     }
@@ -401,7 +401,7 @@ impl Core {
             if !self.record(run.task).is_some_and(|r| r.has(UNWINDING)) {
                 return;
             }
-            self.unwound(fx, run.task);
+            self.unwound(fx, run.task, true);
         }
         if let Some(table) = self.tables.get_mut(&run.task.serial) {
             table.abandoned.push(thread.to_owned());

@@ -83,8 +83,16 @@ impl Core {
         }
         if let Some(serial) = which {
             let highest = self.table(serial).and_then(|t| t.queues.highest());
-            let bulk = highest.map(|priority| self.take_bulk(serial, priority, max)).unwrap_or_default();
+            let Some(priority) = highest else { return Vec::new() };
+            let bulk = self.take_bulk(serial, priority, max);
             self.wide_waits = false;
+            if !self.table(serial).is_some_and(|t| t.queues.has(priority)) {
+                // it gets in turn again with its next ready task
+                if let Some(turns) = self.turns.get_mut(&Reverse(priority)) {
+                    turns.retain(|s| *s != serial);
+                }
+                self.forget_empty(Reverse(priority));
+            }
             return bulk;
         }
         let priorities: Vec<_> = self.turns.keys().copied().collect();
@@ -127,7 +135,7 @@ impl Core {
             return true;
         }
         for (priority, serials) in &self.turns {
-            for table in serials.iter().filter_map(|serial| self.table(*serial)).filter(|t| !t.is_at_limit()) {
+            if let Some(table) = serials.iter().filter_map(|s| self.table(*s)).find(|t| !t.is_at_limit()) {
                 // a wide one waits, and all behind it
                 let first = table.queues.first(priority.0).and_then(|slot| table.record(slot));
                 return first.is_none_or(|r| r.cpus() == 1 || busy + u64::from(r.cpus()) <= u64::from(self.slots));

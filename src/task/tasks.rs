@@ -239,13 +239,13 @@ impl Tasks {
             let batch = self.engine.find(key)?;
             (batch.key(), Some(batch))
         };
-        let serial = self.ask(|core, _| core.table_of(key, batch.as_ref())).0?;
+        let serial = self.tell(|core, _| core.table_of(key, batch.as_ref()))?;
         loop {
-            if let Some(first) = self.ask(|core, fx| core.task_block(fx, serial, count)).0? {
+            if let Some(first) = self.tell(|core, fx| core.task_block(fx, serial, count))? {
                 return Ok(Blocks { serial, first, count: count as u32, base: key.life });
             }
             let first = self.granule(client, batch.as_deref())?;
-            self.ask(|core, _| core.known(serial).map(|t| t.tasks.refill(first))).0?;
+            self.tell(|core, _| core.known(serial).map(|t| t.tasks.refill(first)))?;
         }
     }
 
@@ -257,7 +257,7 @@ impl Tasks {
     pub fn block_of(&self, client: &Client, run: Run, nth: u32, count: u32, puts: bool) -> Result<(u64, u32)> {
         let count = u64::from(count.clamp(1, GRANULE as u32));
         loop {
-            let given = self.ask(|core, fx| core.block_of(fx, run, nth, count, puts)).0?;
+            let given = self.tell(|core, fx| core.block_of(fx, run, nth, count, puts))?;
             let batch = match given {
                 Given::Block(block) => {
                     if puts && let Some(key) = self.key(run.task.serial) {
@@ -270,10 +270,9 @@ impl Tasks {
                 Given::Reserve(batch) => batch,
             };
             let first = self.granule(client, batch.as_deref())?;
-            self.ask(|core, _| {
+            self.tell(|core, _| {
                 core.known(run.task.serial).map(|t| if puts { t.puts.refill(first) } else { t.tasks.refill(first) })
-            })
-            .0?;
+            })?;
         }
     }
 
@@ -288,7 +287,7 @@ impl Tasks {
     }
 
     fn key(&self, serial: u32) -> Option<BatchKey> {
-        self.ask(|core, _| core.table(serial).map(|t| t.key)).0
+        self.tell(|core, _| core.table(serial).map(|t| t.key))
     }
 
     // ---- the way of a task
@@ -308,14 +307,15 @@ impl Tasks {
             let (taken, flags) = self.ask(|core, _| (core.take(which, max), core.has_more()));
             // asking may have moved something: a method whose actor has to be rebuilt first
             if !taken.0.is_empty() || flags.ready == 0 {
-                return taken;
+                self.alert(Flags { ready: 0, ..flags });
+                return (taken.0, taken.1 || flags.ready > 0);
             }
         }
     }
 
     /// Batches that have ready tasks.
     pub fn ready_batches(&self) -> Vec<BatchLoad> {
-        self.ask(|core, _| core.ready_batches()).0
+        self.tell(|core, _| core.ready_batches())
     }
 
     /// The ids under which a run's arguments are to be read; of a restore, its checkpoint's.
@@ -324,7 +324,7 @@ impl Tasks {
             0 => core.job_checkpoint(run.task.slot).into_iter().collect(),
             _ => core.read_as(run.task),
         };
-        self.ask(read).0
+        self.tell(read)
     }
 
     /// Stores one of a run's results. False when nobody wants it: it is there, or the run is not listened to any more.
@@ -332,11 +332,11 @@ impl Tasks {
     /// # Errors
     /// `StoreFull`, `BatchLimit`; what the source says.
     pub fn put_result(&self, run: Run, index: u32, kind: Kind, source: &dyn Source) -> Result<bool> {
-        let target = self.ask(|core, _| {
+        let target = self.tell(|core, _| {
             core.note_returned(run);
             core.target(run, Ending::Stored, index)
         });
-        self.store(target.0, kind, source).map(|stored| stored.is_some())
+        self.store(target, kind, source).map(|stored| stored.is_some())
     }
 
     /// Stores what a run puts, under the nth id of one of its blocks.
@@ -346,9 +346,14 @@ impl Tasks {
     pub fn put_in_run(&self, run: Run, first: u64, index: u32, kind: Kind, source: &dyn Source) -> Result<()> {
         let key = self.key(run.task.serial).ok_or_else(|| over(run))?;
         let id = ObjectId::new(key.id, key.life.wrapping_add(first), index);
-        let (target, goes_on) = self.ask(|core, _| (core.put_target(run, &id), core.goes_on(run))).0;
+        let (target, goes_on, own) =
+            self.tell(|core, _| (core.put_target(run, &id), core.goes_on(run), core.maker(&id) == Some(run.task)));
         if !goes_on {
             return Err(over(run));
+        }
+        if !own {
+            let text = format!("object {id} is in no block of ids that the task in slot {} received", run.task.slot);
+            return Err(Error::new(ErrorCode::InvalidArgument, text).object(id));
         }
         self.store(target, kind, source).map(|_| ())
     }
@@ -371,11 +376,11 @@ impl Tasks {
     /// Stores an object of the table's own in a batch.
     fn store_in(&self, serial: u32, kind: Kind, source: &dyn Source) -> Result<ObjectId> {
         loop {
-            let own = self.ask(|core, _| {
+            let own = self.tell(|core, _| {
                 let table = core.known(serial)?;
                 Ok::<_, Error>((table.own_id(), table.batch.clone()))
             });
-            let (id, batch) = own.0?;
+            let (id, batch) = own?;
             if let Some(id) = id {
                 self.engine.gcs().append(id.batch, TaskRecord { task: id.task, count: 1 });
                 return match self.engine.put_result(&id, kind, source)? {
@@ -398,9 +403,10 @@ impl Tasks {
             }
             target
         };
-        let targets: Vec<_> = self.ask(|core, _| outcomes.iter().map(|o| target(core, o)).collect()).0;
+        let (targets, before): (Vec<_>, _) = self.ask(|core, _| outcomes.iter().map(|o| target(core, o)).collect());
         let reports: Vec<_> = outcomes.iter().zip(targets).map(|(o, target)| self.store_outcome(o, target)).collect();
-        self.ask(|core, fx| reports.iter().for_each(|report| core.report(fx, report))).1
+        let ((), after) = self.ask(|core, fx| reports.iter().for_each(|report| core.report(fx, report)));
+        Flags { ready: before.ready + after.ready, orders: before.orders || after.orders }
     }
 
     fn store_outcome(&self, o: &Outcome<'_>, target: Target) -> Report {
@@ -429,10 +435,10 @@ impl Tasks {
             report.stored = stored.ok();
             return report;
         }
-        let target = self.ask(|core, _| core.target(o.run, Ending::Stored, 0)).0;
+        let target = self.tell(|core, _| core.target(o.run, Ending::Stored, 0));
         match stored {
             Ok(checkpoint) => {
-                self.ask(|core, fx| core.checkpoint_stored(fx, o.run, checkpoint, o.nanos));
+                self.tell(|core, fx| core.checkpoint_stored(fx, o.run, checkpoint, o.nanos));
                 let none: &[u8] = &[];
                 let _ = self.store(target, Kind::Null, &none);
             }
@@ -463,7 +469,7 @@ impl Tasks {
             return;
         }
         for index in 1.. {
-            match self.ask(|core, _| core.target(o.run, Ending::ThrewForGood, index)).0 {
+            match self.tell(|core, _| core.target(o.run, Ending::ThrewForGood, index)) {
                 Target::Result(id) => self.seal_bytes(&id, o.bytes),
                 _ => return,
             }
@@ -494,7 +500,7 @@ impl Tasks {
             let owner = if normal { core.table_of(root.key(), Some(root))? } else { spec.creation.serial };
             core.new_actor(spec, owner)
         };
-        self.ask(make).0
+        self.tell(make)
     }
 
     /// Kills an actor. `for_good`: it is dead; else the next task rebuilds it. False when it was dead.

@@ -248,8 +248,8 @@ impl Core {
         self.todo.push_back(Todo::Advance(number));
     }
 
-    /// A method was broken off in the middle: nobody knows what state the instance is in.
-    pub(super) fn method_broken_off(&mut self, fx: &mut Effects, number: u32, task: TaskRef) {
+    /// A method was cancelled while a worker had it. If it began, nobody knows what state the instance is in.
+    pub(super) fn method_broken_off(&mut self, fx: &mut Effects, number: u32, task: TaskRef, began: bool) {
         let Some(actor) = self.actors.get_mut(&number) else { return };
         if actor.at != Some(task) {
             return;
@@ -259,7 +259,11 @@ impl Core {
             return self.die(fx, number, "its creation was cancelled");
         }
         self.unnote_state(task.serial, number);
-        self.lose(fx, number, "a task that ran on it was cancelled");
+        match self.actors.get_mut(&number).and_then(|actor| actor.doomed.take()) {
+            Some(why) => self.lose(fx, number, &why),
+            None if began => self.lose(fx, number, "a task that ran on it was cancelled"),
+            None => self.todo.push_back(Todo::Advance(number)),
+        }
     }
 
     /// The instance is gone. The next task rebuilds it, if it may be.
@@ -318,7 +322,12 @@ impl Core {
                 }
             }
             // the instance goes when the thread comes back
-            Some(task) => drop(self.cancel(fx, task, &failure)),
+            Some(task) => {
+                if let Some(actor) = self.actors.get_mut(&number) {
+                    actor.doomed = Some(why.into());
+                }
+                self.cancel(fx, task, &failure);
+            }
             None if self.actors.get(&number).is_some_and(|a| a.main == Main::New) => {}
             None => self.lose(fx, number, &why),
         }
@@ -505,6 +514,8 @@ impl Core {
             && table.batch.as_ref().is_some_and(|batch| batch.begin_task(true).is_ok())
         {
             table.boundary = Some(Boundary::Coming);
+            // its last task may be over already
+            self.todo.push_back(Todo::Boundary(serial));
         }
     }
 

@@ -394,8 +394,8 @@ impl World {
         if recursive {
             let before: Vec<bool> = self.objects.iter().map(|o| self.is_there(&o.id)).collect();
             self.tasks.free_recursive(&self.client, &ids).unwrap();
-            for o in 0..before.len() {
-                if before[o] && !self.is_there(&self.objects[o].id) {
+            for (o, was) in before.iter().enumerate() {
+                if *was && !self.is_there(&self.objects[o].id) {
                     self.check_nobody_needs(o, &some);
                     self.objects[o].freed = true;
                 }
@@ -567,7 +567,7 @@ impl World {
         parent: Option<Run>,
     ) -> raybatch::error::Result<Submitted> {
         let ids: Vec<ObjectId> = task.args.iter().map(|o| self.objects[*o].id).collect();
-        let priority = (task.salt % 5 == 0).then_some((task.salt >> 8) as i32 % 3);
+        let priority = task.salt.is_multiple_of(5).then_some((task.salt >> 8) as i32 % 3);
         let (submitted, _) = self.tasks.submit(&Submission {
             task: task.task,
             kind: task.kind,
@@ -635,7 +635,7 @@ impl World {
             creation: usize::MAX,
             fault_tolerant,
             checkpointable,
-            policy,
+
             state: 0,
             chain: Vec::new(),
             before: BTreeMap::new(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use raybatch::batch::BatchKey;
 use raybatch::id::ObjectId;
-use raybatch::task::{CheckpointPolicy, Run, TaskKind, TaskRef, Work};
+use raybatch::task::{Run, TaskKind, TaskRef, Work};
 
 /// A batch; the first one is normal mode.
 pub(crate) struct Batch {
@@ -89,7 +89,6 @@ pub(crate) struct Actor {
     pub(crate) creation: usize,
     pub(crate) fault_tolerant: bool,
     pub(crate) checkpointable: bool,
-    pub(crate) policy: CheckpointPolicy,
     /// What the chain so far made of it.
     pub(crate) state: u64,
     /// What ran on it.

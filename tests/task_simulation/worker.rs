@@ -331,7 +331,11 @@ impl World {
             .collect();
         let actor = live.last().copied();
         let kind = if actor.is_some() { TaskKind::Method } else { TaskKind::Plain };
-        let plan = if salt % 4 == 0 && actor.is_none() { vec![Step::Put, Step::Sub(mix(salt, 5))] } else { Vec::new() };
+        let plan = if salt.is_multiple_of(4) && actor.is_none() {
+            vec![Step::Put, Step::Sub(mix(salt, 5))]
+        } else {
+            Vec::new()
+        };
         let mut task = self.new_task(batch, kind, actor, args, plan);
         task.returns = if actor.is_none() { 1 + (salt >> 9) as u16 % 2 } else { 1 };
         task.caller = mix(self.all[n].salt, 3);

@@ -4,6 +4,8 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::MutexGuard;
 
+use super::spill::{Fetched, FetchedMemory};
+use super::spilled::Left;
 use super::{Body, Region, Seen, collected};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
@@ -13,6 +15,13 @@ use crate::store::notify::{Event, EventKind};
 use crate::store::pin::Place;
 use crate::store::table::{Adopted, Finish, already_sealed, in_use};
 use crate::store::types::{Found, Kind, Removal};
+
+/// Memory, or a part of a file, that nothing lies in any more: given back when it is dropped, with no lock held.
+#[expect(dead_code, reason = "held for its drop")]
+pub(super) enum Gone {
+    Chunk(Chunk),
+    Spilled(Left),
+}
 
 impl Region {
     /// A reader's hold ends.
@@ -25,7 +34,7 @@ impl Region {
     }
 
     /// Ends one hold, and does what waited for the last one.
-    fn release_locked(&self, body: &mut MutexGuard<'_, Body>, slot: u64) -> Option<Chunk> {
+    fn release_locked(&self, body: &mut MutexGuard<'_, Body>, slot: u64) -> Option<Gone> {
         let holds = body.holds.get_mut(&slot)?;
         holds.count -= 1;
         if holds.count > 0 {
@@ -114,7 +123,7 @@ impl Region {
             return Err(collected(id, self.batch));
         }
         match self.see_id(id) {
-            Found::Here(seen) if seen.entry.state == EntryState::Sealed => Err(already_sealed(id)),
+            Found::Here(seen) if seen.entry.state.is_sealed() => Err(already_sealed(id)),
             Found::Here(_) if body.holds.contains_key(&id.slot(self.base)) => Err(in_use(id)),
             Found::Here(seen) => Ok(seen),
             Found::Dropped => Err(collected(id, self.batch)),
@@ -152,7 +161,7 @@ impl Region {
             Found::Here(seen) => seen,
             other => return Ok(other.map(|_| Removal::Done)),
         };
-        if seen.entry.state != EntryState::Sealed {
+        if !seen.entry.state.is_sealed() {
             let what = format!("object {id} is not sealed; seal or abort it instead");
             return Err(Error::new(ErrorCode::ObjectNotSealed, what).object(*id));
         }
@@ -170,9 +179,9 @@ impl Region {
         Ok(Found::Here(Removal::Done))
     }
 
-    /// Marks an entry gone and counts it; returns the chunk if that was its last object, to be dropped after the lock.
-    fn remove_locked(&self, body: &mut Body, slot: u64, seen: &Seen<'_>, then: EntryState) -> Option<Chunk> {
-        let place = self.place(&seen.entry);
+    /// Marks an entry gone and counts it; returns what that was the last object of, to be dropped after the lock.
+    fn remove_locked(&self, body: &mut Body, slot: u64, seen: &Seen<'_>, then: EntryState) -> Option<Gone> {
+        let place = self.place_locked(body, slot, &seen.entry);
         let bytes = place.len + place.metadata;
         // the entry changes before its memory can be lent again: a reader that validates sees it
         seen.words.change(&seen.entry.with_state(then));
@@ -190,7 +199,13 @@ impl Region {
             EntryState::Aborted => self.core.notifier.post_gone(&id),
             _ => {}
         }
-        if footprint(place.len, place.metadata) == 0 { None } else { body.chunks.leave(place.offset) }
+        if footprint(place.len, place.metadata) == 0 {
+            None
+        } else if seen.entry.state == EntryState::Spilled {
+            self.leave_file(body, slot, place.offset, bytes).map(Gone::Spilled)
+        } else {
+            body.chunks.leave(place.offset).map(Gone::Chunk)
+        }
     }
 
     fn count_gone(&self, bytes: u64) {
@@ -203,41 +218,54 @@ impl Region {
     /// small. Its id stays. The budget it counts to stays the caller's affair.
     ///
     /// # Errors
-    /// `StoreFull`: nothing changed.
+    /// `StoreFull`, and for a spilled one as for `pin`: nothing changed.
     pub fn move_to_table(&self, id: &ObjectId, owner: BatchId) -> Result<Found<()>> {
         let slot = id.slot(self.base);
-        let mut body = self.body.lock();
-        if body.closed {
-            return Ok(Found::Dropped);
-        }
-        let seen = match self.see_id(id) {
-            Found::Here(seen) => seen,
-            other => return Ok(other.map(|_| ())),
-        };
-        if body.holds.get(&slot).is_some_and(|h| h.then.is_some()) {
-            return Ok(Found::Deleted);
-        }
-        let sealed = seen.entry.state == EntryState::Sealed;
-        let written = !sealed && body.holds.contains_key(&slot);
-        let place = self.place(&seen.entry);
-        let single = body.chunks.take_single(place.offset).filter(|_| footprint(place.len, place.metadata) > 0);
-        let kind = Kind::try_from(seen.entry.kind)?;
-        let adopted = Adopted { id: *id, owner, kind, place, sealed, written, single: single.as_ref() };
-        if let Err(e) = self.core.table.adopt(adopted) {
-            if let Some(chunk) = &single {
-                body.chunks.add_single(chunk);
+        let mut apart = None;
+        loop {
+            let mut body = self.body.lock();
+            if body.closed {
+                return Ok(Found::Dropped);
             }
+            let seen = match self.see_id(id) {
+                Found::Here(seen) => seen,
+                other => return Ok(other.map(|_| ())),
+            };
+            if body.holds.get(&slot).is_some_and(|h| h.then.is_some()) {
+                return Ok(Found::Deleted);
+            }
+            let spilled = seen.entry.state == EntryState::Spilled;
+            if spilled && apart.is_none() {
+                drop(body);
+                if let Some(Fetched { memory: FetchedMemory::Apart(bytes), .. }) = self.fetch(slot, id.index)? {
+                    apart = Some(bytes);
+                }
+                continue;
+            }
+            let sealed = seen.entry.state.is_sealed();
+            let written = !sealed && body.holds.contains_key(&slot);
+            let place = self.place_locked(&body, slot, &seen.entry);
+            let takes_run = !spilled && footprint(place.len, place.metadata) > 0;
+            let single = if takes_run { body.chunks.take_single(place.offset) } else { None };
+            let kind = Kind::try_from(seen.entry.kind)?;
+            let apart = apart.as_deref().filter(|_| spilled);
+            let adopted = Adopted { id: *id, owner, kind, place, sealed, written, single: single.as_ref(), apart };
+            if let Err(e) = self.core.table.adopt(adopted) {
+                if let Some(chunk) = &single {
+                    body.chunks.add_single(chunk, slot);
+                }
+                drop(body);
+                self.core.notifier.flush();
+                return Err(e);
+            }
+            if written {
+                body.moved_unsealed.insert(slot);
+            }
+            let gone = self.remove_locked(&mut body, slot, &seen, EntryState::Moved);
             drop(body);
+            drop(gone);
             self.core.notifier.flush();
-            return Err(e);
+            return Ok(Found::Here(()));
         }
-        if written {
-            body.moved_unsealed.insert(slot);
-        }
-        let gone = self.remove_locked(&mut body, slot, &seen, EntryState::Moved);
-        drop(body);
-        drop(gone);
-        self.core.notifier.flush();
-        Ok(Found::Here(()))
     }
 }

@@ -17,7 +17,7 @@ impl Region {
             return Dropped::default();
         }
         // Under the lock nothing is leased and no stripe is made.
-        let (chunks, index, memory, made, settled, deferred, left) = {
+        let (chunks, index, memory, spilled, made, settled, deferred, left) = {
             let mut body = self.body.lock();
             body.closed = true;
             let deferred = body.holds.len() as u64;
@@ -45,6 +45,7 @@ impl Region {
                 std::mem::take(&mut body.chunks),
                 std::mem::take(&mut body.index),
                 memory,
+                std::mem::take(&mut body.spilled),
                 made,
                 settled,
                 deferred,
@@ -63,6 +64,7 @@ impl Region {
         let mut runs = index.into_runs();
         runs.extend(chunks.into_all().filter_map(Arc::into_inner));
         Run::give_back_all(runs);
+        self.forget_spilled(spilled);
         let peak_bytes = self.peak.fetch_max(bytes, Ordering::Relaxed).max(bytes);
         let drained = deferred == 0 && !left && self.held.bytes() == 0;
         let dropped = Dropped { objects, bytes, deferred, slots, peak_bytes, left, drained };

@@ -5,8 +5,11 @@
 
 mod change;
 mod drop;
+mod memory;
 mod place;
 mod read;
+mod spill;
+mod spilled;
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
@@ -14,6 +17,8 @@ use std::sync::{Arc, OnceLock};
 use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 
+pub use self::memory::RegionMemory;
+use self::spilled::Spilled;
 use super::budget::Budget;
 use super::chunks::Chunks;
 use super::core::{Core, begin_life, generation_word};
@@ -52,6 +57,8 @@ pub struct Region {
     gone_objects: AtomicU64,
     gone_bytes: AtomicU64,
     peak: AtomicU64,
+    /// the round of spilling in which it was used last
+    last_used: AtomicU64,
     dropped: OnceLock<Dropped>,
 }
 
@@ -67,6 +74,8 @@ pub(super) struct Body {
     left: u128,
     /// slot → who holds the object
     holds: HashMap<u64, Holds>,
+    /// what lies in the region's file
+    spilled: Spilled,
     /// slots whose unsealed object moved to the side table; its writer finishes it there
     moved_unsealed: HashSet<u64>,
 }
@@ -120,7 +129,7 @@ impl Region {
         arena.word(header + HEADER_STRIPES).store(native_only, Ordering::Relaxed);
         let leases = Leases::new(core, header);
         let generation = begin_life(arena, header);
-        Ok(Arc::new(Region {
+        let region = Arc::new(Region {
             batch,
             base,
             header,
@@ -136,8 +145,11 @@ impl Region {
             gone_objects: AtomicU64::new(0),
             gone_bytes: AtomicU64::new(0),
             peak: AtomicU64::new(0),
+            last_used: AtomicU64::new(0),
             dropped: OnceLock::new(),
-        }))
+        });
+        region.touch();
+        Ok(region)
     }
 
     /// The batch whose objects these are.
@@ -188,13 +200,13 @@ impl Region {
     /// What it holds.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        let (pins, slots) = {
+        let (pins, slots, (spilled_objects, spilled_bytes)) = {
             let body = self.body.lock();
-            (body.holds.values().map(|h| u64::from(h.count)).sum(), body.index.slots())
+            (body.holds.values().map(|h| u64::from(h.count)).sum(), body.index.slots(), body.spilled.live())
         };
         let (objects, bytes) = self.live();
         let peak_bytes = self.peak.fetch_max(bytes, Ordering::Relaxed).max(bytes);
-        Usage { objects, bytes, held: self.held.bytes(), peak_bytes, pins, slots }
+        Usage { objects, bytes, held: self.held.bytes(), peak_bytes, pins, slots, spilled_objects, spilled_bytes }
     }
 
     /// Objects and bytes there are; none once it is dropped.
@@ -252,7 +264,9 @@ impl Region {
             return match entry.state {
                 EntryState::Empty => Found::Absent,
                 _ if index.is_some_and(|index| index != entry.index) => Found::Unknown,
-                EntryState::Created | EntryState::Sealed => Found::Here(Seen { words, word0, refills, entry }),
+                EntryState::Created | EntryState::Sealed | EntryState::Spilled | EntryState::Restored => {
+                    Found::Here(Seen { words, word0, refills, entry })
+                }
                 EntryState::Freed => Found::Freed,
                 EntryState::Deleted | EntryState::Aborted => Found::Deleted,
                 EntryState::Moved => Found::Moved,
@@ -268,7 +282,7 @@ impl Region {
         ObjectId::from_slot(self.batch, self.base, slot, entry.index)
     }
 
-    /// Where the object's bytes lie. To be validated.
+    /// Where the object's bytes lie. To be validated. Not for one that is spilled: see `place_locked`.
     fn place(&self, entry: &Entry) -> Place {
         let arena = &self.core.arena;
         let metadata = if entry.has_metadata && arena.contains(entry.offset, 8) {

@@ -117,8 +117,9 @@ impl Region {
             other => return other.map(|_| false),
         };
         let Some(words) = find(&self.core.arena, self.header, slot) else { return Found::Unknown };
-        if let Some(single) = single {
-            body.chunks.add_single(single);
+        match single {
+            Some(single) => body.chunks.add_single(single, slot),
+            None => body.chunks.note_slot(entry.offset, slot),
         }
         if again {
             before_again(&self.refills);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::spill::{Fetched, FetchedMemory};
 use super::{Region, Seen};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::ObjectId;
@@ -15,8 +16,8 @@ impl Region {
     #[must_use]
     pub fn state(&self, id: &ObjectId) -> Found<ObjectState> {
         self.see_id(id).map(|seen| match seen.entry.state {
-            EntryState::Sealed => ObjectState::Sealed,
-            _ => ObjectState::Created,
+            EntryState::Created => ObjectState::Created,
+            _ => ObjectState::Sealed,
         })
     }
 
@@ -28,8 +29,7 @@ impl Region {
                 Found::Here(seen) => seen,
                 other => return other.map(|_| 0),
             };
-            let place = self.place(&seen.entry);
-            if self.still(&seen) {
+            if let Some(place) = self.sizes(id.slot(self.base), &seen) {
                 return Found::Here(place.len + place.metadata);
             }
         }
@@ -52,9 +52,14 @@ impl Region {
     }
 
     fn copy_out(&self, slot: u64, index: u32, sink: &mut dyn Sink) -> Result<Found<Kind>> {
+        self.touch();
         loop {
             let seen = match self.see(slot, Some(index)) {
                 Found::Here(seen) if seen.entry.state == EntryState::Sealed => seen,
+                Found::Here(seen) if seen.entry.state.is_sealed() => match self.copy_held(slot, index, sink)? {
+                    Some(kind) => return Ok(Found::Here(kind)),
+                    None => continue,
+                },
                 Found::Here(_) => return Ok(Found::Absent),
                 other => return Ok(other.map(|_| Kind::Bytes)),
             };
@@ -79,25 +84,54 @@ impl Region {
         }
     }
 
-    /// Pins a sealed object.
-    #[must_use]
-    pub fn pin(self: &Arc<Self>, id: &ObjectId) -> Found<Pin> {
+    /// As `copy_out`, of what was spilled, and came back or not. `None`: it changed, look again.
+    fn copy_held(&self, slot: u64, index: u32, sink: &mut dyn Sink) -> Result<Option<Kind>> {
+        let Some(fetched) = self.fetch(slot, index)? else { return Ok(None) };
+        let data = fetched.data(&self.core.arena);
+        sink.prepare(fetched.kind, data.len())?;
+        sink.copy_from(&data)?;
+        Ok(Some(fetched.kind))
+    }
+
+    /// Pins a sealed object. One that was spilled is taken back if there is room, or pinned outside of the arena.
+    ///
+    /// # Errors
+    /// `SpillCorrupt`, `Io`, `StoreFull`, for one that cannot be read back.
+    pub fn pin(self: &Arc<Self>, id: &ObjectId) -> Result<Found<Pin>> {
+        self.touch();
         let slot = id.slot(self.base);
-        let mut body = self.body.lock();
-        if body.closed {
-            return Found::Dropped;
+        let mut apart = None;
+        loop {
+            let mut body = self.body.lock();
+            if body.closed {
+                return Ok(Found::Dropped);
+            }
+            let seen = match self.see_id(id) {
+                Found::Here(seen) if seen.entry.state.is_sealed() => seen,
+                Found::Here(_) => return Ok(Found::Absent),
+                other => return Ok(other.map(|_| unreachable!("no other outcome carries an entry"))),
+            };
+            let kind = Kind::try_from(seen.entry.kind)?;
+            let spilled = seen.entry.state == EntryState::Spilled;
+            if spilled && apart.is_none() {
+                drop(body);
+                if let Some(Fetched { memory: FetchedMemory::Apart(bytes), .. }) = self.fetch(slot, id.index)? {
+                    apart = Some(bytes);
+                }
+                continue;
+            }
+            let place = self.place_locked(&body, slot, &seen.entry);
+            body.hold(slot);
+            let region = Arc::clone(self);
+            if spilled && let Some(bytes) = apart {
+                drop(body);
+                let place = Place { offset: 0, ..place };
+                return Ok(Found::Here(Pin::apart(*id, kind, place, &self.core.arena, region, slot, bytes)));
+            }
+            let chunk = body.chunks.holding(place.offset).filter(|_| footprint(place.len, place.metadata) > 0).cloned();
+            drop(body);
+            return Ok(Found::Here(Pin::in_region(*id, kind, place, &self.core.arena, region, slot, chunk)));
         }
-        let seen = match self.see_id(id) {
-            Found::Here(seen) if seen.entry.state == EntryState::Sealed => seen,
-            Found::Here(_) => return Found::Absent,
-            other => return other.map(|_| unreachable!("no other outcome carries an entry")),
-        };
-        let Ok(kind) = Kind::try_from(seen.entry.kind) else { return Found::Unknown };
-        let place = self.place(&seen.entry);
-        let chunk = body.chunks.holding(place.offset).filter(|_| footprint(place.len, place.metadata) > 0).cloned();
-        body.hold(slot);
-        drop(body);
-        Found::Here(Pin::in_region(*id, kind, place, &self.core.arena, Arc::clone(self), slot, chunk))
     }
 
     /// Slots and sizes of sealed objects, in the order of slots from `from` on, at most `most`. `None` once it is
@@ -111,7 +145,7 @@ impl Region {
                 break;
             }
             match self.see(slot, None) {
-                Found::Here(seen) if seen.entry.state == EntryState::Sealed => {
+                Found::Here(seen) if seen.entry.state.is_sealed() => {
                     out.push((Slot { slot, index: seen.entry.index }, u64::from(seen.entry.len)));
                 }
                 Found::Dropped => return None,
@@ -138,7 +172,7 @@ impl Region {
                 id: self.id(slot, &seen.entry),
                 size: place.len,
                 metadata: place.metadata,
-                state: if seen.entry.state == EntryState::Sealed { ObjectState::Sealed } else { ObjectState::Created },
+                state: if seen.entry.state.is_sealed() { ObjectState::Sealed } else { ObjectState::Created },
                 references: holds.get(&slot).copied().unwrap_or(0),
                 created_ms: 0,
                 accessed_ms: 0,
@@ -154,8 +188,7 @@ impl Region {
     fn see_whole(&self, slot: u64) -> Option<(Seen<'_>, Place)> {
         loop {
             let Found::Here(seen) = self.see(slot, None) else { return None };
-            let place = self.place(&seen.entry);
-            if self.still(&seen) {
+            if let Some(place) = self.sizes(slot, &seen) {
                 return Some((seen, place));
             }
         }

@@ -14,6 +14,7 @@ use crate::store::layout::{MAX_OBJECT, PAGE, footprint};
 use crate::store::notify::{EventKind, Notifier};
 use crate::store::pin::Place;
 use crate::store::run::{Held, Run};
+use crate::store::spill::Spill;
 use crate::store::types::{Kind, Removal};
 
 /// What the table shares with the pins and writers in it.
@@ -22,6 +23,8 @@ pub(crate) struct Inner {
     pub(super) notifier: Arc<Notifier>,
     pub(super) held: Arc<Held>,
     pub(super) state: Mutex<State>,
+    /// files for what does not fit, if there are any
+    pub(super) spill: Option<Arc<Spill>>,
     pub(super) evicted_objects: AtomicU64,
     pub(super) evicted_bytes: AtomicU64,
 }
@@ -78,6 +81,9 @@ impl Inner {
     }
 
     pub(super) fn evict_locked(&self, state: &mut MutexGuard<'_, State>, bytes: u64, at_least_one: bool) -> u64 {
+        if at_least_one && self.spill.as_ref().is_some_and(|spill| spill.normal_mode) {
+            return 0; // they go to files, not away
+        }
         let (mut count, mut freed) = (0, 0);
         while freed < bytes || (at_least_one && count == 0) {
             let oldest = state.oldest;

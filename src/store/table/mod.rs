@@ -4,7 +4,9 @@
 //! One lock guards the table, its allocator and its order of use. Bytes are copied outside of it, under a pin.
 
 mod inner;
+mod memory;
 mod objects;
+mod spill;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +16,7 @@ use parking_lot::Mutex;
 pub(crate) use self::inner::{Finish, Inner, TableHold, already_sealed, check_size, in_use};
 use self::inner::{Writing, exists, missing, not_sealed, released};
 use self::objects::{Memory, Object, State};
+use super::apart::Apart;
 use super::arena::Arena;
 use super::chunks::Chunk;
 use super::clock::now_ms;
@@ -21,6 +24,7 @@ use super::layout::footprint;
 use super::notify::Notifier;
 use super::pin::{Pin, Place};
 use super::run::Held;
+use super::spill::Spill;
 use super::types::{Found, Kind, ObjectInfo, ObjectState, Removal, Sink, Source};
 use super::unsealed::{Unsealed, Writer};
 use crate::error::Result;
@@ -48,13 +52,14 @@ pub struct TableUsage {
 }
 
 impl Table {
-    pub(crate) fn new(arena: &Arc<Arena>, notifier: &Arc<Notifier>) -> Self {
+    pub(crate) fn new(arena: &Arc<Arena>, notifier: &Arc<Notifier>, spill: Option<Arc<Spill>>) -> Self {
         Table {
             inner: Arc::new(Inner {
                 arena: Arc::clone(arena),
                 notifier: Arc::clone(notifier),
                 held: Arc::new(Held::default()),
                 state: Mutex::new(State::new()),
+                spill,
                 evicted_objects: AtomicU64::new(0),
                 evicted_bytes: AtomicU64::new(0),
             }),
@@ -106,7 +111,7 @@ impl Table {
     /// # Errors
     /// What the sink says.
     pub fn get(&self, id: &ObjectId, sink: &mut dyn Sink) -> Result<Found<Kind>> {
-        match self.pin(id) {
+        match self.pin(id)? {
             Found::Here(pin) => {
                 sink.prepare(pin.kind(), pin.data().len())?;
                 sink.copy_from(&pin.data())?;
@@ -116,26 +121,34 @@ impl Table {
         }
     }
 
-    /// Pins a sealed object.
-    #[must_use]
-    pub fn pin(&self, id: &ObjectId) -> Found<Pin> {
+    /// Pins a sealed object. One that was spilled is taken back if there is room, or pinned outside of the arena.
+    ///
+    /// # Errors
+    /// `SpillCorrupt`, `Io`, `StoreFull`, for one that cannot be read back.
+    pub fn pin(&self, id: &ObjectId) -> Result<Found<Pin>> {
         let mut state = self.inner.state.lock();
-        let Some(n) = state.find(id) else { return Found::Absent };
+        let Some(n) = state.find(id) else { return Ok(Found::Absent) };
         state.leave_order(n);
-        let Some(object) = state.get_mut(n) else { return Found::Absent };
+        let Some(object) = state.get_mut(n) else { return Ok(Found::Absent) };
         if !object.sealed {
-            return Found::Absent;
+            return Ok(Found::Absent);
         }
         object.holds += 1;
         object.accessed_ms = now_ms();
-        let chunk = match &object.memory {
-            Memory::Single(chunk) => Some(Arc::clone(chunk)),
-            _ => None,
-        };
         let (kind, place) = (object.kind, object.place());
+        let (chunk, in_file) = match &object.memory {
+            Memory::Single(chunk) => (Some(Arc::clone(chunk)), None),
+            Memory::Filed(filed) => (None, Some(filed.locate(&place))),
+            Memory::Nowhere | Memory::Cell(_) => (None, None),
+        };
         drop(state);
         let hold = TableHold { table: Arc::clone(&self.inner), n };
-        Found::Here(Pin::in_table(*id, kind, place, &self.inner.arena, hold, chunk))
+        let Some(in_file) = in_file else {
+            return Ok(Found::Here(Pin::in_table(*id, kind, place, &self.inner.arena, hold, chunk)));
+        };
+        let place = Place { offset: 0, ..place };
+        let bytes = self.read_back(&hold, id, place, &in_file)?;
+        Ok(Found::Here(Pin::apart_from_table(*id, kind, place, &self.inner.arena, hold, bytes)))
     }
 
     /// What the object's state is.
@@ -276,7 +289,7 @@ impl Table {
     /// Takes a region's object over: its run if it has one of its own, else a copy. An unsealed one is copied when its
     /// writer seals it, into memory reserved now.
     pub(crate) fn adopt(&self, adopted: Adopted<'_>) -> Result<()> {
-        let Adopted { id, owner, kind, place, sealed, written, single } = adopted;
+        let Adopted { id, owner, kind, place, sealed, written, single, apart } = adopted;
         let inner = &self.inner;
         let mut state = inner.state.lock();
         let (memory, offset) = match single {
@@ -287,8 +300,10 @@ impl Table {
             None => {
                 let bytes = footprint(place.len, place.metadata);
                 let (memory, offset) = inner.reserve(&mut state, bytes)?;
-                if sealed || !written {
-                    place.copy_to(&inner.arena, &Place { offset, ..place });
+                match apart {
+                    Some(apart) => apart.copy_to(&place, &inner.arena, &Place { offset, ..place }),
+                    None if sealed || !written => place.copy_to(&inner.arena, &Place { offset, ..place }),
+                    None => {}
                 }
                 (memory, offset)
             }
@@ -328,4 +343,6 @@ pub(crate) struct Adopted<'a> {
     pub(crate) written: bool,
     /// the run it has to itself
     pub(crate) single: Option<&'a Chunk>,
+    /// its bytes, when they are not in the arena
+    pub(crate) apart: Option<&'a Apart>,
 }

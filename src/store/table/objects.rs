@@ -3,6 +3,7 @@
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::spill::Filed;
 use crate::id::{BatchId, ObjectId};
 use crate::store::chunks::Chunk;
 use crate::store::clock::now_ms;
@@ -22,6 +23,8 @@ pub(super) enum Memory {
     Cell(Cell),
     /// a run of its own, perhaps one that a region handed over
     Single(Chunk),
+    /// in a file
+    Filed(Box<Filed>),
 }
 
 pub(super) struct Object {
@@ -170,12 +173,19 @@ impl State {
         self.unused.push(n);
         self.live_bytes -= object.bytes();
         self.live_objects -= 1;
-        let freed = match std::mem::replace(&mut object.memory, Memory::Nowhere) {
+        let memory = std::mem::replace(&mut object.memory, Memory::Nowhere);
+        let freed = self.give_up(memory);
+        Some((object, freed))
+    }
+
+    /// Takes memory back; runs and files go when what is returned is dropped, after the lock.
+    pub(super) fn give_up(&mut self, memory: Memory) -> Freed {
+        match memory {
             Memory::Nowhere => Freed::Nothing,
             Memory::Cell(cell) => self.heap.give(cell).map_or(Freed::Nothing, Freed::Slab),
             Memory::Single(chunk) => Freed::Single(chunk),
-        };
-        Some((object, freed))
+            Memory::Filed(filed) => Freed::Filed(filed),
+        }
     }
 
     /// Makes it the most recently used, if it may be evicted.
@@ -183,7 +193,8 @@ impl State {
         self.leave_order(n);
         let newest = self.newest;
         let Some(object) = self.get_mut(n) else { return };
-        if !object.sealed || object.holds > 0 || !object.owner.is_normal() {
+        let filed = matches!(object.memory, Memory::Filed(_));
+        if !object.sealed || object.holds > 0 || !object.owner.is_normal() || filed {
             return;
         }
         object.in_order = true;
@@ -217,4 +228,5 @@ pub(super) enum Freed {
     Nothing,
     Slab(Run),
     Single(Chunk),
+    Filed(Box<Filed>),
 }

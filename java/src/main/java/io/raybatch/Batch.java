@@ -126,7 +126,7 @@ public final class Batch implements TaskCalls, AutoCloseable {
      */
     public void keep(List<? extends ObjectRef<?>> refs) {
         scope.used();
-        Native.transfer(ray().client(), ObjectIds.of(refs), scope.id(), scope.life(), 0, 0);
+        ray().transfer(ObjectIds.of(refs), scope.id(), scope.life(), 0, 0);
         Reference.reachabilityFence(this);
     }
 

@@ -20,6 +20,7 @@ public final class BatchOptions {
     private final boolean noCleanup;
     private final int maxTasks;
     private final boolean checkpointActors;
+    private final boolean latencySensitive;
 
     private BatchOptions(Builder b) {
         this.name = b.name;
@@ -33,6 +34,7 @@ public final class BatchOptions {
         this.noCleanup = b.noCleanup;
         this.maxTasks = b.maxTasks;
         this.checkpointActors = b.checkpointActors;
+        this.latencySensitive = b.latencySensitive;
     }
 
     /** {@return a builder without limits} */
@@ -91,6 +93,10 @@ public final class BatchOptions {
         return noCleanup;
     }
 
+    boolean latencySensitive() {
+        return latencySensitive;
+    }
+
     int maxTasks() {
         return maxTasks;
     }
@@ -113,6 +119,7 @@ public final class BatchOptions {
         private boolean noCleanup;
         private int maxTasks;
         private boolean checkpointActors;
+        private boolean latencySensitive;
 
         private Builder() {}
 
@@ -204,7 +211,8 @@ public final class BatchOptions {
         }
 
         /**
-         * Sets the order in which batches get their turn where they compete; larger is earlier.
+         * Sets the order in which batches get their turn where they compete; larger is earlier, and spilled later when
+         * memory is short.
          *
          * @param priority 0 unless set
          * @return this
@@ -221,6 +229,17 @@ public final class BatchOptions {
          */
         public Builder noCleanup() {
             this.noCleanup = true;
+            return this;
+        }
+
+        /**
+         * Never has the batch, or one in it, written to files when memory is short: for a request that must not wait for
+         * a disk. What it needs, others have to make room for.
+         *
+         * @return this
+         */
+        public Builder latencySensitive() {
+            this.latencySensitive = true;
             return this;
         }
 

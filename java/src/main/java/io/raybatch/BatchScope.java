@@ -1,6 +1,7 @@
 package io.raybatch;
 
 import java.lang.ref.Reference;
+import java.util.Optional;
 
 /**
  * One life of one batch. What keeps the batch from being collected as a leak refers to this: its handle, its object
@@ -108,6 +109,11 @@ final class BatchScope {
     /** Null for a batch that is held by its id. */
     LeakTracker tracker() {
         return tracker;
+    }
+
+    /** Where in the program it was started, where the leak level asks for that. */
+    Optional<Throwable> startedAt() {
+        return tracker == null ? Optional.empty() : tracker.startedAt();
     }
 
     /** Notes a use of the handle, where the leak level asks for it. */

@@ -34,6 +34,7 @@ import java.util.stream.LongStream;
  * @param noCleanup as given
  * @param maxTasks as given
  * @param checkpointActors as given
+ * @param spilled of {@code bytes}, those that lie in a spill file
  * @param startedBy the thread that started it
  * @param endedBy who ended it
  * @param tasks its tasks by state
@@ -64,6 +65,7 @@ public record BatchStatus(
         boolean noCleanup,
         OptionalLong maxTasks,
         boolean checkpointActors,
+        long spilled,
         String startedBy,
         Optional<String> endedBy,
         TaskCounts tasks,
@@ -104,6 +106,7 @@ public record BatchStatus(
                 (f[18] & 1) != 0,
                 limit(f[19]),
                 (f[18] & 2) != 0,
+                f[20],
                 texts[1] == null ? "" : texts[1],
                 Optional.ofNullable(texts[2]),
                 tasks == null ? TaskCounts.NONE : counts((long[]) tasks[0]),

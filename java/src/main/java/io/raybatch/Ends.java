@@ -38,13 +38,22 @@ final class Ends {
         }
     }
 
+    private long[] endNow(long id, long life, boolean collect, boolean save, byte[] keep) {
+        return Native.endBatch(ray.client(), id, life, collect, save, keep, EndReason.CLOSED.ordinal(), Caller.name());
+    }
+
     private long[] end(long id, long life, boolean collect, boolean checkpoint, List<ObjectRef<?>> keep, boolean wait) {
         TaskContext.checked();
         byte[] ids = keep == null ? null : ObjectIds.of(keep);
         long itsLife = wait ? lifeOf(id, life) : life;
         boolean save = checkpoint && ray.tasks().engineIfStarted() != null;
-        long[] figures = Native.endBatch(
-                ray.client(), id, life, collect, save, ids, EndReason.CLOSED.ordinal(), Caller.name());
+        long[] figures;
+        try {
+            figures = endNow(id, life, collect, save, ids);
+        } catch (StoreFullException full) {
+            // no room to keep them in
+            figures = ray.room().waiting(full, () -> endNow(id, life, collect, save, ids));
+        }
         Reference.reachabilityFence(keep);
         if (collect) {
             ray.settled(id);

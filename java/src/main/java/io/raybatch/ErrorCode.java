@@ -19,6 +19,8 @@ public enum ErrorCode {
     STORE_FULL(6),
     /** {@link StoreIoException}. */
     IO(7),
+    /** {@link SpillCorruptException}. */
+    SPILL_CORRUPT(8),
     /** {@link BatchNotFoundException}. */
     BATCH_NOT_FOUND(10),
     /** {@link BatchExistsException}. */

@@ -45,6 +45,10 @@ final class LeakTracker implements Runnable {
         this.uses = level == LeakLevel.PARANOID ? new ArrayDeque<>(USES) : null;
     }
 
+    Optional<Throwable> startedAt() {
+        return Optional.ofNullable(startedAt);
+    }
+
     /** Where something was done: only for its stack trace. */
     private static final class Trace extends Throwable {
         private static final long serialVersionUID = 1;

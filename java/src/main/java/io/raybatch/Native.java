@@ -60,12 +60,25 @@ final class Native {
 
     /**
      * Store-wide figures, all in bytes unless said: {@code {capacity, used, live, leased, warm, largestFreeRun, objects,
-     * liveBatches, evictedObjects, evictedBytes, rssBacked, drainingBytes}}.
+     * liveBatches, evictedObjects, evictedBytes, rssBacked, drainingBytes, spilledObjects, spilledBytes, spillFileBytes,
+     * spillWrittenBytes, spillRestoredBytes, spillServed, spillErrors}}.
      */
     static native long[] storeStats(long client);
 
     /** Walks the whole store and throws {@link RayInternalException} when its sums do not add up; for tests. */
     static native void audit(long client);
+
+    /**
+     * What the arena is used for: {@code long[]}{the whole, as {@link MemoryReport#of} reads it}, {@code long[]}{17 figures
+     * of each batch}, {@code String[]}{name, startedBy of each batch}.
+     */
+    static native Object[] memory(long client);
+
+    /** {@code {used, capacity}} of the store, at no cost. */
+    static native long[] used(long client);
+
+    /** Writes all that may be spilled to files; the bytes of memory that went back. */
+    static native long spill(long client);
 
     // ---- the arena, as the JVM maps it -------------------------------------------------------------------------------
 
@@ -110,7 +123,8 @@ final class Native {
      * @param out takes {@code {id, life, header, generation}}, the latter as {@link #region}, 0 for a batch without one
      */
     static native void startBatch(long client, long id, long parent, long parentLife, byte[] name, long timeoutMillis,
-            long maxBytes, long maxObjects, int priority, boolean noCleanup, int maxTasks, boolean checkpointActors, byte[] by,
+            long maxBytes, long maxObjects, int priority, boolean noCleanup, int maxTasks, boolean checkpointActors,
+            boolean latencySensitive, byte[] by,
             long[] out);
 
     /**
@@ -142,7 +156,7 @@ final class Native {
     /**
      * One batch, live or remembered: {@code long[]}{life, state, reason, objects, bytes, held, peakBytes, pins,
      * startedMillis, endedMillis, collectedMillis, parentId, priority, timeoutMillis, maxBytes, maxObjects,
-     * keptObjects, adoptedObjects, flags (1 noCleanup, 2 checkpointActors), maxTasks}, {@code String[]}{name, startedBy, endedBy}, {@code long[]}{children
+     * keptObjects, adoptedObjects, flags (1 noCleanup, 2 checkpointActors), maxTasks, spilledBytes}, {@code String[]}{name, startedBy, endedBy}, {@code long[]}{children
      * ids}. Times are epoch milliseconds, 0 for not yet. States 0 waiting … 5 collected as in {@link BatchState}.
      */
     static native Object[] status(long client, long id, long life);
@@ -265,6 +279,16 @@ final class Native {
     static native void watch(long client, byte[] ids, long token);
 
     static native void unwatch(long client, long token);
+
+    /**
+     * Has {@code token} woken, once, when room was made or none can be. Try again after this, and before waiting.
+     *
+     * @return how many rounds of spilling made no room so far; -1 in a store that does not spill
+     */
+    static native long askForRoom(long client, long token);
+
+    /** Forgets a token of {@link #askForRoom}. */
+    static native void forgetRoom(long client, long token);
 
     /** Starts a subscription whose first events are the objects that exist; {@code token} is woken when events wait. */
     static native long subscribe(long client, long token);

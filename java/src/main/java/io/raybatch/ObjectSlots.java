@@ -40,7 +40,11 @@ public final class ObjectSlots {
      * @throws ObjectBoundsException when the range is not inside of {@code source}
      */
     public long put(byte[] source, int offset, int length) {
-        return scope.put(source, offset, length, Native.KIND_BYTES);
+        try {
+            return scope.put(source, offset, length, Native.KIND_BYTES);
+        } catch (StoreFullException full) {
+            return scope.ray().room().waiting(full, () -> scope.put(source, offset, length, Native.KIND_BYTES));
+        }
     }
 
     /**

@@ -10,10 +10,14 @@ final class Orders {
     /** A piece of work that was taken and is not to be begun any more. */
     private record Piece(int serial, long slot, int attempt) {}
 
+    /** After so long nobody is about to take a piece any more: if no worker has it then, it was over when it was cancelled. */
+    private static final long FORGET_NANOS = 10_000_000_000L;
+
     private final EmbeddedEngine engine;
     private final long token;
     /** How often somebody asked since they were last carried out; more than 0 while somebody does. */
     private final AtomicInteger asked = new AtomicInteger();
+    /** What is not to be begun: a worker has it, or is just about to. */
     private final Set<Piece> doomed = ConcurrentHashMap.newKeySet();
 
     Orders(EmbeddedEngine engine) {
@@ -91,17 +95,26 @@ final class Orders {
         if (interruptRunning(serial, slot, attempt)) {
             return;
         }
+        // a worker has it, or got it just now, or gives it to another: whoever begins it sees this
+        Piece piece = new Piece(serial, slot, attempt);
+        doomed.add(piece);
+        // it may have been begun just now
+        if (interruptRunning(serial, slot, attempt)) {
+            doomed.remove(piece);
+        } else {
+            engine.watch().later(() -> forget(piece), FORGET_NANOS);
+        }
+    }
+
+    /** It may still lie where a worker is busy with another one. */
+    private void forget(Piece piece) {
         for (Worker worker : engine.pool().workers()) {
-            if (worker.bulk().has(serial, slot, attempt)) {
-                Piece piece = new Piece(serial, slot, attempt);
-                doomed.add(piece);
-                // it may have been begun just now
-                if (interruptRunning(serial, slot, attempt)) {
-                    doomed.remove(piece);
-                }
+            if (worker.bulk().has(piece.serial(), piece.slot(), piece.attempt())) {
+                engine.watch().later(() -> forget(piece), FORGET_NANOS);
                 return;
             }
         }
+        doomed.remove(piece);
     }
 
     private boolean interruptRunning(int serial, long slot, int attempt) {

@@ -649,11 +649,31 @@ public final class Ray extends RayCalls {
     }
 
     /**
+     * As {@link RayApi#memory()}.
+     *
+     * @return a report
+     */
+    public static MemoryReport memory() {
+        return instance().memory();
+    }
+
+    /**
      * What most programs never need. See {@link RayApi#internal()}.
      *
      * @return an instance
      */
     public static RayInternals internal() {
         return instance().internal();
+    }
+
+    /**
+     * Tells when memory becomes short, and when it is not any more: some milliseconds later, in a thread of its own, with no
+     * lock held. The listener is told of the level it begins at, unless that is {@link Pressure.Level#NORMAL}.
+     *
+     * @param listener may use this client; what it throws is logged
+     * @return ends it, when closed; the client's end ends it, too
+     */
+    public static AutoCloseable onPressure(Consumer<Pressure> listener) {
+        return instance().onPressure(listener);
     }
 }

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
@@ -52,6 +53,8 @@ public final class RayApi implements TaskCalls, AutoCloseable {
     private final Tasks tasks = new Tasks(this);
     private final Actors actors = new Actors(this);
     private final Ends ends = new Ends(this);
+    private final Room room = new Room(this);
+    private final PressureWatch pressure = new PressureWatch(this);
     private final RayInternals internals = new RayInternals(this);
 
     /** batch id → its scope, for batches that end when nobody can reach that */
@@ -204,6 +207,25 @@ public final class RayApi implements TaskCalls, AutoCloseable {
 
     private BatchScope start(BatchOptions o, BatchScope parent) {
         long[] started = new long[4];
+        try {
+            start(o, parent, started);
+        } catch (StoreFullException full) {
+            room.waiting(full, () -> start(o, parent, started));
+        }
+        Reference.reachabilityFence(parent);
+        if (o.id() != 0) {
+            reserved.remove(o.id());
+            return BatchScope.heldById(this, started[0], started[1], o.name(), parent, region(started, 2));
+        }
+        long id = started[0];
+        ConcurrentMap<Long, WeakReference<BatchScope>> scopes = tracked;
+        BatchScope scope = BatchScope.tracked(
+                this, id, started[1], o.name(), parent, region(started, 2), () -> scopes.remove(id));
+        scopes.put(id, new WeakReference<>(scope));
+        return scope;
+    }
+
+    private void start(BatchOptions o, BatchScope parent, long[] started) {
         Native.startBatch(
                 client,
                 o.id(),
@@ -217,19 +239,9 @@ public final class RayApi implements TaskCalls, AutoCloseable {
                 o.noCleanup(),
                 o.maxTasks(),
                 o.checkpointActors(),
+                o.latencySensitive(),
                 Caller.utf8(),
                 started);
-        Reference.reachabilityFence(parent);
-        if (o.id() != 0) {
-            reserved.remove(o.id());
-            return BatchScope.heldById(this, started[0], started[1], o.name(), parent, region(started, 2));
-        }
-        long id = started[0];
-        ConcurrentMap<Long, WeakReference<BatchScope>> scopes = tracked;
-        BatchScope scope = BatchScope.tracked(
-                this, id, started[1], o.name(), parent, region(started, 2), () -> scopes.remove(id));
-        scopes.put(id, new WeakReference<>(scope));
-        return scope;
     }
 
     /** The region whose header and generation stand at {@code at}. */
@@ -407,8 +419,17 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      */
     public void transferOwnership(ObjectRef<?> ref, long batchId) {
         boolean toRoot = batchId == 0;
-        Native.transfer(client, ObjectIds.of(List.of(ref)), 0, 0, toRoot ? root : batchId, toRoot ? rootLife : 0);
+        transfer(ObjectIds.of(List.of(ref)), 0, 0, toRoot ? root : batchId, toRoot ? rootLife : 0);
         ref.ownedBy(toRoot ? null : trackedScope(batchId));
+    }
+
+    /** As {@link Native#transfer}, waiting for room where copies need some. */
+    void transfer(byte[] ids, long from, long fromLife, long to, long toLife) {
+        try {
+            Native.transfer(client, ids, from, fromLife, to, toLife);
+        } catch (StoreFullException full) {
+            room.waiting(full, () -> Native.transfer(client, ids, from, fromLife, to, toLife));
+        }
     }
 
     /**
@@ -466,7 +487,13 @@ public final class RayApi implements TaskCalls, AutoCloseable {
         if (task != null && task.isIn(this, scope)) {
             return refOf(scope, task.put(Values.notNull(value), config.serializer()), true);
         }
-        return refOf(scope, Values.put(client, scope, value, config.serializer()), true);
+        long slot;
+        try {
+            slot = Values.put(client, scope, value, config.serializer());
+        } catch (StoreFullException full) {
+            slot = room.waiting(full, () -> Values.put(client, scope, value, config.serializer()));
+        }
+        return refOf(scope, slot, true);
     }
 
     /** The reference for {@code slot << 24 | index} of a batch, or of normal mode. */
@@ -724,7 +751,13 @@ public final class RayApi implements TaskCalls, AutoCloseable {
         TaskContext.checked();
         long batch = scope == null ? 0 : scope.id();
         long life = scope == null ? 0 : scope.life();
-        long[] made = Native.create(client, batch, life, size, metadata, Native.KIND_BYTES);
+        long[] made;
+        try {
+            made = Native.create(client, batch, life, size, metadata, Native.KIND_BYTES);
+        } catch (StoreFullException full) {
+            made = room.waiting(
+                    full, () -> Native.create(client, batch, life, size, metadata, Native.KIND_BYTES));
+        }
         return new ObjectWriter(client, made[0], size, refOf(scope, made[1], false));
     }
 
@@ -750,11 +783,19 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      * @throws ObjectExistsException when the id is taken
      */
     public ObjectWriter create(ObjectId id, long size, byte[] metadata) {
-        long writer = Native.createWithId(
-                client, id.batch(), id.task(), id.index(), size, metadata, Native.KIND_BYTES);
+        long writer;
+        try {
+            writer = createWithId(id, size, metadata);
+        } catch (StoreFullException full) {
+            writer = room.waiting(full, () -> createWithId(id, size, metadata));
+        }
         ObjectRef<byte[]> ref =
                 new ObjectRef<>(this, null, id.batch(), id.task(), id.index(), byte[].class, false);
         return new ObjectWriter(client, writer, size, ref);
+    }
+
+    private long createWithId(ObjectId id, long size, byte[] metadata) {
+        return Native.createWithId(client, id.batch(), id.task(), id.index(), size, metadata, Native.KIND_BYTES);
     }
 
     /**
@@ -899,12 +940,41 @@ public final class RayApi implements TaskCalls, AutoCloseable {
         return StoreStats.of(Native.storeStats(client));
     }
 
+    /**
+     * Tells what the store's memory is used for, to the byte: by batch, and by what is live, pinned, kept, spilled,
+     * draining, unused and free.
+     *
+     * @return as records, which can be written as text and as JSON
+     */
+    public MemoryReport memory() {
+        return MemoryReport.of(storeName, Native.memory(client), id -> {
+            BatchScope scope = trackedScope(id);
+            return scope == null ? Optional.empty() : scope.startedAt();
+        });
+    }
+
+    /**
+     * Tells when memory becomes short, and when it is not any more: some milliseconds later, in a thread of its own, with no
+     * lock held. The listener is told of the level it begins at, unless that is {@link Pressure.Level#NORMAL}.
+     *
+     * @param listener may use this client; what it throws is logged
+     * @return ends it, when closed; the client's end ends it, too
+     */
+    public AutoCloseable onPressure(Consumer<Pressure> listener) {
+        return pressure.add(Checks.notNull("the listener", listener));
+    }
+
     /** {@return what most programs never need} */
     public RayInternals internal() {
         return internals;
     }
 
     // ---- within the package ---------------------------------------------------------------------------------------
+
+    /** Where a put waits that finds the store full. */
+    Room room() {
+        return room;
+    }
 
     /** The handle; the native side knows whether it is closed. */
     long client() {

@@ -25,6 +25,14 @@ import java.util.function.Consumer;
  * <tr><td>{@link Builder#preTouch preTouch}</td><td>{@code raybatch.preTouch}</td><td>{@code false}</td></tr>
  * <tr><td>{@link Builder#eviction eviction}</td><td>{@code raybatch.eviction}</td><td>{@code batch}</td></tr>
  * <tr><td>{@link Builder#tombstones tombstones}</td><td>{@code raybatch.tombstones}</td><td>100000</td></tr>
+ * <tr><td>{@link Builder#spillDirectory spillDirectory}</td><td>{@code raybatch.spillDirectory}</td>
+ *     <td>none: a store that is full says so at once</td></tr>
+ * <tr><td>{@link Builder#spillCapacity(String) spillCapacity}</td><td>{@code raybatch.spillCapacity}</td>
+ *     <td>what the file system has</td></tr>
+ * <tr><td>{@link Builder#spillHighWater spillHighWater}</td><td>{@code raybatch.spillHighWater}</td><td>80 percent</td></tr>
+ * <tr><td>{@link Builder#spillNormalMode spillNormalMode}</td><td>{@code raybatch.spillNormalMode}</td>
+ *     <td>{@code evict}</td></tr>
+ * <tr><td>{@link Builder#spillWait spillWait}</td><td>{@code raybatch.spillWait}, in milliseconds</td><td>10 s</td></tr>
  * <tr><td>{@link Builder#directAccess directAccess}</td><td>{@code raybatch.directAccess}</td><td>{@code true}</td></tr>
  * <tr><td>{@link Builder#taskSlots taskSlots}</td><td>{@code raybatch.taskSlots}</td><td>as many as processors</td></tr>
  * <tr><td>{@link Builder#maxPendingTasks maxPendingTasks}</td><td>{@code raybatch.maxPendingTasks}</td>
@@ -52,6 +60,11 @@ public final class RayConfig {
     private final boolean preTouch;
     private final Eviction eviction;
     private final int tombstones;
+    private final Path spillDirectory;
+    private final long spillCapacity;
+    private final int spillHighWater;
+    private final SpillNormalMode spillNormalMode;
+    private final Duration spillWait;
     private final boolean directAccess;
     private final int taskSlots;
     private final int maxPendingTasks;
@@ -70,6 +83,11 @@ public final class RayConfig {
         this.preTouch = b.preTouch;
         this.eviction = b.eviction;
         this.tombstones = b.tombstones;
+        this.spillDirectory = b.spillDirectory;
+        this.spillCapacity = b.spillCapacity;
+        this.spillHighWater = b.spillHighWater;
+        this.spillNormalMode = b.spillNormalMode;
+        this.spillWait = b.spillWait;
         this.directAccess = b.directAccess;
         this.taskSlots = b.taskSlots;
         this.maxPendingTasks = b.maxPendingTasks;
@@ -140,6 +158,31 @@ public final class RayConfig {
         return tombstones < 0 ? OptionalInt.empty() : OptionalInt.of(tombstones);
     }
 
+    /** {@return where batches are written to when memory is short; empty when they are not} */
+    public Optional<Path> spillDirectory() {
+        return Optional.ofNullable(spillDirectory);
+    }
+
+    /** {@return the most bytes of spill files} */
+    public OptionalLong spillCapacity() {
+        return optional(spillCapacity);
+    }
+
+    /** {@return the percentage of the store in use above which it spills} */
+    public OptionalInt spillHighWater() {
+        return spillHighWater < 0 ? OptionalInt.empty() : OptionalInt.of(spillHighWater);
+    }
+
+    /** {@return what becomes of objects of normal mode when memory is short} */
+    public SpillNormalMode spillNormalMode() {
+        return spillNormalMode;
+    }
+
+    /** {@return how long at most a put waits for room in a full store that spills} */
+    public Duration spillWait() {
+        return spillWait;
+    }
+
     /** {@return whether this client puts and gets in the store's memory without a native call for each} */
     public boolean directAccess() {
         return directAccess;
@@ -192,6 +235,10 @@ public final class RayConfig {
         storePath().ifPresent(path -> add(options, "store.path", path));
         warmReserve().ifPresent(bytes -> add(options, "store.warmReserve", bytes));
         tombstones().ifPresent(count -> add(options, "tombstones", count));
+        spillDirectory().ifPresent(path -> add(options, "spill.directory", path));
+        spillCapacity().ifPresent(bytes -> add(options, "spill.capacity", bytes));
+        spillHighWater().ifPresent(percent -> add(options, "spill.highWater", percent));
+        add(options, "spill.normalMode", spillNormalMode.name().toLowerCase(Locale.ROOT));
         add(options, "store.preTouch", preTouch);
         add(options, "eviction", eviction.name().toLowerCase(Locale.ROOT));
         return options.toArray(String[]::new);
@@ -214,6 +261,12 @@ public final class RayConfig {
         private boolean preTouch = flag("preTouch", false);
         private Eviction eviction = constant("eviction", Eviction.class, Eviction.BATCH);
         private int tombstones = count("tombstones", 0, (int) NOT_GIVEN);
+        private Path spillDirectory = property("spillDirectory") == null ? null : Path.of(property("spillDirectory"));
+        private long spillCapacity = size("spillCapacity");
+        private int spillHighWater = count("spillHighWater", 1, (int) NOT_GIVEN);
+        private SpillNormalMode spillNormalMode =
+                constant("spillNormalMode", SpillNormalMode.class, SpillNormalMode.EVICT);
+        private Duration spillWait = Duration.ofMillis(count("spillWait", 0, 10_000));
         private boolean directAccess = flag("directAccess", true);
         private int taskSlots = count("taskSlots", 1, Runtime.getRuntime().availableProcessors());
         private int maxPendingTasks = count("maxPendingTasks", 1, 2_000_000);
@@ -328,6 +381,75 @@ public final class RayConfig {
                 throw refused("tombstones is " + count + ", and must not be negative");
             }
             this.tombstones = count;
+            return this;
+        }
+
+        /**
+         * Has batches written to files when memory is short, and read back from there.
+         *
+         * @param directory made if it is not there; each process has a folder of its own in it, which goes with the store,
+         *     or with the next one opened there if the process dies
+         * @return this
+         */
+        public Builder spillDirectory(Path directory) {
+            this.spillDirectory = required("spillDirectory", directory);
+            return this;
+        }
+
+        /**
+         * Limits the bytes of spill files. At the limit, batches stay in memory, as on a full disk.
+         *
+         * @param bytes positive
+         * @return this
+         */
+        public Builder spillCapacity(long bytes) {
+            this.spillCapacity = positive("spillCapacity", bytes);
+            return this;
+        }
+
+        /**
+         * As {@link #spillCapacity(long)}, as text.
+         *
+         * @param size such as {@code 100g}
+         * @return this
+         */
+        public Builder spillCapacity(String size) {
+            return spillCapacity(ByteSize.parse("spillCapacity", required("spillCapacity", size)));
+        }
+
+        /**
+         * Sets how full the store is to be before it spills.
+         *
+         * @param percent of the store's bytes, 1 to 100
+         * @return this
+         */
+        public Builder spillHighWater(int percent) {
+            this.spillHighWater = (int) positive("spillHighWater", percent);
+            return this;
+        }
+
+        /**
+         * Sets what becomes of objects of normal mode when memory is short.
+         *
+         * @param what evicted or written to files
+         * @return this
+         */
+        public Builder spillNormalMode(SpillNormalMode what) {
+            this.spillNormalMode = required("spillNormalMode", what);
+            return this;
+        }
+
+        /**
+         * Sets how long a put waits for room when the store is full and spills. Not at all: {@link Duration#ZERO}.
+         *
+         * @param longest not negative
+         * @return this
+         */
+        public Builder spillWait(Duration longest) {
+            if (required("spillWait", longest).isNegative()) {
+                throw refused("spillWait is " + longest + ", and must not be negative");
+            }
+            this.spillWait = longest;
             return this;
         }
 

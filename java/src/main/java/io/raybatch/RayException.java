@@ -9,7 +9,7 @@ import java.util.OptionalLong;
  */
 public abstract sealed class RayException extends RuntimeException
         permits RayInternalException, InvalidArgumentException, RayClosedException, StoreOpenException,
-                StoreConnectException, StoreFullException, StoreIoException, BatchNotFoundException,
+                StoreConnectException, StoreFullException, StoreIoException, SpillCorruptException, BatchNotFoundException,
                 BatchExistsException, BatchActiveException, BatchEndedException, BatchLimitException,
                 ObjectNotFoundException, ObjectExistsException, ObjectCollectedException, ObjectLostException,
                 ObjectSealedException, ObjectNotSealedException, ObjectInUseException, NotOwnerException,
@@ -61,6 +61,7 @@ public abstract sealed class RayException extends RuntimeException
             case STORE_CONNECT -> new StoreConnectException(message, details);
             case STORE_FULL -> new StoreFullException(message, details);
             case IO -> new StoreIoException(message, details);
+            case SPILL_CORRUPT -> new SpillCorruptException(message, details);
             case BATCH_NOT_FOUND -> new BatchNotFoundException(message, details);
             case BATCH_EXISTS -> new BatchExistsException(message, details);
             case BATCH_ACTIVE -> new BatchActiveException(message, details);

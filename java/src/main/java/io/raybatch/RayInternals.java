@@ -1,11 +1,19 @@
 package io.raybatch;
 
 import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.atomic.AtomicReference;
 
 /** What most programs never need. From {@link RayApi#internal()}. */
 public final class RayInternals {
 
     private final RayApi ray;
+
+    /** object → the holds on it */
+    private final ConcurrentMap<ObjectId, Deque<ObjectView>> pins = new ConcurrentHashMap<>();
 
     RayInternals(RayApi ray) {
         this.ray = ray;
@@ -30,5 +38,51 @@ public final class RayInternals {
      */
     public void audit() {
         Native.audit(ray.client());
+    }
+
+    /**
+     * Has an object stay in memory until it is unpinned as often: it is neither spilled nor evicted, and a deletion or the
+     * end of its batch leaves its memory in use. Sharp: nothing unpins it but {@link #unpin} and the client's end.
+     *
+     * @param ref of a sealed object
+     * @throws ObjectNotFoundException when it is not there, or not sealed yet
+     */
+    public void pin(ObjectRef<?> ref) {
+        ObjectView hold = ray.read(ref);
+        pins.compute(ref.id(), (id, holds) -> {
+            Deque<ObjectView> all = holds == null ? new ArrayDeque<>() : holds;
+            all.push(hold);
+            return all;
+        });
+    }
+
+    /**
+     * Takes one pin away.
+     *
+     * @param ref of the object
+     * @return false if it was not pinned by {@link #pin}
+     */
+    public boolean unpin(ObjectRef<?> ref) {
+        AtomicReference<ObjectView> hold = new AtomicReference<>();
+        pins.computeIfPresent(ref.id(), (id, holds) -> {
+            hold.set(holds.pop());
+            return holds.isEmpty() ? null : holds;
+        });
+        if (hold.get() == null) {
+            return false;
+        }
+        hold.get().close();
+        return true;
+    }
+
+    /**
+     * Writes all that may be spilled to files now, however much room there is: all but what is held, unsealed or
+     * latency-sensitive.
+     *
+     * @return the bytes of memory that went back; 0 in a store that does not spill
+     * @throws StoreIoException when the disk is full or fails; what was not written yet stays in memory
+     */
+    public long spill() {
+        return Native.spill(ray.client());
     }
 }

@@ -55,12 +55,18 @@ final class Report {
         return flags;
     }
 
-    /** Adds pieces that were not begun. */
-    synchronized void addUnbegun(long[] pieces, int pieceCount) {
+    /**
+     * Adds pieces that were not begun.
+     *
+     * @return flags of what had to be sent before
+     */
+    synchronized int addUnbegun(long[] pieces, int pieceCount) {
+        int flags = 0;
         for (int n = 0; n < pieceCount; n++) {
             int at = n * Native.PIECE;
-            add((int) pieces[at], pieces[at + 1], (int) pieces[at + 2], Native.NOT_BEGUN, 0, System.nanoTime());
+            flags |= add((int) pieces[at], pieces[at + 1], (int) pieces[at + 2], Native.NOT_BEGUN, 0, System.nanoTime());
         }
+        return flags;
     }
 
     synchronized boolean isEmpty() {

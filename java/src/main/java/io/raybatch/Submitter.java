@@ -46,7 +46,16 @@ final class Submitter {
         int number = Native.newActor(ray.client(), work.serial(), slot, name.getBytes(StandardCharsets.UTF_8),
                 creator.restarts(), creator.faultTolerant(), true, policy.kind(), policy.every());
         TaskCaller<?> call = new TaskCaller<>(ray, scope, null, creator.constructor(), Calls.NONE).name(creator.name());
-        submit(scope, call, work, parent, slot, Native.ACTOR_CREATION, number, 1, arguments);
+        boolean submitted = false;
+        try {
+            submit(scope, call, work, parent, slot, Native.ACTOR_CREATION, number, 1, arguments);
+            submitted = true;
+        } finally {
+            if (!submitted) {
+                // nobody will ever know its number
+                Native.killActor(ray.client(), number, true, Caller.utf8());
+            }
+        }
         return new ActorHandle<>(ray, scope, number, name);
     }
 
@@ -114,8 +123,15 @@ final class Submitter {
     private static int tell(TaskCaller<?> call, BatchWork work, TaskContext parent, long slot, int kind, int actor, int returns,
             byte[] ids) {
         return Native.submit(call.ray().client(), work.serial(), slot, kind, returns, call.retries(), call.cpus(),
-                call.priority(), actor, Thread.currentThread().getId(), ids, parent == null ? 0 : parent.serial(),
+                call.priority(), actor, caller(parent), ids, parent == null ? 0 : parent.serial(),
                 parent == null ? -1 : parent.slot(), parent == null ? 0 : parent.attempt());
+    }
+
+    /** Whose order an actor keeps: a thread's, or a task's, which has nothing to do with what else ran on its thread. */
+    private static long caller(TaskContext parent) {
+        return parent == null
+                ? Thread.currentThread().getId()
+                : Long.MIN_VALUE | (long) parent.serial() << 32 ^ parent.slot();
     }
 
     // ---- a table that is full -------------------------------------------------------------------------------------

@@ -90,10 +90,6 @@ final class TaskRun {
         int serial = (int) pieces[at];
         long slot = pieces[at + 1];
         int attempt = (int) pieces[at + 2];
-        if (engine.orders().isDoomed(serial, slot, attempt)) {
-            report.add(serial, slot, attempt, Native.OVER, 0, start);
-            return start;
-        }
         BatchWork work = serial == 0 ? null : workOf(serial);
         Object entry = work == null ? null : work.functions().get(slot);
         if (serial != 0 && entry == null) {
@@ -106,6 +102,10 @@ final class TaskRun {
             CurrentBatch.set(ray, scope);
         }
         context.begin(work, scope, entry, serial, slot, attempt, start);
+        // whoever cancels it notes that first and looks for it here then
+        if (engine.orders().isDoomed(serial, slot, attempt)) {
+            return passedOver(serial, slot, attempt, start);
+        }
         try {
             perform((int) (pieces[at + 2] >>> 32), work, entry, pieces, at);
         } catch (Throwable thrown) {
@@ -127,6 +127,16 @@ final class TaskRun {
         return end;
     }
 
+    /** It was cancelled before it was begun. */
+    private long passedOver(int serial, long slot, int attempt, long now) {
+        if (!context.end()) {
+            return ABANDONED;
+        }
+        Thread.interrupted();
+        engine.heed(report.add(serial, slot, attempt, Native.NOT_BEGUN, 0, now));
+        return now;
+    }
+
     private BatchWork workOf(int serial) {
         if (lastWork == null || lastWork.serial() != serial) {
             lastWork = engine.work(serial);
@@ -137,7 +147,7 @@ final class TaskRun {
     /** Its batch went while it was on its way. */
     private void gone(int serial, long slot, int attempt, long now) {
         byte[] text = {Failures.INTERNAL, 'i', 't', 's', ' ', 'f', 'u', 'n', 'c', 't', 'i', 'o', 'n', ' ', 'i', 's', ' ', 'g', 'o', 'n', 'e'};
-        report.add(serial, slot, attempt, Native.FAILED_FINALLY, Native.KIND_FAILURE, text, 0, text.length, 0, now);
+        engine.heed(report.add(serial, slot, attempt, Native.FAILED_FINALLY, Native.KIND_FAILURE, text, 0, text.length, 0, now));
     }
 
     private void perform(int kind, BatchWork work, Object entry, long[] pieces, int at) throws Exception {

@@ -37,7 +37,8 @@ final class Watch {
         timer.shutdown();
     }
 
-    private void later(Runnable what, long nanos) {
+    /** Does something after some time, unless the engine closes before. */
+    void later(Runnable what, long nanos) {
         try {
             timer.schedule(what, nanos, TimeUnit.NANOSECONDS);
         } catch (RejectedExecutionException closed) {
@@ -95,8 +96,8 @@ final class Watch {
         }
         engine.pool().abandoned(worker, what.waited());
         try {
-            worker.report().addUnbegun(unbegun, worker.bulk().takeAll(unbegun));
-            int flags = worker.report().send();
+            int flags = worker.report().addUnbegun(unbegun, worker.bulk().takeAll(unbegun));
+            flags |= worker.report().send();
             byte[] thread = worker.getName().getBytes(StandardCharsets.UTF_8);
             flags |= Native.abandon(engine.client(), what.serial(), what.slot(), what.attempt(), thread);
             engine.heed(flags | Native.FLAG_WAKE);

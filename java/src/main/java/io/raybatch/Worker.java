@@ -216,7 +216,10 @@ final class Worker extends Thread {
     }
 
     private void send() {
-        int flags = report.send();
+        heed(report.send());
+    }
+
+    private void heed(int flags) {
         moreToDo |= (flags & Native.FLAG_WAKE) != 0;
         if ((flags & Native.FLAG_ORDERS) != 0) {
             engine.orders().carryOut();
@@ -240,7 +243,7 @@ final class Worker extends Thread {
     /** Reports all that was done, and what it has not begun as such: others are to have it. */
     private void giveBack() {
         int count = bulk.takeAll(unbegun);
-        report.addUnbegun(unbegun, count);
+        heed(report.addUnbegun(unbegun, count));
         send();
     }
 

@@ -50,6 +50,9 @@ final class Comparison {
         rows.add(row("bytes in use, at the end", r -> bytes(r.endBytes())));
         rows.add(row("  of these live: A", r -> bytes(r.aBytes())));
         rows.add(row("  of these live: answers", r -> bytes(r.keptBytes())));
+        if (batch.spilled() > 0) {
+            rows.add(row("bytes written to files", r -> bytes(r.spilled())));
+        }
         rows.add(row("JVM collections", r -> count(r.jvm().count())));
         rows.add(row("JVM collection pauses", r -> millis(r.jvm().millis())));
         return rows;

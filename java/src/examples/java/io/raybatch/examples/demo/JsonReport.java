@@ -52,6 +52,7 @@ final class JsonReport {
         run.put("end_ms", r.endMs());
         run.put("answers_kept", r.answersKept());
         run.put("evicted_objects", r.evicted());
+        run.put("spilled_bytes", r.spilled());
         run.put("request_objects_lost", r.ownLost());
         return run;
     }

@@ -68,8 +68,10 @@ public final class Main {
 
         warmUp(graph, options.seed());
         long[][] answers = requests.answers();
-        RunResult lru = run(out, terminal, requests, answers, Eviction.LRU, storeBytes);
-        RunResult batch = run(out, terminal, requests, answers, Eviction.BATCH, storeBytes);
+        RunResult lru = run(out, terminal, requests, answers, Eviction.LRU, storeBytes, null);
+        // A store of the size that was asked for may be smaller than what lives in it at one time.
+        Path spill = options.store().isPresent() ? directory.resolve("spill") : null;
+        RunResult batch = run(out, terminal, requests, answers, Eviction.BATCH, storeBytes, spill);
 
         Comparison both = new Comparison(lru, batch);
         out.println();
@@ -85,10 +87,10 @@ public final class Main {
     }
 
     private static RunResult run(PrintStream out, boolean terminal, Requests requests, long[][] answers, Eviction eviction,
-            long storeBytes) {
+            long storeBytes, Path spill) {
         System.gc(); // each run begins with a clean heap; what it collects itself is counted
         Progress progress = new Progress(out, terminal, eviction.name().toLowerCase(Locale.ROOT), requests.count());
-        return Run.run(requests, answers, eviction, storeBytes, progress);
+        return Run.run(requests, answers, eviction, storeBytes, spill, progress);
     }
 
     /** Serves some other requests from both stores, so that the first run does not pay for the JVM's start. */
@@ -102,7 +104,7 @@ public final class Main {
         Requests few = new Requests(graph, count, seed + 1);
         long[][] answers = few.answers();
         for (Eviction eviction : Eviction.values()) {
-            Run.run(few, answers, eviction, few.storeBytes(), (requests, millis, rebuilt) -> { });
+            Run.run(few, answers, eviction, few.storeBytes(), null, (requests, millis, rebuilt) -> { });
         }
     }
 

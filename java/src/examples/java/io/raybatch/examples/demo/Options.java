@@ -23,6 +23,7 @@ record Options(Path graph, Path out, int requests, OptionalLong store, long seed
               --graph FILE     a SNAP edge list, plain or gzip       (WordNet 3.1)
               --requests N     how many requests                     (200)
               --store SIZE     bytes of the store, as 64m or 2g      (1.25 x the long job and the largest request)
+                               where that is too little, batches go to files in the folder of --out, and come back
               --seed N         of all draws                          (1)
               --out DIR        where report.html and report.json go  (build/demo)
               --help           this

@@ -8,6 +8,7 @@ import io.raybatch.RayConfig;
 import io.raybatch.examples.JobRes;
 import io.raybatch.examples.JobSchedulerContext;
 import io.raybatch.examples.RayJobScheduler;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -43,11 +44,18 @@ final class Run {
     /**
      * Opens the store, serves the requests, closes the store.
      *
+     * @param spill where batches go when memory is short; null for a store in which all fits
      * @throws IllegalStateException when an answer is wrong or the long job's object is not what was put
      */
-    static RunResult run(Requests requests, long[][] answers, Eviction eviction, long storeBytes, Listener listener) {
+    static RunResult run(
+            Requests requests, long[][] answers, Eviction eviction, long storeBytes, Path spill, Listener listener) {
         // No request pays for memory used for the first time: all of it is allocated, and what is given back stays warm.
-        Ray.init(RayConfig.builder().storeSize(storeBytes).warmReserve(storeBytes).preTouch(true).eviction(eviction).build());
+        RayConfig.Builder config =
+                RayConfig.builder().storeSize(storeBytes).warmReserve(storeBytes).preTouch(true).eviction(eviction);
+        if (spill != null) {
+            config.spillDirectory(spill);
+        }
+        Ray.init(config.build());
         try {
             return new Run(requests, answers, eviction, storeBytes).serve(listener);
         } finally {
@@ -89,7 +97,8 @@ final class Run {
                 listener.served(i + 1, latencies[i], longJob.rebuilt());
             }
             double wall = (System.nanoTime() - began) / 1e9;
-            long end = timeline.sample();
+            // what lies in files is in use as well
+            long end = timeline.sample() + Ray.instance().stats().spilledBytes();
             timeline.close();
             JvmCollections jvm = JvmCollections.now().since(before);
             Arrays.sort(latencies);
@@ -138,6 +147,7 @@ final class Run {
                 request.readMillis(),
                 endNanos / 1e6,
                 Ray.instance().stats().evictedObjects(),
+                Ray.instance().stats().spillWritten(),
                 storeBytes,
                 jvm,
                 timeline.seconds(),

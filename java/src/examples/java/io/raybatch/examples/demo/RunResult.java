@@ -13,7 +13,7 @@ import java.util.Arrays;
  * @param aRebuilt objects that were computed and put again
  * @param aRebuildMs the time that took
  * @param peakBytes the most bytes in use
- * @param endBytes bytes in use after the last request, bookkeeping included
+ * @param endBytes bytes in use after the last request, in memory with bookkeeping, and in files
  * @param aBytes payload of the long job's objects that are in the store then
  * @param keptBytes payload of the answers that are in the store then
  * @param answersKept how many those are
@@ -22,6 +22,7 @@ import java.util.Arrays;
  * @param readMs the time that they read back and summed up
  * @param endMs the time of their ends and collections
  * @param evicted objects that the store evicted, whoever's
+ * @param spilled payload that was written to files, because memory was short
  * @param capacity bytes of the store
  * @param jvm the JVM's collections during the run
  * @param seconds when bytes in use were sampled
@@ -45,6 +46,7 @@ record RunResult(
         double readMs,
         double endMs,
         long evicted,
+        long spilled,
         long capacity,
         JvmCollections jvm,
         double[] seconds,

@@ -92,9 +92,22 @@ class MainTest {
 
     @Test
     void aStoreTooSmallIsAMessage() throws Exception {
-        int code = run("--graph", graph().toString(), "--requests", "5", "--store", "16m", "--out", folder.toString());
+        int code = run("--graph", graph().toString(), "--requests", "5", "--store", "100k", "--out", folder.toString());
         assertThat(code).isEqualTo(1);
         assertThat(text(err)).startsWith("demo: ").doesNotContain("\tat ");
+    }
+
+    /** Job A alone has 16 MiB. */
+    @Test
+    void aRequestLargerThanMemoryCompletesThroughFiles() throws Exception {
+        int code = run("--graph", graph().toString(), "--requests", "20", "--store", "12m", "--out", folder.toString());
+        assertThat(text(err)).isEmpty();
+        assertThat(code).isZero();
+        assertThat(text(out)).contains("bytes written to files");
+        String json = Files.readString(folder.resolve("report.json"));
+        assertThat(number(json, "batch", "spilled_bytes")).isPositive();
+        assertThat(number(json, "batch", "a_evicted")).isZero();
+        assertThat(number(json, "batch", "a_bytes")).isEqualTo(16_384 * 1024);
     }
 
     @Test

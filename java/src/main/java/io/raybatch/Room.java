@@ -1,0 +1,74 @@
+package io.raybatch;
+
+import java.util.function.Supplier;
+
+/**
+ * Waits for room in a store that is full and spills: here, where a wait can be interrupted and holds no lock, and never in
+ * the native side.
+ */
+final class Room {
+
+    /** Rounds of spilling in vain after which there is no room to be had: the first may have begun before it was asked for. */
+    private static final int VAIN_ROUNDS = 2;
+
+    private static final long DOES_NOT_SPILL = -1;
+
+    private final RayApi ray;
+
+    Room(RayApi ray) {
+        this.ray = ray;
+    }
+
+    /**
+     * Repeats what found no room, whenever some was made, for as long as the configuration says.
+     *
+     * @param full what it was told
+     * @param attempt does nothing when it throws
+     * @throws StoreFullException when no room was made in time, or none can be made
+     */
+    <T> T waiting(StoreFullException full, Supplier<T> attempt) {
+        Deadline deadline = Deadline.in(ray.config().spillWait());
+        if (deadline.left() <= 0) {
+            throw full;
+        }
+        long client = ray.client();
+        Waiter waiter = new Waiter();
+        long token = Wakeups.register(waiter);
+        try {
+            long first = Native.askForRoom(client, token);
+            if (first == DOES_NOT_SPILL) {
+                throw full;
+            }
+            long rounds = first;
+            while (true) {
+                try {
+                    return attempt.get();
+                } catch (StoreFullException still) {
+                    if (rounds - first >= VAIN_ROUNDS || !waiter.await(deadline)) {
+                        throw still;
+                    }
+                    rounds = Native.askForRoom(client, token);
+                }
+            }
+        } finally {
+            Wakeups.forget(token);
+            forget(client, token);
+        }
+    }
+
+    /** As {@link #waiting}, for what returns nothing. */
+    void waiting(StoreFullException full, Runnable attempt) {
+        waiting(full, () -> {
+            attempt.run();
+            return null;
+        });
+    }
+
+    private static void forget(long client, long token) {
+        try {
+            Native.forgetRoom(client, token);
+        } catch (RayClosedException forgottenAlready) {
+            // the exception that ended the wait says so
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The truth about memory: the whole arena, by batch and by what it is used for.
+
+use super::BatchKey;
+use super::client::Client;
+use super::lifecycle::State;
+use super::tree::Batch;
+use crate::error::Result;
+use crate::id::BatchId;
+use crate::store::{RegionMemory, SpillStats, StoreMemory, TableMemory, now_ms};
+
+/// The arena at one moment. Its parts add up when nothing is going on: those of `store` to the capacity, the batches'
+/// `held` to `store.regions`, each batch's parts to its `held`, and the table's to its own.
+#[derive(Clone, Debug)]
+pub struct MemoryReport {
+    /// When it was made, in epoch milliseconds.
+    pub at_ms: u64,
+    /// The arena.
+    pub store: StoreMemory,
+    /// Objects that are in no region: those of normal mode, and those that were kept.
+    pub table: TableMemory,
+    /// Files.
+    pub spill: SpillStats,
+    /// All that is not collected, roots included, the oldest first.
+    pub batches: Vec<BatchMemory>,
+}
+
+/// One batch of a report.
+#[derive(Clone, Debug)]
+pub struct BatchMemory {
+    /// Its id and life.
+    pub key: BatchKey,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// The batch it is in; itself for a root.
+    pub parent: BatchId,
+    /// A client's root.
+    pub is_root: bool,
+    /// Where it is in its life.
+    pub state: State,
+    /// When it started, in epoch milliseconds.
+    pub started_ms: u64,
+    /// Who started it.
+    pub started_by: String,
+    /// The lower, the sooner it is spilled.
+    pub priority: i32,
+    /// It is never spilled.
+    pub latency_sensitive: bool,
+    /// Its region's memory.
+    pub region: RegionMemory,
+    /// Objects of other batches that it keeps, and their bytes, which are the table's.
+    pub kept: (u64, u64),
+}
+
+impl Client {
+    /// What the arena is used for.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn memory(&self) -> Result<MemoryReport> {
+        let engine = self.engine()?;
+        let mut live: Vec<_> = engine.live.iter().map(|batch| std::sync::Arc::clone(&batch)).collect();
+        live.sort_unstable_by_key(|batch| batch.seq);
+        let of = |batch: &Batch| BatchMemory {
+            key: batch.key(),
+            name: batch.record.name.as_deref().map(str::to_owned),
+            parent: batch.record.parent.id,
+            is_root: batch.is_root(),
+            state: batch.state(),
+            started_ms: batch.record.started_ms,
+            started_by: batch.record.started_by.to_string(),
+            priority: batch.record.priority,
+            latency_sensitive: batch.record.latency_sensitive,
+            region: batch.region().map(|region| region.memory()).unwrap_or_default(),
+            kept: engine.adopted_usage(batch),
+        };
+        Ok(MemoryReport {
+            at_ms: now_ms(),
+            store: engine.store.memory(),
+            table: engine.store.table().memory(),
+            spill: engine.store.spill_stats(),
+            batches: live.iter().map(|batch| of(batch)).collect(),
+        })
+    }
+}

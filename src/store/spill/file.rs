@@ -1,0 +1,242 @@
+//! One spill file: segments are appended, objects read back.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::directory::SpillDirectory;
+use super::disk::DiskFile;
+use super::format::{self, HEADER, checksum};
+use crate::id::BatchId;
+use crate::store::apart::Apart;
+
+/// Segments up to this size are written in one go.
+const SMALL: usize = 64 << 10;
+/// Bytes read at once.
+const BLOCK: usize = 256 << 10;
+
+/// See the module. Removed when nobody has it any more.
+pub(crate) struct SpillFile {
+    directory: Arc<SpillDirectory>,
+    path: PathBuf,
+    life: u64,
+    writer: Mutex<Writer>,
+    /// bytes counted to the directory
+    charged: AtomicU64,
+}
+
+struct Writer {
+    /// Open while segments are being written only: a hundred thousand batches need no file open each.
+    file: Option<Box<dyn DiskFile>>,
+    /// Where the next segment begins.
+    end: u64,
+}
+
+/// Where a segment is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Segment {
+    /// Its header.
+    at: u64,
+    /// Bytes of its image.
+    pub(crate) len: u64,
+    /// Checksums after it.
+    sums: u64,
+}
+
+impl Segment {
+    /// Where its image begins.
+    pub(crate) fn image(&self) -> u64 {
+        self.at + HEADER as u64
+    }
+
+    fn sums_at(&self) -> u64 {
+        self.image() + self.len.next_multiple_of(8)
+    }
+
+    fn end(&self) -> u64 {
+        self.sums_at() + self.sums * 8
+    }
+
+    /// True for a position in its image.
+    pub(crate) fn holds(&self, position: u64) -> bool {
+        (self.image()..self.image() + self.len).contains(&position)
+    }
+}
+
+/// An object to be read from a segment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    /// Where it lies in the file, and its bytes with metadata.
+    pub(crate) position: u64,
+    pub(crate) bytes: u64,
+    pub(crate) slot: u64,
+    /// The place of its checksum in the segment.
+    pub(crate) ordinal: u64,
+}
+
+impl SpillFile {
+    pub(super) fn create(directory: &Arc<SpillDirectory>, batch: BatchId, life: u64) -> io::Result<Arc<Self>> {
+        let path = directory.new_path(batch.0);
+        let header = format::file_header(batch.0, life);
+        directory.reserve(header.len() as u64)?;
+        let file = directory.disk().create(&path).inspect_err(|_| directory.release(header.len() as u64))?;
+        let made = Arc::new(SpillFile {
+            directory: Arc::clone(directory),
+            path,
+            life,
+            writer: Mutex::new(Writer { file: None, end: header.len() as u64 }),
+            charged: AtomicU64::new(header.len() as u64),
+        });
+        // if this fails, or the store is closed meanwhile, the file goes with `made`
+        if directory.is_closed() {
+            return Err(io::Error::other("the store is closed"));
+        }
+        write_all(&*file, &header, 0)?;
+        made.writer.lock().file = Some(file);
+        Ok(made)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends a segment: an image, and a checksum for each slot from `first` on. After an error nothing was appended.
+    pub(crate) fn append(&self, image: &[u8], first: u64, sums: &[u64]) -> io::Result<Segment> {
+        let mut writer = self.writer.lock();
+        let segment = Segment { at: writer.end, len: image.len() as u64, sums: sums.len() as u64 };
+        let bytes = segment.end() - segment.at;
+        self.directory.reserve(bytes)?;
+        let written = self.write(&mut writer, &segment, image, first, sums);
+        if written.is_err() {
+            // what was written of it is written over, or goes with the file
+            if let Some(file) = &writer.file {
+                let _ = file.set_len(segment.at);
+            }
+            self.directory.release(bytes);
+            written?;
+        }
+        writer.end = segment.end();
+        self.charged.fetch_add(bytes, Ordering::Relaxed);
+        Ok(segment)
+    }
+
+    fn write(&self, writer: &mut Writer, s: &Segment, image: &[u8], first: u64, sums: &[u64]) -> io::Result<()> {
+        let file = match &mut writer.file {
+            Some(file) => file,
+            closed => closed.insert(self.directory.disk().open(&self.path)?),
+        };
+        let header = format::segment_header(s.len, s.sums, first);
+        let sums: Vec<u8> = sums.iter().flat_map(|sum| sum.to_le_bytes()).collect();
+        if image.len() <= SMALL {
+            let mut all = Vec::with_capacity((s.end() - s.at) as usize);
+            all.extend_from_slice(&header);
+            all.extend_from_slice(image);
+            all.resize(all.len().next_multiple_of(8), 0);
+            all.extend_from_slice(&sums);
+            return write_all(&**file, &all, s.at);
+        }
+        write_all(&**file, &header, s.at)?;
+        write_all(&**file, image, s.image())?;
+        write_all(&**file, &sums, s.sums_at())
+    }
+
+    /// Closes it, until the next segment.
+    pub(crate) fn rest(&self) {
+        self.writer.lock().file = None;
+    }
+
+    /// Gives the room of a segment back that nobody will read any more, where the file system can.
+    pub(crate) fn discard(&self, segment: &Segment) {
+        let bytes = segment.end() - segment.at;
+        let punched = self.directory.disk().open(&self.path).and_then(|file| file.punch(segment.at, bytes));
+        if punched.is_ok() {
+            self.charged.fetch_sub(bytes, Ordering::Relaxed);
+            self.directory.release(bytes);
+        }
+    }
+
+    /// Reads one object into memory of its own.
+    ///
+    /// # Errors
+    /// The system's; `InvalidData` when its checksum does not match, `UnexpectedEof` when it is not all there,
+    /// `OutOfMemory`.
+    pub(crate) fn read(&self, segment: &Segment, wanted: &Wanted) -> io::Result<Apart> {
+        let file = self.directory.disk().open(&self.path)?;
+        Apart::filled(wanted.bytes, |bytes| {
+            read_all(&*file, bytes, wanted.position)?;
+            let mut sum = [0; 8];
+            read_all(&*file, &mut sum, segment.sums_at() + wanted.ordinal * 8)?;
+            if self.matches(wanted.slot, bytes, u64::from_le_bytes(sum)) { Ok(()) } else { Err(mismatch()) }
+        })
+    }
+
+    /// Reads a whole segment: its image in blocks, each handed to `block` with its place, then its checksums.
+    ///
+    /// # Errors
+    /// The system's; `UnexpectedEof` when it is not all there.
+    pub(crate) fn read_segment(&self, segment: &Segment, mut block: impl FnMut(usize, &[u8])) -> io::Result<Vec<u64>> {
+        let file = self.directory.disk().open(&self.path)?;
+        let mut buffer = vec![0; BLOCK.min(segment.len as usize)];
+        let mut at = 0;
+        while at < segment.len {
+            let part = &mut buffer[..(segment.len - at).min(BLOCK as u64) as usize];
+            read_all(&*file, part, segment.image() + at)?;
+            block(at as usize, part);
+            at += part.len() as u64;
+        }
+        let mut sums = vec![0; segment.sums as usize * 8];
+        read_all(&*file, &mut sums, segment.sums_at())?;
+        Ok(sums.as_chunks::<8>().0.iter().map(|sum| u64::from_le_bytes(*sum)).collect())
+    }
+
+    /// True when these are the bytes of that slot.
+    pub(crate) fn matches(&self, slot: u64, bytes: &[u8], sum: u64) -> bool {
+        checksum(self.life, slot, bytes) == sum
+    }
+}
+
+impl Drop for SpillFile {
+    fn drop(&mut self) {
+        self.writer.get_mut().file = None;
+        self.directory.remove(&self.path);
+        self.directory.release(*self.charged.get_mut());
+    }
+}
+
+/// What an object is told whose bytes are not those that were written.
+pub(super) fn mismatch() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "its checksum does not match, so that the file is damaged")
+}
+
+fn write_all(file: &dyn DiskFile, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write_at(bytes, at) {
+            Ok(0) => return Err(io::Error::new(io::ErrorKind::WriteZero, "the file takes no more")),
+            Ok(n) => {
+                bytes = &bytes[n..];
+                at += n as u64;
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+fn read_all(file: &dyn DiskFile, mut bytes: &mut [u8], mut at: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.read_at(bytes, at) {
+            Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file is truncated")),
+            Ok(n) => {
+                bytes = &mut bytes[n..];
+                at += n as u64;
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
