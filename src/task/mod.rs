@@ -13,6 +13,8 @@ mod depends;
 mod failure;
 mod granules;
 mod hooks;
+#[cfg(all(test, shuttle))]
+mod models;
 mod outcome;
 mod queue;
 mod ready;

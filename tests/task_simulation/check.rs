@@ -120,13 +120,6 @@ impl World {
         let took: Vec<_> = self.took.iter().filter(|(x, y, _)| *x != 0 && *y != 0).collect();
         at_most.extend(took.iter().map(|(x, y, _)| (*x, *y)));
         at_most.extend(self.followed.iter().filter(|f| f.0 != 0 && f.1 != 0 && self.is_alive(f.2)).map(|f| (f.0, f.1)));
-        // a task whose turn had come follows another one, though the instance was lost before it ran
-        for (a, actor) in self.actors.iter().enumerate().filter(|(a, _)| self.is_alive(*a)) {
-            let callers = self.all.iter().filter(|t| t.actor == Some(a) && (actor.lost || t.touched)).map(|t| t.batch);
-            let ran: Vec<usize> =
-                self.all.iter().filter(|t| t.actor == Some(a) && t.accepted).map(|t| t.batch).collect();
-            at_most.extend(callers.flat_map(|x| ran.iter().map(move |y| (x, *y))).filter(|(x, y)| *x != 0 && *y != 0));
-        }
         let mut at_least = owners;
         at_least.extend(took.iter().filter(|(_, y, o)| self.objects[*o].owner == *y).map(|(x, y, _)| (*x, *y)));
         for b in 1..self.batches.len() {

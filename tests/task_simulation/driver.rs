@@ -166,6 +166,7 @@ impl World {
                     self.doomed.insert(run_key(run));
                     if let Some(&n) = self.by_ref.get(&run.task) {
                         self.all[n].touched = true;
+                        self.lose_for(n);
                     }
                 }
                 Order::Forget(serial) => drop(self.forgotten.insert(serial)),

@@ -37,6 +37,10 @@ pub(crate) struct Made {
 
 impl Lab {
     pub(crate) fn new(size: u64, slots: u32) -> Lab {
+        Lab::with_pending(size, slots, 1 << 21)
+    }
+
+    pub(crate) fn with_pending(size: u64, slots: u32, max_pending: u64) -> Lab {
         let client = Client::open(&Config::sized(size).expect("a size")).expect("a store");
         let waker = Arc::downgrade(&client);
         client.store().notifier().set_waker(Box::new(move |token| {
@@ -44,7 +48,7 @@ impl Lab {
                 client.pass_on(token);
             }
         }));
-        let tasks = Tasks::start(&client, slots, 1 << 21).expect("a table");
+        let tasks = Tasks::start(&client, slots, max_pending).expect("a table");
         Lab { client, tasks, functions: HashMap::new(), instances: HashMap::new(), runs: HashMap::new(), caller: 1 }
     }
 
