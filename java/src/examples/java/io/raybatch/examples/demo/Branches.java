@@ -34,6 +34,7 @@ final class Branches {
     void begin(ObjectSlots objects, long[] slots) {
         this.objects = objects;
         this.slots = slots;
+        filled = 0; // the one before may have been cancelled
         Arrays.fill(sum, 0);
     }
 
@@ -48,6 +49,15 @@ final class Branches {
     void get(int start, int branch, int from) {
         at = from;
         Walk.walk(graph, start, branch, getting);
+    }
+
+    /** Puts a part of the tree, reads it back, and adds it to the sum. Its slots go to the beginning. */
+    void putAndGet(Walk.Part part) {
+        at = 0;
+        part.walk(putting);
+        flush();
+        at = 0;
+        part.walk(getting);
     }
 
     private void put(int node) {
@@ -73,6 +83,11 @@ final class Branches {
         for (int k = 0; k < Features.WORDS; k++) {
             sum[k] += weight * (long) Features.WORD.get(row, k * Long.BYTES);
         }
+    }
+
+    /** {@return what was summed up, a copy} */
+    long[] sum() {
+        return sum.clone();
     }
 
     /** Adds what was summed up to a total. */

@@ -3,14 +3,13 @@ package io.raybatch.examples.demo;
 import io.raybatch.Batch;
 import io.raybatch.ObjectRef;
 import io.raybatch.ObjectSlots;
-import io.raybatch.examples.IRayaJobDriver;
 
 /**
  * The short job: every node of the walk tree becomes an object of its own; then all are read back, and their weighted sum is the
  * answer, the only object that is kept. Several threads can work at it, branch by branch. One instance serves request after request,
  * and allocates nothing for an object.
  */
-final class GraphRequest implements IRayaJobDriver, AutoCloseable {
+final class GraphRequest implements ShortJob {
 
     private final Graph graph;
     private final Runnable allPut;
@@ -43,8 +42,8 @@ final class GraphRequest implements IRayaJobDriver, AutoCloseable {
         }
     }
 
-    /** Sets what the next start serves. */
-    GraphRequest from(int node) {
+    @Override
+    public GraphRequest from(int node) {
         start = node;
         return this;
     }
@@ -76,22 +75,28 @@ final class GraphRequest implements IRayaJobDriver, AutoCloseable {
         batch.keep(answer);
     }
 
-    long jobId() {
+    @Override
+    public long jobId() {
         return jobId;
     }
 
-    /** Of the last request. */
-    ObjectRef<long[]> answer() {
+    @Override
+    public ObjectRef<long[]> answer() {
         return answer;
     }
 
-    /** The last request's answer, as it was computed. */
-    long[] sum() {
+    @Override
+    public long[] sum() {
         return sum;
     }
 
-    /** Own objects that were evicted before they were read, of all requests. */
-    long lost() {
+    @Override
+    public long tasks() {
+        return 0;
+    }
+
+    @Override
+    public long lost() {
         long lost = 0;
         for (Branches worker : workers) {
             lost += worker.lost();
@@ -99,13 +104,13 @@ final class GraphRequest implements IRayaJobDriver, AutoCloseable {
         return lost;
     }
 
-    /** Time that all requests put, in milliseconds. */
-    double putMillis() {
+    @Override
+    public double putMillis() {
         return putNanos / 1e6;
     }
 
-    /** Time that all requests read. */
-    double readMillis() {
+    @Override
+    public double readMillis() {
         return readNanos / 1e6;
     }
 

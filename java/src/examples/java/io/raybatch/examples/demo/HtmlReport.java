@@ -1,5 +1,6 @@
 package io.raybatch.examples.demo;
 
+import java.util.List;
 import java.util.Locale;
 
 /** {@code report.html}: a page that needs nothing but itself, in light and dark. */
@@ -24,42 +25,45 @@ final class HtmlReport {
 
     private HtmlReport() {}
 
-    static String of(Requests requests, RunResult lru, RunResult batch) {
-        Comparison both = new Comparison(lru, batch);
+    static String of(Requests requests, List<RunResult> runs) {
+        Comparison comparison = new Comparison(runs);
         StringBuilder page = new StringBuilder();
         page.append("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
                 .append("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n")
                 .append("<title>raybatch: graph requests beside a long job</title>\n<style>\n").append(STYLE)
                 .append("</style>\n</head>\n<body>\n<main>\n<h1>Graph requests beside a long job</h1>\n");
-        page.append("<p class=\"lead\">").append(Plot.text(both.sentence())).append("</p>\n");
-        page.append("<p class=\"soft\">").append(Plot.text(setting(requests, lru))).append("</p>\n");
-        for (String failure : both.failures()) {
+        for (String sentence : comparison.sentences()) {
+            page.append("<p class=\"lead\">").append(Plot.text(sentence)).append("</p>\n");
+        }
+        page.append("<p class=\"soft\">").append(Plot.text(setting(requests, runs))).append("</p>\n");
+        for (String failure : comparison.failures()) {
             page.append("<p class=\"failed\"><strong>A check failed:</strong> ").append(Plot.text(failure)).append("</p>\n");
         }
-        page.append("<figure>\n").append(Charts.footprint(lru, batch)).append("</figure>\n");
-        page.append("<figure>\n").append(Charts.latency(lru, batch)).append("</figure>\n");
-        table(page, both);
-        words(page);
+        page.append("<figure>\n").append(Charts.footprint(runs)).append("</figure>\n");
+        page.append("<figure>\n").append(Charts.latency(runs)).append("</figure>\n");
+        table(page, comparison, runs);
+        words(page, runs);
         page.append("</main>\n</body>\n</html>\n");
         return page.toString();
     }
 
-    private static String setting(Requests requests, RunResult run) {
+    private static String setting(Requests requests, List<RunResult> runs) {
         return String.format(Locale.ROOT, "%s: %,d nodes, %,d edges. %,d requests, the largest of %,d objects; a store of %s for"
-                        + " both runs; seed %d; JDK %s on %d processors.",
+                        + " %s runs; seed %d; JDK %s on %d processors.",
                 requests.graph().name(), requests.graph().nodes(), requests.graph().edges(), requests.count(), requests.largest(),
-                Comparison.bytes(run.capacity()), requests.seed(), Runtime.version().feature(),
+                Comparison.bytes(runs.get(0).capacity()), runs.size() > 2 ? "all" : "both", requests.seed(), Runtime.version().feature(),
                 Runtime.getRuntime().availableProcessors());
     }
 
-    private static void table(StringBuilder page, Comparison both) {
+    private static void table(StringBuilder page, Comparison comparison, List<RunResult> runs) {
         page.append("<h2>In figures</h2>\n<div class=\"table\"><table>\n<thead><tr><th scope=\"col\"><span class=\"soft\">the same"
-                + " requests</span></th><th scope=\"col\">lru (old store)</th><th scope=\"col\">batch</th></tr></thead>\n<tbody>\n");
-        for (Comparison.Row row : both.rows()) {
+                + " requests</span></th>");
+        runs.forEach(run -> page.append("<th scope=\"col\">").append(run.mode().heading()).append("</th>"));
+        page.append("</tr></thead>\n<tbody>\n");
+        for (Comparison.Row row : comparison.rows()) {
             String label = Plot.text(row.label());
             page.append("<tr><th scope=\"row\">").append(label.startsWith("  ") ? "&emsp;" + label.strip() : label).append("</th>");
-            cell(page, row.lru(), row.lruOver());
-            cell(page, row.batch(), row.batchOver());
+            row.cells().forEach(cell -> cell(page, cell.value(), cell.over()));
             page.append("</tr>\n");
         }
         page.append("</tbody>\n</table></div>\n");
@@ -70,7 +74,7 @@ final class HtmlReport {
         page.append(over ? " !</td>" : "</td>");
     }
 
-    private static void words(StringBuilder page) {
+    private static void words(StringBuilder page, List<RunResult> runs) {
         String words = """
                 <h2>What was run</h2>
                 <dl>
@@ -81,8 +85,8 @@ final class HtmlReport {
                 missing is computed and put again.</dd>
                 <dt>lru</dt><dd>The old store: ending a batch releases nothing; when room is short, what was used least recently goes.</dd>
                 <dt>batch</dt><dd>A request is a batch: when it ends, all it put is released at once, and nothing else is.</dd>
-                <dt>Latency</dt><dd>From the start of a request to its end and the collection of its batch. <span class="over">!</span>
-                marks what is over the budget of 200 ms.</dd>
+                %s<dt>Latency</dt><dd>From the start of a request to its end and the collection of its batch. <span class="over">!</span>
+                marks what is over the budget of %.0f ms.</dd>
                 <dt>Time goes to</dt><dd>All requests' latencies together: copying features into the store, 256 objects at once; reading
                 each object back and adding it up; ending the batch and collecting it. In batches all processors put and read
                 for one request; in the old store, which has one lock, one does: two are slower.</dd>
@@ -92,6 +96,17 @@ final class HtmlReport {
                 store keeps its index outside of the store's memory.</dd>
                 </dl>
                 """;
-        page.append(words);
+        String tasks = """
+                <dt>batch of tasks</dt><dd>A request is a batch of tasks, hop by hop. A task puts the neighbours of up to %d nodes, reads
+                them back while they are in the processor's cache, adds them up, and submits tasks for the next hop; a last one adds
+                up what all returned.%s</dd>
+                """;
+        String cancels = " One that is not served within the budget is cancelled: its latency is until its last task is over and"
+                + " the batch collected, and its objects are not counted.";
+        RunResult last = runs.get(runs.size() - 1);
+        String more = last.tasks() == null
+                ? ""
+                : tasks.formatted(TaskRequest.WIDTH, last.cancelled() == 0 ? "" : cancels);
+        page.append(String.format(Locale.ROOT, words, more, last.budgetMs()));
     }
 }

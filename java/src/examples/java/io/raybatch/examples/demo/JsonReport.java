@@ -21,13 +21,13 @@ final class JsonReport {
         root.put("graph", g);
         root.put("runs", runs.stream().map(JsonReport::run).toList());
         root.put("seed", seed);
-        root.put("budget_ms", RunResult.BUDGET_MS);
+        root.put("budget_ms", runs.get(0).budgetMs());
         return json(root, "") + "\n";
     }
 
     private static Map<String, Object> run(RunResult r) {
         Map<String, Object> run = new LinkedHashMap<>();
-        run.put("mode", r.mode());
+        run.put("mode", r.mode().label());
         run.put("requests", r.requests());
         run.put("objects", r.objects());
         run.put("requests_per_s", r.requestsPerSecond());
@@ -47,8 +47,15 @@ final class JsonReport {
         run.put("store_bytes", r.capacity());
         run.put("wall_s", r.wallSeconds());
         run.put("over_budget", r.overBudget());
-        run.put("put_ms", r.putMs());
-        run.put("read_ms", r.readMs());
+        if (r.tasks() == null) {
+            run.put("put_ms", r.putMs());
+            run.put("read_ms", r.readMs());
+        } else {
+            run.put("tasks", r.tasks().count());
+            run.put("tasks_per_request", (double) r.tasks().count() / r.requests());
+            run.put("tasks_max", r.tasks().most());
+            run.put("cancelled", r.tasks().cancelled());
+        }
         run.put("end_ms", r.endMs());
         run.put("answers_kept", r.answersKept());
         run.put("evicted_objects", r.evicted());

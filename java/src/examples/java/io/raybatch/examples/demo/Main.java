@@ -7,12 +7,13 @@ import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
 /**
  * The demonstration: a {@link io.raybatch.examples.RayJobScheduler} serves graph requests beside a long job, first with the store
- * as it was, then in batches. It prints a table and writes {@code report.html} and {@code report.json}.
+ * as it was, then in batches, and then, if that is asked for, as tasks of batches. It prints a table and writes {@code report.html} and {@code report.json}.
  */
 public final class Main {
 
@@ -66,35 +67,39 @@ public final class Main {
         out.printf(Locale.ROOT, "%,d requests, the largest of %,d objects, beside job A; a store of %s%n%n", requests.count(),
                 requests.largest(), Comparison.bytes(storeBytes));
 
-        warmUp(graph, options.seed());
+        warmUp(graph, options);
         long[][] answers = requests.answers();
-        RunResult lru = run(out, terminal, requests, answers, Eviction.LRU, storeBytes, null);
         // A store of the size that was asked for may be smaller than what lives in it at one time.
         Path spill = options.store().isPresent() ? directory.resolve("spill") : null;
-        RunResult batch = run(out, terminal, requests, answers, Eviction.BATCH, storeBytes, spill);
+        List<RunResult> runs = new ArrayList<>();
+        for (Mode mode : options.modes()) {
+            runs.add(run(out, terminal, requests, answers, mode, options.budget(), storeBytes, spill));
+        }
 
-        Comparison both = new Comparison(lru, batch);
+        Comparison comparison = new Comparison(runs);
         out.println();
-        out.println(both.text());
+        out.println(comparison.text());
         Path html = directory.resolve("report.html");
-        write(html, HtmlReport.of(requests, lru, batch));
-        write(directory.resolve("report.json"), JsonReport.of(graph, options.seed(), List.of(lru, batch)));
-        write(directory.resolve("footprint.svg"), Charts.footprint(lru, batch));
-        out.println(both.sentence());
+        write(html, HtmlReport.of(requests, runs));
+        write(directory.resolve("report.json"), JsonReport.of(graph, options.seed(), runs));
+        write(directory.resolve("footprint.svg"), Charts.footprint(runs));
+        comparison.sentences().forEach(out::println);
         out.println("Report: " + html.toAbsolutePath().normalize().toUri());
-        both.failures().forEach(failure -> err.println("demo: FAILED: " + failure));
-        return both.failures().isEmpty() ? DONE : FAILED;
+        comparison.failures().forEach(failure -> err.println("demo: FAILED: " + failure));
+        return comparison.failures().isEmpty() ? DONE : FAILED;
     }
 
-    private static RunResult run(PrintStream out, boolean terminal, Requests requests, long[][] answers, Eviction eviction,
-            long storeBytes, Path spill) {
+    private static RunResult run(PrintStream out, boolean terminal, Requests requests, long[][] answers, Mode mode,
+            Budget budget, long storeBytes, Path spill) {
         System.gc(); // each run begins with a clean heap; what it collects itself is counted
-        Progress progress = new Progress(out, terminal, eviction.name().toLowerCase(Locale.ROOT), requests.count());
-        return Run.run(requests, answers, eviction, storeBytes, spill, progress);
+        Progress progress = new Progress(out, terminal, mode.label(), requests.count());
+        Path folder = mode.eviction() == Eviction.LRU ? null : spill;
+        return Run.run(requests, answers, mode, budget, storeBytes, folder, progress);
     }
 
-    /** Serves some other requests from both stores, so that the first run does not pay for the JVM's start. */
-    private static void warmUp(Graph graph, long seed) {
+    /** Serves some other requests in each way, so that the first run does not pay for the JVM's start. */
+    private static void warmUp(Graph graph, Options options) {
+        long seed = options.seed();
         int count = 0;
         long objects = 0;
         Requests some = new Requests(graph, WARM_UP_REQUESTS, seed + 1);
@@ -103,8 +108,8 @@ public final class Main {
         }
         Requests few = new Requests(graph, count, seed + 1);
         long[][] answers = few.answers();
-        for (Eviction eviction : Eviction.values()) {
-            Run.run(few, answers, eviction, few.storeBytes(), null, (requests, millis, rebuilt) -> { });
+        for (Mode mode : options.modes()) {
+            Run.run(few, answers, mode, Budget.DEFAULT, few.storeBytes(), null, (requests, millis, rebuilt) -> { });
         }
     }
 

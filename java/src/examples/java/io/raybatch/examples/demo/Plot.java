@@ -14,18 +14,18 @@ final class Plot {
     static final int BOTTOM = HEIGHT - 48;
 
     private static final String STYLE = """
-            .chart{--ink:#1f2933;--soft:#616e7c;--grid:#e4e7eb;--ground:#ffffff;--lru:#c2410c;--batch:#0f766e;--mark:#7c3aed}
+            .chart{--ink:#1f2933;--soft:#616e7c;--grid:#e4e7eb;--ground:#ffffff;--lru:#c2410c;--batch:#0f766e;--tasks:#1d4ed8;--mark:#7c3aed}
             @media (prefers-color-scheme:dark){.chart{--ink:#e4e7eb;--soft:#9aa5b1;--grid:#323f4b;--ground:#17202a;\
-            --lru:#fb923c;--batch:#2dd4bf;--mark:#c4b5fd}}
+            --lru:#fb923c;--batch:#2dd4bf;--tasks:#60a5fa;--mark:#c4b5fd}}
             .chart text{font:13px system-ui,-apple-system,"Segoe UI",sans-serif;fill:var(--ink)}
             .chart .title{font-weight:600;font-size:15px}.chart .soft{fill:var(--soft)}
             .chart .halo{paint-order:stroke;stroke:var(--ground);stroke-width:4px;stroke-linejoin:round}
             .chart .ground{fill:var(--ground)}.chart .grid{stroke:var(--grid);stroke-width:1}
             .chart .axis{stroke:var(--soft);stroke-width:1}.chart .mark{stroke:var(--mark);stroke-width:1.5;stroke-dasharray:6 4}
             .chart .limit{stroke:var(--soft);stroke-width:1.5;stroke-dasharray:2 3}
-            .chart .lru{stroke:var(--lru)}.chart .batch{stroke:var(--batch)}
+            .chart .lru{stroke:var(--lru)}.chart .batch{stroke:var(--batch)}.chart .tasks{stroke:var(--tasks)}
             .chart .line{fill:none;stroke-width:1.6;stroke-linejoin:round}.chart .thick{fill:none;stroke-width:2.4;stroke-linejoin:round}
-            .chart .dot-lru{fill:var(--lru)}.chart .dot-batch{fill:var(--batch)}
+            .chart .dot-lru{fill:var(--lru)}.chart .dot-batch{fill:var(--batch)}.chart .dot-tasks{fill:var(--tasks)}
             """;
 
     private final StringBuilder svg = new StringBuilder();

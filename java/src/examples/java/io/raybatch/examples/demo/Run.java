@@ -23,14 +23,20 @@ final class Run {
 
     private final Requests requests;
     private final long[][] answers;
-    private final Eviction eviction;
+    private final Mode mode;
+    private final Budget budget;
     private final long storeBytes;
     private long endNanos;
+    private long objects;
+    private long tasks;
+    private long mostTasks;
+    private int cancelled;
 
-    private Run(Requests requests, long[][] answers, Eviction eviction, long storeBytes) {
+    private Run(Requests requests, long[][] answers, Mode mode, Budget budget, long storeBytes) {
         this.requests = requests;
         this.answers = answers;
-        this.eviction = eviction;
+        this.mode = mode;
+        this.budget = budget;
         this.storeBytes = storeBytes;
     }
 
@@ -47,17 +53,17 @@ final class Run {
      * @param spill where batches go when memory is short; null for a store in which all fits
      * @throws IllegalStateException when an answer is wrong or the long job's object is not what was put
      */
-    static RunResult run(
-            Requests requests, long[][] answers, Eviction eviction, long storeBytes, Path spill, Listener listener) {
+    static RunResult run(Requests requests, long[][] answers, Mode mode, Budget budget, long storeBytes, Path spill,
+            Listener listener) {
         // No request pays for memory used for the first time: all of it is allocated, and what is given back stays warm.
         RayConfig.Builder config =
-                RayConfig.builder().storeSize(storeBytes).warmReserve(storeBytes).preTouch(true).eviction(eviction);
+                RayConfig.builder().storeSize(storeBytes).warmReserve(storeBytes).preTouch(true).eviction(mode.eviction());
         if (spill != null) {
             config.spillDirectory(spill);
         }
         Ray.init(config.build());
         try {
-            return new Run(requests, answers, eviction, storeBytes).serve(listener);
+            return new Run(requests, answers, mode, budget, storeBytes).serve(listener);
         } finally {
             Ray.shutdown();
         }
@@ -71,26 +77,29 @@ final class Run {
 
         List<ObjectRef<long[]>> kept = new ArrayList<>();
         double[] latencies = new double[requests.count()];
-        long objects = 0;
         JvmCollections before = JvmCollections.now();
         Timeline timeline = Timeline.start();
-        // The old store has one lock for all: a second thread makes it slower.
-        int threads = eviction == Eviction.LRU ? 1 : Runtime.getRuntime().availableProcessors();
         try (timeline;
-                GraphRequest request =
-                        new GraphRequest(requests.graph(), requests.largest(), threads, timeline::sample)) {
+                ShortJob request = shortJob(timeline::sample)) {
             long began = System.nanoTime();
             for (int i = 0; i < latencies.length; i++) {
                 long asked = System.nanoTime();
                 scheduler.scheduleJob(request.from(requests.start(i)));
                 long ending = System.nanoTime();
-                scheduler.finishJob(request.jobId(), DONE);
+                if (request.answer() == null) {
+                    Ray.destroyBatch(request.jobId()); // cancelled: what is left is to wait for the tasks that run
+                } else {
+                    scheduler.finishJob(request.jobId(), DONE);
+                }
                 endNanos += System.nanoTime() - ending;
                 latencies[i] = (System.nanoTime() - asked) / 1e6;
                 timeline.sample();
-                check(i, request);
-                kept.add(request.answer());
-                objects += requests.size(i);
+                count(request);
+                if (request.answer() != null) {
+                    check(i, request);
+                    kept.add(request.answer());
+                    objects += requests.size(i);
+                }
                 if ((i + 1) % READ_EVERY == 0) {
                     longJob.read(READS);
                 }
@@ -102,22 +111,38 @@ final class Run {
             timeline.close();
             JvmCollections jvm = JvmCollections.now().since(before);
             Arrays.sort(latencies);
-            return result(longJob, request, kept, latencies, objects, wall, end, jvm, timeline);
+            return result(longJob, request, kept, latencies, wall, end, jvm, timeline);
         } finally {
             scheduler.finishJob(longJob.jobId(), DONE);
         }
     }
 
-    private void check(int i, GraphRequest request) {
+    private ShortJob shortJob(Runnable allPut) {
+        return switch (mode) {
+            // The old store has one lock for all: a second thread makes it slower.
+            case LRU -> new GraphRequest(requests.graph(), requests.largest(), 1, allPut);
+            case BATCH -> new GraphRequest(
+                    requests.graph(), requests.largest(), Runtime.getRuntime().availableProcessors(), allPut);
+            case TASKS -> new TaskRequest(requests.graph(), budget, allPut);
+        };
+    }
+
+    private void count(ShortJob request) {
+        tasks += request.tasks();
+        mostTasks = Math.max(mostTasks, request.tasks());
+        cancelled += request.answer() == null ? 1 : 0;
+    }
+
+    private void check(int i, ShortJob request) {
         if (!Arrays.equals(request.sum(), answers[i])) {
-            throw new IllegalStateException("request " + (i + 1) + " (" + mode() + "), from node " + requests.start(i)
+            throw new IllegalStateException("request " + (i + 1) + " (" + mode.label() + "), from node " + requests.start(i)
                     + ": the answer from the store is " + Arrays.toString(request.sum()) + ", and must be "
                     + Arrays.toString(answers[i]));
         }
     }
 
-    private RunResult result(SignatureJob longJob, GraphRequest request, List<ObjectRef<long[]>> kept, double[] latencies,
-            long objects, double wall, long end, JvmCollections jvm, Timeline timeline) {
+    private RunResult result(SignatureJob longJob, ShortJob request, List<ObjectRef<long[]>> kept, double[] latencies,
+            double wall, long end, JvmCollections jvm, Timeline timeline) {
         int present = longJob.present();
         long aBytes = (long) present * SignatureJob.BYTES;
         int answersKept = 0;
@@ -125,12 +150,13 @@ final class Run {
             answersKept += Ray.contains(ref) ? 1 : 0;
         }
         BatchStatus status = Ray.status(longJob.jobId());
-        if (eviction == Eviction.BATCH && status.bytes() != aBytes) {
+        if (mode.eviction() == Eviction.BATCH && status.bytes() != aBytes) {
             throw new IllegalStateException("the store says that the long job's batch holds " + status.bytes()
                     + " bytes, but " + present + " of its objects are there");
         }
         return new RunResult(
-                mode(),
+                mode,
+                budget.millis(),
                 objects,
                 wall,
                 latencies,
@@ -150,11 +176,8 @@ final class Run {
                 Ray.instance().stats().spillWritten(),
                 storeBytes,
                 jvm,
+                mode == Mode.TASKS ? new RunTasks(tasks, mostTasks, cancelled) : null,
                 timeline.seconds(),
                 timeline.used());
-    }
-
-    private String mode() {
-        return eviction == Eviction.LRU ? "lru" : "batch";
     }
 }

@@ -12,6 +12,13 @@ final class Walk {
 
     private Walk() {}
 
+    /** Goes through a part of the tree, each time in the same order. */
+    @FunctionalInterface
+    interface Part {
+
+        void walk(Visitor visitor);
+    }
+
     /** Is shown each node of a branch. */
     @FunctionalInterface
     interface Visitor {
@@ -20,7 +27,7 @@ final class Walk {
         void visit(int hop, int node);
     }
 
-    /** Branches of the tree. */
+    /** Branches of the tree, or of what lies below any other node of it. */
     static int branches(Graph graph, int start) {
         return graph.to(start, FANOUT) - graph.from(start);
     }
@@ -44,6 +51,21 @@ final class Walk {
             for (int below = graph.from(grandchild); below < end; below++) {
                 visitor.visit(2, graph.end(below));
             }
+        }
+    }
+
+    /** Goes through the neighbours of a node, which are at that hop. */
+    static void around(Graph graph, int hop, int node, Visitor visitor) {
+        int to = graph.to(node, FANOUT);
+        for (int at = graph.from(node); at < to; at++) {
+            visitor.visit(hop, graph.end(at));
+        }
+    }
+
+    /** Goes through the neighbours of {@code count} neighbours of a node, from the {@code first} on; they are at that hop. */
+    static void below(Graph graph, int hop, int node, int first, int count, Visitor visitor) {
+        for (int n = first; n < first + count; n++) {
+            around(graph, hop, branch(graph, node, n), visitor);
         }
     }
 

@@ -88,6 +88,46 @@ class MainTest {
 
         String page = Files.readString(folder.resolve("out/report.html"));
         assertThat(page).contains("<svg", "Bytes in use over time", "</html>").doesNotContain("src=", "href=", "@import", "url(");
+        assertThat(json + page + text(out)).as("tasks were not asked for").doesNotContain("\"tasks\"", "batch of tasks", "cancelled");
+    }
+
+    @Test
+    void requestsRunAsTasksBesideTheOthers() throws Exception {
+        int code = run("--graph", graph().toString(), "--requests=20", "--tasks", "true", "--out", folder.toString());
+        assertThat(text(err)).isEmpty();
+        assertThat(code).isZero();
+        assertThat(text(out)).contains("] 100 %  20/20 requests", "batch of tasks", "tasks a request, mean", "none of 20 were cancelled");
+
+        String json = Files.readString(folder.resolve("report.json"));
+        assertThat(number(json, "tasks", "objects")).isEqualTo(number(json, "batch", "objects"));
+        assertThat(number(json, "tasks", "tasks_per_request")).isGreaterThan(3);
+        assertThat(number(json, "tasks", "tasks_max")).isGreaterThan(number(json, "tasks", "tasks_per_request"));
+        assertThat(number(json, "tasks", "cancelled")).isZero();
+        assertThat(number(json, "tasks", "kept_bytes")).isEqualTo(20 * 64);
+        assertThat(number(json, "tasks", "a_evicted")).isZero();
+        assertThat(Files.readString(folder.resolve("report.html"))).contains("class=\"thick tasks\"", ">batch of tasks</th>");
+    }
+
+    @Test
+    void requestsOverTheirBudgetAreCancelledAndCounted() throws Exception {
+        int code = run("--graph", graph().toString(), "--requests=20", "--tasks=true", "--cancel=true", "--budget=0", "--out",
+                folder.toString());
+        assertThat(text(err)).isEmpty();
+        assertThat(code).isZero();
+
+        String json = Files.readString(folder.resolve("report.json"));
+        double cancelled = number(json, "tasks", "cancelled");
+        assertThat(cancelled).isPositive();
+        assertThat(number(json, "tasks", "answers_kept")).isEqualTo(20 - cancelled);
+        assertThat(number(json, "batch", "answers_kept")).as("only tasks are cancelled").isEqualTo(20);
+        assertThat(json).contains("\"budget_ms\": 0");
+        assertThat(text(out)).contains("of 20 were cancelled", "requests over 0 ms");
+    }
+
+    @Test
+    void onlyTasksAreCancelled() {
+        assertThat(run("--cancel=true")).isEqualTo(2);
+        assertThat(text(err)).contains("--cancel", "--tasks true");
     }
 
     @Test
@@ -118,7 +158,7 @@ class MainTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"--nodes=3", "--requests", "--requests=0", "--requests=many", "--store=big", "--seed=x", "--out=", "graph.txt"})
+    @ValueSource(strings = {"--nodes=3", "--requests", "--requests=0", "--requests=many", "--store=big", "--seed=x", "--out=", "--tasks=yes", "--cancel=", "--budget=-1", "graph.txt"})
     void optionsThatCannotBeAreRefused(String option) {
         assertThat(run(option)).isEqualTo(2);
         assertThat(text(err)).startsWith("demo: ").contains(option.replaceFirst("=.*", ""));
@@ -127,6 +167,6 @@ class MainTest {
     @Test
     void helpNamesEveryOption() {
         assertThat(run("--help")).isZero();
-        assertThat(text(out)).contains("--graph", "--requests", "--store", "--seed", "--out");
+        assertThat(text(out)).contains("--graph", "--requests", "--store", "--seed", "--out", "--tasks", "--cancel", "--budget");
     }
 }

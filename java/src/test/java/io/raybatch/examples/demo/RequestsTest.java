@@ -2,6 +2,12 @@ package io.raybatch.examples.demo;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.raybatch.EndReason;
+import io.raybatch.Ray;
+import io.raybatch.RayConfig;
+import io.raybatch.examples.JobRes;
+import io.raybatch.examples.JobSchedulerContext;
+import io.raybatch.examples.RayJobScheduler;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -55,6 +61,69 @@ class RequestsTest {
         Graph graph = star.build("star");
         assertThat(Walk.size(graph, 0)).as("300 leaves, 300 ways back, 300 times 300").isEqualTo(300 + 300 + 90_000);
         assertThat(Walk.size(graph, 7)).as("the hub, 300 leaves, 300 ways back").isEqualTo(1 + 300 + 300);
+    }
+
+    @Test
+    void belowARunOfNeighboursAreTheNodesOfTheNextHop() {
+        List<String> visits = new ArrayList<>();
+        Walk.below(kite(), 1, 1, 1, 2, (hop, node) -> visits.add(hop + ":" + node));
+        assertThat(visits).as("around nodes 2 and 3").containsExactly("1:1", "1:3", "1:1", "1:2");
+    }
+
+    @Test
+    void tasksGiveTheSameAnswersAndLeaveNothingButThem() {
+        Graph graph = random(300, 4000);
+        Requests requests = new Requests(graph, 10, 6);
+        long[][] answers = requests.answers();
+        Ray.init(RayConfig.builder().storeSize("64m").build());
+        try (TaskRequest request = new TaskRequest(graph, Budget.DEFAULT, () -> { })) {
+            RayJobScheduler scheduler = scheduler();
+            for (int i = 0; i < requests.count(); i++) {
+                scheduler.scheduleJob(request.from(requests.start(i)));
+                scheduler.finishJob(request.jobId(), new JobRes(true));
+                assertThat(request.sum()).isEqualTo(answers[i]);
+                assertThat(Ray.get(request.answer())).as("kept").isEqualTo(answers[i]);
+                int first = (Walk.branches(graph, requests.start(i)) + TaskRequest.WIDTH - 1) / TaskRequest.WIDTH;
+                assertThat(request.tasks()).as("the start, the first hop, the second, and the last").isGreaterThan(2 + first);
+            }
+            assertThat(request.lost()).isZero();
+            assertThat(Ray.instance().stats().objects()).as("the answers").isEqualTo(requests.count());
+            assertThat(Ray.instance().stats().liveBatches()).isZero();
+        } finally {
+            Ray.shutdown();
+        }
+    }
+
+    @Test
+    void aTaskRequestOverItsBudgetIsCancelledAndLeavesNothing() {
+        Graph graph = random(300, 9000);
+        Requests requests = new Requests(graph, 10, 6);
+        Ray.init(RayConfig.builder().storeSize("256m").build());
+        try (TaskRequest request = new TaskRequest(graph, new Budget(0, true), () -> { })) {
+            RayJobScheduler scheduler = scheduler();
+            int cancelled = 0;
+            for (int i = 0; i < requests.count(); i++) {
+                scheduler.scheduleJob(request.from(requests.start(i)));
+                Ray.destroyBatch(request.jobId());
+                if (request.answer() == null) {
+                    cancelled++;
+                    assertThat(request.sum()).isNull();
+                    assertThat(Ray.status(request.jobId()).reason()).contains(EndReason.CANCELLED);
+                    assertThat(request.tasks()).isPositive();
+                }
+            }
+            assertThat(cancelled).isPositive();
+            assertThat(Ray.instance().stats().objects()).isEqualTo(requests.count() - cancelled);
+            assertThat(Ray.instance().stats().liveBatches()).isZero();
+        } finally {
+            Ray.shutdown();
+        }
+    }
+
+    private static RayJobScheduler scheduler() {
+        RayJobScheduler scheduler = new RayJobScheduler();
+        scheduler.init(new JobSchedulerContext(1));
+        return scheduler;
     }
 
     @Test
