@@ -28,6 +28,7 @@ final class Plan {
     private static final List<String> SOME = List.of(DIRECT, JNI, "heap", "netty");
     /** They release a request apart from others. */
     private static final List<String> BY_REQUEST = List.of(DIRECT, JNI, "heap", "netty", "arrow");
+    private static final List<String> POOLS = List.of(DIRECT, "fork-join-pool", "completable-future");
     private static final List<String> NEWER = List.of(DIRECT, "heap", "arena-shared", "arena-confined");
 
     private final List<Row> rows = new ArrayList<>();
@@ -70,6 +71,7 @@ final class Plan {
             plan.add(Work.SCALING, with(OURS, FLOOR), size, (int) (MOST_BYTES / size));
         }
         plan.add(Work.READER_P999, List.of(DIRECT, JNI, "heap"), REQUEST_SIZE, REQUEST);
+        plan.tasks();
         for (int size : new int[] {SMALL, PAGE, LARGE}) {
             plan.newer(Work.PUT, size, IN_ORDER);
         }
@@ -102,6 +104,7 @@ final class Plan {
         plan.add(Work.LIVE_BATCHES, List.of(DIRECT), SMALL, BATCHES);
         plan.add(Work.SCALING, List.of(DIRECT, FLOOR), SMALL, (int) (MOST_BYTES / SMALL));
         plan.add(Work.READER_P999, List.of(DIRECT), REQUEST_SIZE, REQUEST);
+        plan.tasks();
         for (String subject : List.of(DIRECT, "heap", "arena-confined")) {
             plan.rows.add(Row.of(Work.PUT, subject, SMALL, MILLION).onNewer());
         }
@@ -110,6 +113,12 @@ final class Plan {
 
     private void add(Work work, List<String> subjects, int size, int count) {
         subjects.forEach(subject -> rows.add(Row.of(work, subject, size, count)));
+    }
+
+    private void tasks() {
+        add(Work.TASK_ROUND_TRIP, POOLS, 0, 1);
+        add(Work.TASK_RUN, POOLS, 0, MILLION);
+        add(Work.TASK_RELEASE, List.of(DIRECT), 0, MILLION);
     }
 
     private void newer(Work work, int size, String order) {

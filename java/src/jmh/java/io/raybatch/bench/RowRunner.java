@@ -57,7 +57,7 @@ final class RowRunner {
 
     private static Measured measured(Row row, List<IterationResult> iterations, Map<String, Double> further) {
         double[] samples = iterations.stream().mapToDouble(one -> sample(row, one)).toArray();
-        if (row.work() == Work.RELEASE) {
+        if (row.work() == Work.RELEASE || row.work() == Work.TASK_RELEASE) {
             further.put("total_ms", Measured.quantile(samples, 0.5) * row.count() * NANOS);
         }
         if (row.work() == Work.READER_P999) {
@@ -133,9 +133,10 @@ final class RowRunner {
     private void repeat(ChainedOptionsBuilder options, Row row, int times) {
         boolean large = (long) row.count() * row.size() > (600L << 20);
         int[] warmupAndMeasured = switch (row.work()) {
-            case PUT, PUT_BULK, GET, TINY_BATCH -> quick ? new int[] {2, 3} : new int[] {3, 6};
+            case PUT, PUT_BULK, GET, TINY_BATCH, TASK_ROUND_TRIP -> quick ? new int[] {2, 3} : new int[] {3, 6};
             case CYCLE -> quick ? new int[] {1, 2} : new int[] {2, 4};
             case RELEASE -> large ? new int[] {2, quick ? 3 : 5} : quick ? new int[] {3, 5} : new int[] {4, 9};
+            case TASK_RUN, TASK_RELEASE -> new int[] {3, quick ? 5 : 9};
             case SCALING -> quick ? new int[] {5, 9} : new int[] {6, 15};
             case READER_P999, MEMORY, LIVE_BATCHES -> new int[] {0, 1};
         };

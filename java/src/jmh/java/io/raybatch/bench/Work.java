@@ -9,6 +9,9 @@ import io.raybatch.bench.work.Puts;
 import io.raybatch.bench.work.ReaderTail;
 import io.raybatch.bench.work.Releases;
 import io.raybatch.bench.work.Scaling;
+import io.raybatch.bench.work.TaskReleases;
+import io.raybatch.bench.work.TaskRoundTrips;
+import io.raybatch.bench.work.TaskRuns;
 import io.raybatch.bench.work.TinyBatches;
 
 /** A kind of work, and what its figure is. */
@@ -22,7 +25,10 @@ enum Work {
     TINY_BATCH(TinyBatches.class, "ns", Kind.TIME),
     LIVE_BATCHES(LiveBatches.class, "bytes", Kind.FIGURE),
     SCALING(Scaling.class, "ratio", Kind.FIGURE),
-    READER_P999(ReaderTail.class, "ratio", Kind.FIGURE);
+    READER_P999(ReaderTail.class, "ratio", Kind.FIGURE),
+    TASK_ROUND_TRIP(TaskRoundTrips.class, "ns", Kind.TIME),
+    TASK_RUN(TaskRuns.class, "ns", Kind.SHOT),
+    TASK_RELEASE(TaskReleases.class, "ns", Kind.SHOT);
 
     /** How a benchmark's samples come about. */
     enum Kind {
@@ -48,7 +54,7 @@ enum Work {
         return benchmark;
     }
 
-    /** {@return of one object, or batch; {@code ratio} is without one} */
+    /** {@return of one object, batch or task; {@code ratio} is without one} */
     String unit() {
         return unit;
     }
