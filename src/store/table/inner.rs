@@ -102,6 +102,18 @@ impl Inner {
     pub(super) fn doom(&self, mut state: MutexGuard<'_, State>, n: u32, hide: bool) -> Removal {
         if let Some(object) = state.get_mut(n).filter(|o| o.holds > 0) {
             object.doomed = true;
+            if object.filing && object.holds == 1 {
+                // its memory goes when it is written; for all others it is gone now
+                object.hidden = true;
+                object.told = true;
+                let bytes = object.bytes();
+                self.notifier.post(object.event(EventKind::Deleted));
+                state.live_bytes -= bytes;
+                state.live_objects -= 1;
+                drop(state);
+                self.notifier.flush();
+                return Removal::Done;
+            }
             object.hidden |= hide;
             if hide && !object.sealed {
                 // for all but its writer it can never be
@@ -119,7 +131,9 @@ impl Inner {
     pub(super) fn remove(&self, mut state: MutexGuard<'_, State>, n: u32) {
         let gone = state.remove(n);
         if let Some((object, _)) = &gone {
-            if object.sealed {
+            if object.told {
+                // it was gone for them before
+            } else if object.sealed {
                 self.notifier.post(object.event(EventKind::Deleted));
             } else {
                 self.notifier.post_gone(&object.id);

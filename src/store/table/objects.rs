@@ -42,6 +42,10 @@ pub(super) struct Object {
     pub(super) doomed: bool,
     /// gone with the batch that kept it, but for those who hold it
     pub(super) hidden: bool,
+    /// one of the holds is of who writes it to a file: nobody outside of the store waits for that
+    pub(super) filing: bool,
+    /// those who listen have heard that it is gone, and it does not count any more
+    pub(super) told: bool,
     pub(super) created_ms: u64,
     pub(super) accessed_ms: u64,
     /// neighbours in the order of use; only objects that may be evicted are in it
@@ -66,6 +70,8 @@ impl Object {
             holds: u32::from(!sealed),
             doomed: false,
             hidden: false,
+            filing: false,
+            told: false,
             created_ms: now,
             accessed_ms: now,
             older: NONE,
@@ -171,8 +177,10 @@ impl State {
             entry.remove();
         }
         self.unused.push(n);
-        self.live_bytes -= object.bytes();
-        self.live_objects -= 1;
+        if !object.told {
+            self.live_bytes -= object.bytes();
+            self.live_objects -= 1;
+        }
         let memory = std::mem::replace(&mut object.memory, Memory::Nowhere);
         let freed = self.give_up(memory);
         Some((object, freed))

@@ -60,6 +60,14 @@ struct Taken {
     place: Place,
 }
 
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if let Some(object) = self.hold.table.state.lock().get_mut(self.hold.n) {
+            object.filing = false;
+        }
+    }
+}
+
 impl Table {
     /// Objects of normal mode, the least recently used first, with so many bytes at least, or all there are.
     #[must_use]
@@ -118,6 +126,7 @@ impl Table {
             };
             if in_memory && object.sealed && object.holds == 0 && !object.doomed {
                 object.holds = 1;
+                object.filing = true;
                 let place = object.place();
                 state.leave_order(n);
                 sum += place.extent();
