@@ -127,6 +127,17 @@ impl Inner {
         Removal::Done
     }
 
+    /// One hold less; the last takes with it what is doomed.
+    pub(super) fn let_go(&self, mut state: MutexGuard<'_, State>, n: u32) {
+        let Some(object) = state.get_mut(n) else { return };
+        object.holds -= 1;
+        if object.holds == 0 && object.doomed {
+            self.remove(state, n);
+        } else {
+            state.touch(n);
+        }
+    }
+
     /// Takes an object out, and tells who listens or waits.
     pub(super) fn remove(&self, mut state: MutexGuard<'_, State>, n: u32) {
         let gone = state.remove(n);
@@ -218,14 +229,7 @@ impl Clone for TableHold {
 
 impl Drop for TableHold {
     fn drop(&mut self) {
-        let mut state = self.table.state.lock();
-        let Some(object) = state.get_mut(self.n) else { return };
-        object.holds -= 1;
-        if object.holds == 0 && object.doomed {
-            self.table.remove(state, self.n);
-        } else {
-            state.touch(self.n);
-        }
+        self.table.let_go(self.table.state.lock(), self.n);
     }
 }
 

@@ -56,15 +56,18 @@ impl Filed {
 
 /// An object that is being written.
 struct Taken {
-    hold: TableHold,
+    table: Arc<Inner>,
+    n: u32,
     place: Place,
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        if let Some(object) = self.hold.table.state.lock().get_mut(self.hold.n) {
+        let mut state = self.table.state.lock();
+        if let Some(object) = state.get_mut(self.n) {
             object.filing = false;
         }
+        self.table.let_go(state, self.n);
     }
 }
 
@@ -130,7 +133,7 @@ impl Table {
                 let place = object.place();
                 state.leave_order(n);
                 sum += place.extent();
-                taken.push(Taken { hold: TableHold { table: Arc::clone(&self.inner), n }, place });
+                taken.push(Taken { table: Arc::clone(&self.inner), n, place });
             }
         }
         (taken, &[])
@@ -172,7 +175,7 @@ impl Table {
         {
             let mut state = self.inner.state.lock();
             for (ordinal, (t, &at)) in taken.iter().zip(&places).enumerate() {
-                let Some(object) = state.get_mut(t.hold.n) else { continue };
+                let Some(object) = state.get_mut(t.n) else { continue };
                 let held = match &object.memory {
                     Memory::Single(chunk) => Arc::strong_count(chunk) > 1,
                     _ => false,
