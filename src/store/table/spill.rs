@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::objects::{Freed, Memory};
-use super::{Table, TableHold};
+use super::{Inner, Table, TableHold};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
 use crate::store::apart::Apart;
