@@ -214,7 +214,7 @@ impl Tasks {
         result.map(|()| flags)
     }
 
-    /// What can be seen of a batch's tasks; `None` when there are no records of it.
+    /// What can be seen of a batch's tasks; `None` when there are no records of it, and no thread was given up there.
     pub fn status(&self, key: BatchKey) -> Option<TaskStatus> {
         let of = |core: &mut Core| {
             let Some(serial) = core.find_life(key) else {

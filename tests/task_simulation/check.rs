@@ -126,7 +126,7 @@ impl World {
             if live.contains(&b) || self.batches[b].serial.is_none() {
                 continue;
             }
-            let stands = self.tasks.status(self.batches[b].key).is_some();
+            let stands = self.tasks.status(self.batches[b].key).is_some_and(|s| s.bytes > 0);
             let reached = |edges: &BTreeSet<(usize, usize)>| {
                 let mut passed = BTreeSet::from([b]);
                 let mut look_at = vec![b];
@@ -185,8 +185,9 @@ impl World {
         self.run_out();
         let rest = usize::from(self.batches[0].serial.is_some());
         let (tables, actors) = self.tasks.figures();
-        let standing: Vec<usize> =
-            (1..self.batches.len()).filter(|b| self.tasks.status(self.batches[*b].key).is_some()).collect();
+        let standing: Vec<usize> = (1..self.batches.len())
+            .filter(|b| self.tasks.status(self.batches[*b].key).is_some_and(|s| s.bytes > 0))
+            .collect();
         assert!(standing.is_empty(), "records are left of {standing:?}");
         assert!(tables <= rest + 1, "{tables} tables are left");
         assert_eq!(actors, 0, "actors are left");
