@@ -142,10 +142,12 @@ impl Engine {
     fn status_of_live(&self, batch: &Batch) -> BatchStatus {
         let usage = batch.usage();
         let (adopted, adopted_bytes) = self.adopted_usage(batch);
+        // before the reason: who ends it writes the reason first, so that a batch that is seen ended has one
+        let state = batch.state();
         let end = batch.end();
         let tasks = self.task_counts(batch);
         BatchStatus {
-            state: batch.state(),
+            state,
             reason: end.map(|end| end.reason),
             objects: usage.objects + adopted,
             bytes: usage.bytes + adopted_bytes,
