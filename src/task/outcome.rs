@@ -36,6 +36,9 @@ pub(super) struct Report {
 impl Core {
     /// Where the value or failure of a run goes. `index`: which of its results.
     pub(super) fn target(&self, run: Run, ending: Ending, index: u32) -> Target {
+        if matches!(ending, Ending::NotBegun | Ending::LostArgument) {
+            return Target::Nowhere;
+        }
         if run.task.serial == 0 {
             return match (self.job_actor(run.task.slot), ending) {
                 (Some((owner, true)), Ending::Value) => Target::Checkpoint(owner),

@@ -246,7 +246,6 @@ impl Core {
         let table = self.tables.get_mut(&task.serial)?;
         let record = table.record(task.slot).filter(|r| r.step(TaskStep::Take))?;
         let attempt = record.next_attempt();
-        record.set_returned(false);
         let kind = if record.has(CREATION) {
             WorkKind::Construct
         } else if record.has(CHECKPOINT) {
@@ -275,6 +274,10 @@ impl Core {
         let Some(table) = self.tables.get_mut(&task.serial) else { return };
         let at_limit = table.is_at_limit();
         table.counts.running -= 1;
+        // it may run again: then nobody has seen anything of that run
+        if let Some(record) = table.record(task.slot) {
+            record.set_returned(false);
+        }
         let cpus = table.record(task.slot).map_or(1, |r| r.cpus());
         let more = table.queues.highest().is_some();
         if let Some(record) = table.record(task.slot).filter(|r| r.waits_for_room()) {
