@@ -298,13 +298,18 @@ class TaskTrustTest extends TaskStoreTest {
                 ObjectRef<Boolean> next = batch.task((Boolean before) -> Thread.currentThread().isInterrupted(), interrupts).remote();
                 assertThat(next.get()).isFalse();
             }
-            ObjectRef<Integer> got = batch.task(TaskStoreTest::twice, 2).remote();
+            // what it waits for is not over before the wait is: a value that is there is given to an interrupted thread too
+            CountDownLatch seen = new CountDownLatch(1);
             ObjectRef<Integer> waits = batch.task(() -> {
                 Thread.currentThread().interrupt();
-                return ray.get(ray.task(TaskStoreTest::twice, got).remote());
+                return ray.get(ray.task(() -> {
+                    seen.await();
+                    return 4;
+                }).remote());
             }).remote();
             assertThatThrownBy(() -> waits.get(SOON)).isInstanceOf(TaskException.class)
                     .hasCauseInstanceOf(RayInterruptedException.class);
+            seen.countDown();
         }
     }
 
