@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
+use std::time::Instant;
 
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -14,7 +15,7 @@ use super::tree::{Adoption, Batch, upwards};
 use super::{BatchKey, Collected, Reason, errors};
 use crate::error::{ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
-use crate::store::{Event, EventKind, Found, Removal, now_ms};
+use crate::store::{Event, EventKind, Found, Note, Occasion, Removal, now_ms};
 
 impl Engine {
     /// Ends a batch, all within it first, the newest first. True if this call was the first to.
@@ -40,6 +41,10 @@ impl Engine {
             let ended = inner.finish();
             if ended && !inner.is_root() {
                 self.tell(EventKind::BatchEnded, inner.id());
+                self.note(Occasion::Ended, inner, |note| {
+                    note.reason = end.reason as u8;
+                    note.by = Some(Arc::clone(&end.by));
+                });
             }
             self.complete(inner);
             if (ended || cancels.is_some()) && inner.state() == State::Ended {
@@ -124,6 +129,7 @@ impl Engine {
     /// Collects one whose adopted objects were just taken from it; `within`: what went with it of batches within it.
     fn collect_one(&self, batch: &Arc<Batch>, adopted: HashMap<ObjectId, Adoption>, within: Collected) -> Collected {
         let id = batch.id();
+        let began = self.store.notifier().journal().is_on().then(Instant::now);
         if batch.life.word().has(Mark::TASKS)
             && let Some(tasks) = self.tasks()
         {
@@ -171,6 +177,10 @@ impl Engine {
         if let Some(parent) = batch.parent() {
             parent.children.remove(batch);
             self.tell(EventKind::BatchCollected, id);
+            self.note(Occasion::Collected, batch, |note| {
+                (note.objects, note.bytes) = (released.objects, released.bytes);
+                note.nanos = nanos_since(began);
+            });
         }
         // whoever waits for an object of it registered, fenced, and looked again before this, or is seen here
         fence(Ordering::SeqCst);
@@ -185,6 +195,15 @@ impl Engine {
         if self.store.notifier().is_awaited() {
             self.store.notifier().emit(Event::batch(what, batch));
         }
+    }
+
+    /// For whoever records what happens to batches.
+    pub(super) fn note(&self, what: Occasion, batch: &Batch, fill: impl FnOnce(&mut Note)) {
+        self.store.notifier().journal().note(|| {
+            let mut note = Note { name: batch.record.name.clone(), ..Note::new(what, batch.id()) };
+            fill(&mut note);
+            note
+        });
     }
 
     /// Releases the objects of other batches that it owns: work for each, for they lie in the side table.
@@ -340,4 +359,9 @@ impl Engine {
         root.record.note_end(Reason::Closed, &root.record.who(by), now_ms());
         self.carry_out_end(root, Some(Reason::Cancelled));
     }
+}
+
+/// Nanoseconds since then, as a figure; 0 for what was not measured.
+pub(super) fn nanos_since(began: Option<Instant>) -> u64 {
+    began.map_or(0, |began| began.elapsed().as_nanos().try_into().unwrap_or(u64::MAX))
 }

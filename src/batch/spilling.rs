@@ -10,11 +10,14 @@
 use std::cmp::Reverse;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
+use super::ending::nanos_since;
 use super::engine::Engine;
 use super::tree::Batch;
 use crate::error::{Error, ErrorCode, Result};
-use crate::store::Pressure;
+use crate::id::BatchId;
+use crate::store::{Note, Occasion, Pressure};
 
 impl Engine {
     /// Starts the thread, in a store that spills.
@@ -67,8 +70,7 @@ impl Engine {
     pub(super) fn spill_all(&self) -> Result<u64> {
         let mut sum = 0;
         if self.store.spills_normal_mode() {
-            let oldest = self.store.table().oldest(u64::MAX);
-            sum += self.store.table().spill(&oldest, &mut |_| {})?;
+            sum += self.spill_oldest(u64::MAX)?;
         }
         for batch in self.victims() {
             sum += self.spill(&batch)?;
@@ -79,6 +81,7 @@ impl Engine {
     /// Writes one batch to its file. Returns the bytes of memory that went back.
     fn spill(&self, batch: &Batch) -> Result<u64> {
         let Some(region) = batch.region() else { return Ok(0) };
+        let began = self.store.notifier().journal().is_on().then(Instant::now);
         let bytes = region.spill(&mut |_| self.wake_for_room())?;
         if bytes > 0 {
             log::debug!("store '{}': batch {} gave {bytes} bytes back", self.name, super::errors::label(&batch.record));
@@ -88,7 +91,14 @@ impl Engine {
             self.view_released();
         }
         let adopted: Vec<_> = batch.adopted.lock().iter().flatten().map(|(id, _)| *id).collect();
-        Ok(bytes + self.store.table().spill(&adopted, &mut |_| self.wake_for_room())?)
+        let bytes = bytes + self.store.table().spill(&adopted, &mut |_| self.wake_for_room())?;
+        if bytes > 0 {
+            self.note(Occasion::Spilled, batch, |note| {
+                note.bytes = bytes;
+                note.nanos = nanos_since(began);
+            });
+        }
+        Ok(bytes)
     }
 
     /// Writes objects of normal mode to files, as many as there are bytes too many. They go first: in another store they
@@ -100,8 +110,19 @@ impl Engine {
             return Ok(0);
         }
         let bytes = pressure.excess(self.store.used()).max(LEAST);
+        self.spill_oldest(bytes)
+    }
+
+    fn spill_oldest(&self, bytes: u64) -> Result<u64> {
+        let journal = self.store.notifier().journal();
+        let began = journal.is_on().then(Instant::now);
         let oldest = self.store.table().oldest(bytes);
-        self.store.table().spill(&oldest, &mut |_| self.wake_for_room())
+        let bytes = self.store.table().spill(&oldest, &mut |_| self.wake_for_room())?;
+        if bytes > 0 {
+            let nanos = nanos_since(began);
+            journal.note(|| Note { bytes, nanos, ..Note::new(Occasion::Spilled, BatchId::NORMAL) });
+        }
+        Ok(bytes)
     }
 
     /// Batches that may be spilled, in the order in which they are.

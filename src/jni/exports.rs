@@ -5,7 +5,7 @@ use jni::objects::{JByteArray, JByteBuffer, JClass, JIntArray, JLongArray, JObje
 use jni::sys::{jboolean, jint, jlong};
 
 use super::policy::{guard, guard_hot};
-use super::{batches, clients, events, inject, mapping, memory, objects, tasks, views, writers};
+use super::{batches, clients, events, inject, journal, mapping, memory, objects, tasks, views, writers};
 
 /// An export is a guard and one call.
 macro_rules! export {
@@ -37,6 +37,10 @@ mod all {
     export!(guard memory(client: jlong) -> JObjectArray<'local> = memory::report);
     export!(guard used(client: jlong) -> JLongArray<'local> = memory::used);
     export!(guard spill(client: jlong) -> jlong = memory::spill);
+
+    export!(guard openJournal(client: jlong) -> jlong = journal::open);
+    export!(guard journal(journal: jlong) -> JObjectArray<'local> = journal::take);
+    export!(guard dropJournal(journal: jlong) -> () = journal::drop);
 
     export!(guard map(client: jlong, out: JLongArray<'local>)
         -> JObjectArray<'local> = mapping::map);

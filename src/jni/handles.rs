@@ -13,7 +13,7 @@ use parking_lot::RwLock;
 
 use crate::batch::Client;
 use crate::error::{Error, ErrorCode, Result};
-use crate::store::{Hold, Mapping};
+use crate::store::{Hold, Journal, Mapping};
 use crate::task::Tasks;
 
 /// Open clients.
@@ -24,6 +24,9 @@ pub(super) static HOLDS: LazyLock<Registry<Hold>> = LazyLock::new(Registry::new)
 
 /// Arenas that Java has mapped. They outlive clients and stores.
 pub(super) static MAPPINGS: LazyLock<Registry<Arc<Mapping>>> = LazyLock::new(Registry::new);
+
+/// What is recorded of stores. They outlive clients and stores, so that the last notes can be read.
+pub(super) static JOURNALS: LazyLock<Registry<Arc<Journal>>> = LazyLock::new(Registry::new);
 
 /// Things by their numbers.
 pub(super) struct Registry<T> {

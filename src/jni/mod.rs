@@ -8,7 +8,7 @@
 //! | `values` `arrays` `direct` | what is passed: ids, text, primitive arrays, direct buffers |
 //! | `handles` | numbers that Java holds, and what they stand for |
 //! | `java` | what is used of Java, resolved once at load; the three calls into it |
-//! | `memory` | the report about memory |
+//! | `memory` `journal` | the report about memory; what is recorded of a store |
 //! | `mapping` | the arena's memory for Java's own reading and writing |
 //! | `threads` | calling Java from a thread that the JVM does not know |
 //! | `logging` | where log records go |
@@ -38,6 +38,7 @@ mod exports;
 mod handles;
 mod inject;
 mod java;
+mod journal;
 mod logging;
 mod mapping;
 mod memory;

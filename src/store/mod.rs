@@ -19,6 +19,7 @@ mod faults;
 mod gate;
 mod heap;
 mod index;
+mod journal;
 mod layout;
 mod lease;
 #[cfg(all(test, loom))]
@@ -51,6 +52,7 @@ pub use self::clock::now_ms;
 pub use self::copy::{Span, SpanMut};
 pub use self::core::TaskLog;
 pub use self::faults::{FaultPoint, Faults, NoFaults, NthFault};
+pub use self::journal::{Journal, Note, Occasion};
 pub use self::lease::number_thread;
 pub use self::mapping::Mapping;
 pub use self::memory::{StoreMemory, TableMemory};

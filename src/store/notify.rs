@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use super::arena::Arena;
+use super::journal::Journal;
 use super::layout::AWAITED;
 use super::types::{ObjectInfo, ObjectState};
 use crate::id::{BatchId, ObjectId};
@@ -139,6 +140,7 @@ pub struct Notifier {
     subscriptions: RwLock<Vec<Arc<Subscription>>>,
     due: Mutex<Vec<u64>>,
     any_due: AtomicBool,
+    journal: Arc<Journal>,
 }
 
 #[derive(Default)]
@@ -173,7 +175,13 @@ impl Notifier {
             subscriptions: RwLock::default(),
             due: Mutex::default(),
             any_due: AtomicBool::new(false),
+            journal: Arc::default(),
         }
+    }
+
+    /// For whoever records what happens, without waiting or listening.
+    pub fn journal(&self) -> &Arc<Journal> {
+        &self.journal
     }
 
     fn interested(&self) -> &AtomicU64 {

@@ -23,6 +23,7 @@ use crate::store::arena::Arena;
 use crate::store::chunks::{Chunk, Resting};
 use crate::store::copy::Span;
 use crate::store::index::find;
+use crate::store::journal::{Note, Occasion};
 use crate::store::layout::{Entry, EntryState, PAGE, footprint};
 use crate::store::pin::Place;
 use crate::store::run::Run;
@@ -433,6 +434,8 @@ impl Region {
         drop(body);
         spill.left(count, sum);
         spill.took_back(count, sum);
+        let note = || Note { objects: count, bytes: sum, ..Note::new(Occasion::Restored, self.batch) };
+        self.core.notifier.journal().note(note);
         drop(left);
         true
     }

@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
 use crate::store::arena::Arena;
 use crate::store::heap::LARGEST_CELL;
+use crate::store::journal::{Note, Occasion};
 use crate::store::layout::{MAX_OBJECT, PAGE, footprint};
 use crate::store::notify::{EventKind, Notifier};
 use crate::store::pin::Place;
@@ -95,6 +96,10 @@ impl Inner {
         }
         self.evicted_objects.fetch_add(count, Ordering::Relaxed);
         self.evicted_bytes.fetch_add(freed, Ordering::Relaxed);
+        if count > 0 {
+            let note = Note { objects: count, bytes: freed, ..Note::new(Occasion::Evicted, BatchId::NORMAL) };
+            self.notifier.journal().note(|| note);
+        }
         if at_least_one { freed.max(count) } else { freed }
     }
 

@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
 use crate::store::apart::Apart;
 use crate::store::heap::LARGEST_CELL;
+use crate::store::journal::{Note, Occasion};
 use crate::store::layout::{PAGE, footprint};
 use crate::store::pin::Place;
 use crate::store::run::Run;
@@ -218,6 +219,9 @@ impl Table {
         let room = self.inner.arena.taken() + footprint(place.len, place.metadata) <= spill.pressure.low();
         if room && self.take_back(hold, place, &apart) {
             spill.took_back(1, place.len + place.metadata);
+            let bytes = place.len + place.metadata;
+            let note = || Note { objects: 1, bytes, ..Note::new(Occasion::Restored, id.batch) };
+            self.inner.notifier.journal().note(note);
         } else {
             spill.served();
         }

@@ -224,6 +224,7 @@ public final class Batch implements TaskCalls, AutoCloseable {
         } catch (RuntimeException e) {
             RayLog.error(scope + " could not be closed", e);
         }
+        Flight.pass();
         ray().settled(scope);
     }
 

@@ -59,6 +59,7 @@ final class Ends {
             ray.settled(id);
         }
         long[] over = wait ? await(id, itsLife) : null;
+        Flight.pass();
         return over == null ? figures : over;
     }
 

@@ -1,5 +1,6 @@
 package io.raybatch;
 
+import io.raybatch.flight.FlightEvents;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -61,6 +62,9 @@ public final class LeakDetector {
         }
         if (config.leakDetection() == LeakLevel.DISABLED) {
             return;
+        }
+        if (Flight.isOn()) {
+            FlightEvents.leaked(report.batchId(), report.name(), report.thread(), report.age().toMillis(), report.objects(), report.bytes());
         }
         RayLog.error(report.message());
         config.leakListener().ifPresent(listener -> {

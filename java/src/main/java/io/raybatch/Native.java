@@ -77,6 +77,18 @@ final class Native {
     /** {@code {used, capacity}} of the store, at no cost. */
     static native long[] used(long client);
 
+    /** Has the store note what happens, for whoever records it: a journal's handle, which outlives client and store. */
+    static native long openJournal(long client);
+
+    /**
+     * Takes the oldest notes: {@code long[]}{how many were lost, and of each: what (1 ended, 2 collected, 3 spilled, 4 restored, 5 evicted),
+     * batch, reason, objects, bytes, nanoseconds, epoch milliseconds}, {@code String[]}{name, endedBy of each}.
+     */
+    static native Object[] journal(long journal);
+
+    /** Ends a journal; an unknown one is ignored. */
+    static native void dropJournal(long journal);
+
     /** Writes all that may be spilled to files; the bytes of memory that went back. */
     static native long spill(long client);
 

@@ -1,5 +1,6 @@
 package io.raybatch;
 
+import io.raybatch.flight.FlightEvents;
 import java.lang.ref.Reference;
 import java.lang.ref.WeakReference;
 import java.nio.charset.StandardCharsets;
@@ -56,6 +57,8 @@ public final class RayApi implements TaskCalls, AutoCloseable {
     private final Room room = new Room(this);
     private final PressureWatch pressure = new PressureWatch(this);
     private final RayInternals internals = new RayInternals(this);
+    /** Null for a client that does not own its store. */
+    private final Flight flight;
 
     /** batch id → its scope, for batches that end when nobody can reach that */
     private final ConcurrentMap<Long, WeakReference<BatchScope>> tracked = new ConcurrentHashMap<>();
@@ -73,6 +76,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
         this.ownsStore = info[2] != 0;
         this.normalBase = info[3];
         this.mapped = config.directAccess() ? MappedStore.of(client) : null;
+        this.flight = ownsStore ? Flight.of(client) : null;
         if (ownsStore) {
             Engines.opened(this);
         }
@@ -152,6 +156,9 @@ public final class RayApi implements TaskCalls, AutoCloseable {
                 Engines.closing(this);
             }
             Native.close(client, Caller.name());
+            if (flight != null) {
+                flight.close();
+            }
             tracked.keySet().forEach(this::settled);
         }
     }
@@ -213,6 +220,9 @@ public final class RayApi implements TaskCalls, AutoCloseable {
             room.waiting(full, () -> start(o, parent, started));
         }
         Reference.reachabilityFence(parent);
+        if (Flight.isOn()) {
+            FlightEvents.started(started[0], o.name(), parent == null ? root : parent.id());
+        }
         if (o.id() != 0) {
             reserved.remove(o.id());
             return BatchScope.heldById(this, started[0], started[1], o.name(), parent, region(started, 2));
@@ -328,6 +338,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      */
     public GcResult gc(long id) {
         GcResult result = GcResult.of(Native.gc(client, id, 0));
+        Flight.pass();
         settled(id);
         return result;
     }

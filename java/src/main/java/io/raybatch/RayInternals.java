@@ -2,6 +2,7 @@ package io.raybatch;
 
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
+import java.util.Collection;
 import java.util.Deque;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -73,6 +74,25 @@ public final class RayInternals {
         }
         hold.get().close();
         return true;
+    }
+
+    /**
+     * Takes objects out of memory at once, whatever {@link #pin} says of them, and whether or not space is short. What a task
+     * made is made again when somebody wants it; what was put is lost. Sharp: as {@link RayApi#free}, it asks nobody who may still
+     * need them, and unlike that it takes pins away.
+     *
+     * @param refs objects of any batch that lives, or of normal mode
+     * @param recursive whether the arguments of the tasks that made them go as well, if nobody else needs them: every task that takes
+     *     one is over, and has no live result
+     * @return how many gave up their bytes at once; one that a view or a buffer holds does so when that is let go
+     */
+    public int unsafeEvict(Collection<? extends ObjectRef<?>> refs, boolean recursive) {
+        for (ObjectRef<?> ref : refs) {
+            while (unpin(ref)) {
+                // one pin after the other
+            }
+        }
+        return ray.free(refs, recursive);
     }
 
     /**

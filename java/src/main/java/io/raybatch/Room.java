@@ -1,5 +1,6 @@
 package io.raybatch;
 
+import io.raybatch.flight.FlightEvents;
 import java.util.function.Supplier;
 
 /**
@@ -27,6 +28,21 @@ final class Room {
      * @throws StoreFullException when no room was made in time, or none can be made
      */
     <T> T waiting(StoreFullException full, Supplier<T> attempt) {
+        if (!Flight.isOn()) {
+            return wait(full, attempt);
+        }
+        FlightEvents.Waiting waiting = FlightEvents.waiting();
+        boolean made = false;
+        try {
+            T result = wait(full, attempt);
+            made = true;
+            return result;
+        } finally {
+            waiting.over(full.batchId().orElse(0), full.needed(), made);
+        }
+    }
+
+    private <T> T wait(StoreFullException full, Supplier<T> attempt) {
         Deadline deadline = Deadline.in(ray.config().spillWait());
         if (deadline.left() <= 0) {
             throw full;

@@ -188,4 +188,39 @@ class LineageTest extends TaskStoreTest {
             assertThat(join(frees)).isNotNegative();
         }
     }
+
+    /** As the discussion has it: {@code ray.unsafe_evict(xid, recursive=True)} evicts xid, but also a and b. */
+    @Test
+    void unsafe_evict_takes_an_object_and_recursively_the_orphans_it_was_made_of() {
+        try (Batch batch = ray.startBatch()) {
+            ObjectRef<byte[]> a = batch.task(counted(), 1).remote();
+            ObjectRef<byte[]> b = batch.task(counted(), 2).remote();
+            ObjectRef<Integer> x = batch.task((byte[] one, byte[] two) -> one.length + two.length, a, b).remote();
+            assertThat(x.get()).isEqualTo(2003);
+            ray.internal().pin(b);
+            assertThat(ray.internal().unsafeEvict(List.of(x), false)).isEqualTo(1);
+            assertThat(List.of(ray.contains(x), ray.contains(a), ray.contains(b))).containsExactly(false, true, true);
+            assertThat(x.get()).as("made again, of what is there").isEqualTo(2003);
+            assertThat(runs).hasValue(2);
+            assertThat(ray.internal().unsafeEvict(List.of(x, b), true)).as("b is pinned no more").isEqualTo(3);
+            assertThat(List.of(ray.contains(x), ray.contains(a), ray.contains(b))).containsOnly(false);
+            assertThat(ray.internal().unpin(b)).isFalse();
+            assertThat(x.get()).as("made again, with all it takes").isEqualTo(2003);
+            assertThat(runs).hasValue(4);
+        }
+    }
+
+    @Test
+    void unsafe_evict_of_what_was_put_loses_it_and_leaves_a_reader_what_it_holds() {
+        try (Batch batch = ray.startBatch()) {
+            ObjectRef<byte[]> put = batch.put(bytes(1, 100_000));
+            try (ObjectView view = ray.read(put)) {
+                assertThat(ray.internal().unsafeEvict(List.of(put), true)).as("at once").isZero();
+                assertThat(view.size()).isEqualTo(100_000);
+                assertThat(view.get(99_999)).isEqualTo(bytes(1, 100_000)[99_999]);
+            }
+            assertThatThrownBy(() -> ray.get(put)).isInstanceOf(ObjectLostException.class);
+            assertThat(batch.status().bytes()).isZero();
+        }
+    }
 }

@@ -1,0 +1,139 @@
+package io.raybatch;
+
+import io.raybatch.flight.FlightEvents;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * Passes what happens in a store on to Flight Recorder, while that records. What the native side does comes through its journal, which
+ * is looked at now and then, and whenever a thread of Java's has ended a batch: a recording that is stopped after that has it.
+ */
+final class Flight {
+
+    private static final long EACH_NANOS = 20_000_000;
+
+    // What the journal's notes are, and how many figures each has.
+    private static final int ENDED = 1;
+    private static final int COLLECTED = 2;
+    private static final int SPILLED = 3;
+    private static final int RESTORED = 4;
+    private static final int EVICTED = 5;
+    private static final int FIGURES = 7;
+
+    private static final Set<Flight> STORES = ConcurrentHashMap.newKeySet();
+
+    private static volatile boolean on;
+
+    static {
+        try {
+            FlightEvents.onChange(Flight::turn);
+        } catch (LinkageError notThere) {
+            // a runtime without the module jdk.jfr: nothing will ever be recorded
+        }
+    }
+
+    private final long client;
+    /** 0 while nothing is recorded. Guarded by this. */
+    private long journal;
+
+    private Flight(long client) {
+        this.client = client;
+    }
+
+    /** For the owner of a store, until {@link #close()}. */
+    static Flight of(long client) {
+        Flight flight = new Flight(client);
+        STORES.add(flight);
+        if (on) {
+            flight.start();
+        }
+        return flight;
+    }
+
+    /** True while anything is recorded: without that, Flight Recorder's classes must not be touched. */
+    static boolean isOn() {
+        return on;
+    }
+
+    /** Passes on what there is, of all stores. */
+    static void pass() {
+        if (on) {
+            STORES.forEach(Flight::look);
+        }
+    }
+
+    /** Passes on what is left. */
+    void close() {
+        STORES.remove(this);
+        stop();
+    }
+
+    private static void turn(boolean recording) {
+        on = recording;
+        STORES.forEach(recording ? Flight::start : Flight::stop);
+    }
+
+    private synchronized void start() {
+        if (journal != 0) {
+            return;
+        }
+        try {
+            journal = Native.openJournal(client);
+        } catch (RayClosedException over) {
+            return;
+        }
+        Background.run(this::watch);
+    }
+
+    private synchronized void stop() {
+        if (journal != 0) {
+            look();
+            Native.dropJournal(journal);
+            journal = 0;
+        }
+    }
+
+    private void watch() {
+        while (look()) {
+            LockSupport.parkNanos(EACH_NANOS);
+        }
+    }
+
+    /** False when nothing is recorded any more. */
+    private synchronized boolean look() {
+        if (journal == 0) {
+            return false;
+        }
+        while (true) {
+            Object[] notes = Native.journal(journal);
+            long[] figures = (long[]) notes[0];
+            String[] words = (String[]) notes[1];
+            if (figures[0] > 0) {
+                RayLog.warn(figures[0] + " events of a store are not in the recording: more came than could be passed on", null);
+            }
+            for (int n = 0; n < words.length / 2; n++) {
+                pass(figures, 1 + n * FIGURES, words[2 * n], words[2 * n + 1]);
+            }
+            if (words.length == 0) {
+                return true;
+            }
+        }
+    }
+
+    private static void pass(long[] f, int at, String name, String by) {
+        long batch = f[at + 1];
+        long objects = f[at + 3];
+        long bytes = f[at + 4];
+        long took = f[at + 5];
+        long when = f[at + 6];
+        switch ((int) f[at]) {
+            case ENDED -> FlightEvents.ended(when, batch, name, EndReason.of(f[at + 2]).toString(), by);
+            case COLLECTED -> FlightEvents.collected(when, batch, name, objects, bytes, took);
+            case SPILLED -> FlightEvents.spilled(when, batch, name, bytes, took);
+            case RESTORED -> FlightEvents.restored(when, batch, objects, bytes);
+            case EVICTED -> FlightEvents.evicted(when, objects, bytes);
+            default -> RayLog.warn("the journal has a note that is unknown here: " + f[at], null);
+        }
+    }
+}
