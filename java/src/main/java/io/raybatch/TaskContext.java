@@ -255,6 +255,8 @@ final class TaskContext {
             }
             boolean itself = this.serial == serial && this.slot == slot && this.attempt == attempt;
             if (itself) {
+                // before it wakes: what it asks for then is refused
+                state = s | BUSY | CANCELLED;
                 worker.interrupt();
             }
             state = itself ? s | CANCELLED : s;
