@@ -17,10 +17,17 @@ final class Comparison {
     private final RunResult lru;
     private final RunResult batch;
     private final RunResult tasks;
+    private final BesideResult beside;
 
-    /** The old store, batches, and, if there is a third one, tasks. */
-    Comparison(List<RunResult> runs) {
+    /**
+     * The runs side by side.
+     *
+     * @param runs the old store, batches, and, if there is a third one, tasks
+     * @param beside small requests beside one that is larger than memory; null if all fit
+     */
+    Comparison(List<RunResult> runs, BesideResult beside) {
         this.runs = runs;
+        this.beside = beside;
         lru = runs.get(0);
         batch = runs.get(1);
         tasks = runs.size() > 2 ? runs.get(2) : null;
@@ -67,7 +74,7 @@ final class Comparison {
         rows.add(row("bytes in use, at the end", r -> bytes(r.endBytes())));
         rows.add(row("  of these live: A", r -> bytes(r.aBytes())));
         rows.add(row("  of these live: answers", r -> bytes(r.keptBytes())));
-        if (batch.spilled() > 0) {
+        if (runs.stream().anyMatch(run -> run.spilled() > 0)) {
             rows.add(row("bytes written to files", r -> bytes(r.spilled())));
         }
         rows.add(row("JVM collections", r -> count(r.jvm().count())));
@@ -103,6 +110,9 @@ final class Comparison {
                     count(tasksEach(tasks)), count(tasks.tasks().most()), millis(tasks.percentile(0.5)),
                     millis(tasks.percentile(0.99)), millis(batch.percentile(0.5)), millis(batch.percentile(0.99)),
                     tasks.cancelled() == 0 ? "none" : count(tasks.cancelled()), count(tasks.requests())));
+        }
+        if (beside != null) {
+            sentences.add(beside.sentence());
         }
         return sentences;
     }
@@ -149,6 +159,9 @@ final class Comparison {
         rows().forEach(row -> line(text, row));
         if (rows().stream().flatMap(row -> row.cells().stream()).anyMatch(Cell::over)) {
             text.append("! over the budget of ").append(budget()).append('\n');
+        }
+        if (beside != null) {
+            text.append('\n').append(beside.text());
         }
         return text.toString();
     }

@@ -25,8 +25,8 @@ final class HtmlReport {
 
     private HtmlReport() {}
 
-    static String of(Requests requests, List<RunResult> runs) {
-        Comparison comparison = new Comparison(runs);
+    static String of(Requests requests, List<RunResult> runs, BesideResult beside) {
+        Comparison comparison = new Comparison(runs, beside);
         StringBuilder page = new StringBuilder();
         page.append("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
                 .append("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n")
@@ -42,6 +42,9 @@ final class HtmlReport {
         page.append("<figure>\n").append(Charts.footprint(runs)).append("</figure>\n");
         page.append("<figure>\n").append(Charts.latency(runs)).append("</figure>\n");
         table(page, comparison, runs);
+        if (beside != null) {
+            table(page, beside);
+        }
         words(page, runs);
         page.append("</main>\n</body>\n</html>\n");
         return page.toString();
@@ -67,6 +70,18 @@ final class HtmlReport {
             page.append("</tr>\n");
         }
         page.append("</tbody>\n</table></div>\n");
+    }
+
+    private static void table(StringBuilder page, BesideResult beside) {
+        page.append("<h2>Beside a request larger than memory</h2>\n<div class=\"table\"><table>\n<thead><tr><th></th>"
+                + "<th scope=\"col\">alone</th><th scope=\"col\">beside a large one</th></tr></thead>\n<tbody>\n");
+        for (List<String> row : beside.rows()) {
+            page.append("<tr><th scope=\"row\">").append(Plot.text(row.get(0))).append("</th>");
+            row.subList(1, row.size()).forEach(value -> cell(page, value, false));
+            page.append("</tr>\n");
+        }
+        page.append("</tbody>\n</table></div>\n<p class=\"soft\">Each small request is a batch that is latency-sensitive: nothing of it is"
+                + " ever written to a file. Latencies count from the moment at which a request was due.</p>\n");
     }
 
     private static void cell(StringBuilder page, String value, boolean over) {

@@ -12,7 +12,7 @@ final class JsonReport {
 
     private JsonReport() {}
 
-    static String of(Graph graph, long seed, List<RunResult> runs) {
+    static String of(Graph graph, long seed, List<RunResult> runs, BesideResult beside) {
         Map<String, Object> root = new LinkedHashMap<>();
         Map<String, Object> g = new LinkedHashMap<>();
         g.put("name", graph.name());
@@ -20,6 +20,9 @@ final class JsonReport {
         g.put("edges", graph.edges());
         root.put("graph", g);
         root.put("runs", runs.stream().map(JsonReport::run).toList());
+        if (beside != null) {
+            root.put("beside", beside(beside));
+        }
         root.put("seed", seed);
         root.put("budget_ms", runs.get(0).budgetMs());
         return json(root, "") + "\n";
@@ -62,6 +65,20 @@ final class JsonReport {
         run.put("spilled_bytes", r.spilled());
         run.put("request_objects_lost", r.ownLost());
         return run;
+    }
+
+    private static Map<String, Object> beside(BesideResult r) {
+        Map<String, Object> beside = new LinkedHashMap<>();
+        beside.put("small_objects_max", r.most());
+        beside.put("large_objects", r.large());
+        beside.put("large_s", r.seconds());
+        beside.put("store_bytes", r.capacity());
+        beside.put("spilled_bytes", r.spilled());
+        beside.put("alone_requests", r.alone().length);
+        beside.put("alone_p99_ms", r.p99Alone());
+        beside.put("beside_requests", r.beside().length);
+        beside.put("beside_p99_ms", r.p99Beside());
+        return beside;
     }
 
     private static String json(Object value, String indent) {

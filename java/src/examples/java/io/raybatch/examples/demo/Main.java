@@ -76,12 +76,14 @@ public final class Main {
             runs.add(run(out, terminal, requests, answers, mode, options.budget(), storeBytes, spill));
         }
 
-        Comparison comparison = new Comparison(runs);
+        BesideResult beside = spill == null ? null : Beside.run(requests, answers, storeBytes, spill);
+
+        Comparison comparison = new Comparison(runs, beside);
         out.println();
         out.println(comparison.text());
         Path html = directory.resolve("report.html");
-        write(html, HtmlReport.of(requests, runs));
-        write(directory.resolve("report.json"), JsonReport.of(graph, options.seed(), runs));
+        write(html, HtmlReport.of(requests, runs, beside));
+        write(directory.resolve("report.json"), JsonReport.of(graph, options.seed(), runs, beside));
         write(directory.resolve("footprint.svg"), Charts.footprint(runs));
         comparison.sentences().forEach(out::println);
         out.println("Report: " + html.toAbsolutePath().normalize().toUri());

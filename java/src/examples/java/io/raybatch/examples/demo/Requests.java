@@ -1,12 +1,16 @@
 package io.raybatch.examples.demo;
 
+import java.util.Comparator;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 
 /** The plan that both runs follow: where each request starts, how large it is, and what it must answer. */
 final class Requests {
 
     /** What an object costs in the store beyond its payload: its entry in the index. */
     private static final long ENTRY_BYTES = 16;
+    /** What an object of a request takes. */
+    static final long OBJECT_BYTES = Features.BYTES + ENTRY_BYTES;
 
     /** What a hop's features count for in an answer. */
     private static final long[] WEIGHTS = {0xd1342543de82ef95L, 0xaf251af3b0f025b5L, 0x9fb21c651e98df25L};
@@ -17,19 +21,26 @@ final class Requests {
     private final int[] sizes;
     private final int largest;
 
+    /** From nodes drawn in proportion to degree. */
     Requests(Graph graph, int count, long seed) {
+        this(graph, seed, new SplittableRandom(seed).ints(count, 0, 2 * graph.edges()).map(graph::end).toArray());
+    }
+
+    private Requests(Graph graph, long seed, int[] starts) {
         this.graph = graph;
         this.seed = seed;
-        starts = new int[count];
-        sizes = new int[count];
-        SplittableRandom random = new SplittableRandom(seed);
-        int most = 0;
-        for (int i = 0; i < count; i++) {
-            starts[i] = graph.end(random.nextInt(2 * graph.edges()));
-            sizes[i] = Walk.size(graph, starts[i]);
-            most = Math.max(most, sizes[i]);
-        }
-        largest = most;
+        this.starts = starts;
+        sizes = IntStream.of(starts).map(start -> Walk.size(graph, start)).toArray();
+        largest = IntStream.of(sizes).max().orElse(0);
+    }
+
+    /** Small ones: from those of many nodes with the fewest objects. */
+    static Requests smallest(Graph graph, int count, long seed) {
+        int many = Math.min(graph.nodes(), 100 * count);
+        int[] starts = new SplittableRandom(seed).ints(0, graph.nodes()).distinct().limit(many).boxed()
+                .sorted(Comparator.comparing(start -> Walk.size(graph, start)))
+                .mapToInt(start -> start).limit(count).toArray();
+        return new Requests(graph, seed, starts);
     }
 
     Graph graph() {
@@ -57,6 +68,11 @@ final class Requests {
         return largest;
     }
 
+    /** What the largest takes, its entries in the index included. */
+    long largestBytes() {
+        return largest * OBJECT_BYTES;
+    }
+
     static long weight(int hop) {
         return WEIGHTS[hop];
     }
@@ -64,8 +80,7 @@ final class Requests {
     /** 1.25 × what the long job and the largest request take, their entries in the index included. */
     long storeBytes() {
         long longJob = SignatureJob.OBJECTS * (SignatureJob.BYTES + ENTRY_BYTES);
-        long request = largest * (Features.BYTES + ENTRY_BYTES);
-        return (longJob + request) * 5 / 4;
+        return (longJob + largestBytes()) * 5 / 4;
     }
 
     /**

@@ -71,7 +71,11 @@ record RunResult(
 
     /** Nearest rank: the least latency that this share of the requests did not exceed. */
     double percentile(double share) {
-        return latencies[(int) Math.max(0, Math.ceil(share * latencies.length) - 1)];
+        return percentile(latencies, share);
+    }
+
+    static double percentile(double[] ascending, double share) {
+        return ascending[(int) Math.max(0, Math.ceil(share * ascending.length) - 1)];
     }
 
     /** All latencies together. */

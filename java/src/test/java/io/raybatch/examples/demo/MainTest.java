@@ -9,6 +9,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.SplittableRandom;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -47,10 +48,14 @@ class MainTest {
 
     /** Large enough that 60 requests fill the store several times over. */
     private Path graph() throws IOException {
+        return graph(1500, 12_000);
+    }
+
+    private Path graph(int nodes, int count) throws IOException {
         StringBuilder edges = new StringBuilder("# made up\n");
         SplittableRandom random = new SplittableRandom(11);
-        for (int i = 0; i < 12_000; i++) {
-            edges.append(random.nextInt(1500)).append('\t').append(random.nextInt(1500)).append('\n');
+        for (int i = 0; i < count; i++) {
+            edges.append(random.nextInt(nodes)).append('\t').append(random.nextInt(nodes)).append('\n');
         }
         return Files.writeString(folder.resolve("graph.txt"), edges);
     }
@@ -148,6 +153,29 @@ class MainTest {
         assertThat(number(json, "batch", "spilled_bytes")).isPositive();
         assertThat(number(json, "batch", "a_evicted")).isZero();
         assertThat(number(json, "batch", "a_bytes")).isEqualTo(16_384 * 1024);
+    }
+
+    /** Some 250,000 objects of 80 bytes with their index, in 12 MiB. */
+    @Test
+    void smallRequestsAreServedBesideOneLargerThanMemory() throws Exception {
+        Path graph = graph(200, 6_000);
+        StringBuilder path = new StringBuilder();
+        for (int node = 1000; node < 1100; node++) {
+            path.append(node).append(' ').append(node + 1).append('\n'); // small ones
+        }
+        Files.writeString(graph, path, StandardOpenOption.APPEND);
+        int code = run("--graph", graph.toString(), "--requests", "8", "--store", "12m", "--out", folder.toString());
+        assertThat(text(err)).isEmpty();
+        assertThat(code).isZero();
+        assertThat(text(out)).contains("alone beside a large one", "small requests", "Small requests of up to");
+        String json = Files.readString(folder.resolve("report.json"));
+        String beside = json.substring(json.indexOf("\"beside\": {"));
+        for (String key : new String[] {"large_objects", "large_s", "spilled_bytes", "alone_p99_ms", "beside_p99_ms"}) {
+            Matcher value = Pattern.compile('"' + key + "\": ([0-9.]+)").matcher(beside);
+            assertThat(value.find() && Double.parseDouble(value.group(1)) > 0).as(key).isTrue();
+        }
+        assertThat(Files.readString(folder.resolve("report.html"))).contains("Beside a request larger than memory");
+        assertThat(folder.resolve("spill")).isEmptyDirectory();
     }
 
     @Test
