@@ -286,7 +286,7 @@ impl Region {
         if self.core.arena.taken() + found.segment.len <= spill.pressure.low() && self.restore(spill, &found) {
             return Ok(None);
         }
-        match found.file.read(&found.segment, &found.wanted) {
+        match spill.read(&found.file, &found.segment, &found.wanted) {
             Ok(apart) => {
                 spill.served();
                 let place = Place { offset: 0, ..found.place };

@@ -1,10 +1,12 @@
 //! Objects in files, for the time that memory is short.
 //!
 //! [`disk`] is the system behind a small trait, so that tests can have it fail, lie or be slow; [`directory`] is the
-//! process's own folder, its lock and its cap; [`mod@format`] the bytes of a file; [`mod@file`] writes and reads one. Who is
+//! process's own folder, its lock and its cap; [`mod@format`] the bytes of a file; [`mod@file`] writes and reads one, and
+//! [`ahead`] has it read once what is read in order. Who is
 //! spilled and when is for others to say: regions write and restore themselves (`region/spill.rs`), the side table
 //! likewise, and the thread that has them do it lives with the batches.
 
+mod ahead;
 mod directory;
 mod disk;
 mod file;
@@ -17,10 +19,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use self::ahead::Ahead;
 use self::directory::SpillDirectory;
 pub use self::disk::{Disk, DiskFile, LocalDisk};
 pub(crate) use self::file::{Segment, SpillFile, Wanted};
 pub(crate) use self::format::checksum;
+use super::apart::Apart;
 use super::pressure::Pressure;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
@@ -68,6 +72,7 @@ pub(crate) struct Spill {
     pub(crate) normal_mode: bool,
     counts: Counts,
     last_error: Mutex<Option<String>>,
+    ahead: Ahead,
 }
 
 #[derive(Default)]
@@ -95,6 +100,7 @@ impl Spill {
             normal_mode: config.normal_mode,
             counts: Counts::default(),
             last_error: Mutex::new(None),
+            ahead: Ahead::default(),
         })
     }
 
@@ -103,8 +109,17 @@ impl Spill {
         SpillFile::create(&self.directory, batch, life)
     }
 
+    /// Reads one object into memory of its own.
+    ///
+    /// # Errors
+    /// As for [`SpillFile::read`].
+    pub(crate) fn read(&self, file: &Arc<SpillFile>, segment: &Segment, wanted: &Wanted) -> io::Result<Apart> {
+        self.ahead.read(file, segment, wanted)
+    }
+
     /// Removes all files, and the folder.
     pub(crate) fn close(&self) {
+        self.ahead.clear();
         self.directory.close();
     }
 

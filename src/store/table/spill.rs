@@ -211,7 +211,7 @@ impl Table {
     /// `SpillCorrupt`, `Io`, `StoreFull`.
     pub(super) fn read_back(&self, hold: &TableHold, id: &ObjectId, place: Place, at: &InFile) -> Result<Arc<Apart>> {
         let Some(spill) = &self.inner.spill else { return Err(super::inner::missing(id)) };
-        let read = at.file.read(&at.segment, &at.wanted);
+        let read = spill.read(&at.file, &at.segment, &at.wanted);
         let apart = read.map_err(|e| {
             spill.failed(&format!("object {id} cannot be read from {}", at.file.path().display()), &e);
             unreadable(id, &at.file, &e)
