@@ -39,15 +39,15 @@ impl Core {
         let Core { tables, actors, .. } = self;
         let table = tables.get_mut(&serial).ok_or_else(|| Core::no_task(TaskRef { serial, slot: 0 }))?;
         if table.key.id.is_normal() {
-            let may = |record: Record<'_>| match record.place() {
-                Some((segment, _)) => {
-                    actors.get(&record.actor()).is_none_or(|actor| !actor.segments.contains_key(&segment))
-                }
-                None => !record.has(WANTED),
+            let in_chain = |record: Record<'_>, (segment, _)| {
+                actors.get(&record.actor()).is_some_and(|actor| actor.segments.contains_key(&segment))
             };
-            if let Some(first) = table.forget_oldest(NORMAL_GRANULES, may) {
-                fx.orders.push(Order::ForgetFrom(TaskRef { serial, slot: first }));
-            }
+            let may = |record: Record<'_>| {
+                let needed = record.place().is_some_and(|place| in_chain(record, place)) || record.has(WANTED);
+                !needed && !record.has(UNWINDING)
+            };
+            let gone = table.forget_old(NORMAL_GRANULES, may);
+            fx.orders.extend(gone.into_iter().map(|slot| Order::ForgetFrom(TaskRef { serial, slot })));
         }
         table.task_block(count)
     }
