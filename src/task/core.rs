@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::actor::Actor;
+use super::jobs::JobRun;
 use super::record::Record;
 use super::table::BatchTable;
 use super::types::{Counts, Failure, Order, Run, TaskRef};
@@ -23,15 +24,6 @@ pub(super) enum Waiter {
     Look(Run),
     /// An actor's rebuilding, which replays it next.
     Rebuild { actor: u32, instance: u32 },
-}
-
-/// What the table does for an actor on its own account.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Job {
-    /// Save the state, for a batch's boundary or its beginning.
-    Save { actor: u32, instance: u32 },
-    /// Restore it from a checkpoint.
-    Restore { actor: u32, instance: u32, checkpoint: ObjectId },
 }
 
 /// See `Core::todo`.
@@ -103,7 +95,7 @@ pub(super) struct Core {
     /// batches with ready tasks of a priority, in turn
     pub(super) turns: BTreeMap<std::cmp::Reverse<i32>, VecDeque<u32>>,
     pub(super) urgent: VecDeque<Urgent>,
-    pub(super) jobs: HashMap<u64, Job>,
+    pub(super) jobs: BTreeMap<u64, JobRun>,
     pub(super) last_job: u64,
     /// task → who waits for it
     pub(super) waiters: HashMap<TaskRef, Vec<Waiter>>,
@@ -155,7 +147,7 @@ impl Core {
             last_serial: 0,
             turns: BTreeMap::new(),
             urgent: VecDeque::new(),
-            jobs: HashMap::new(),
+            jobs: BTreeMap::new(),
             last_job: 0,
             waiters: HashMap::new(),
             watched: HashMap::new(),
@@ -269,13 +261,28 @@ impl Core {
         self.on_behalf.retain(|task, _| task.serial != serial);
         self.asked_for.retain(|task, _| task.serial != serial);
         if !table.abandoned.is_empty() {
-            self.abandoned.push_back((table.key, table.counts, table.abandoned.clone()));
-            if self.abandoned.len() > MOST_ABANDONED {
-                self.abandoned.pop_front();
-            }
+            self.remember_abandoned(table.key, table.counts, table.abandoned.clone());
         }
         fx.orders.push(Order::Forget(serial));
         fx.dropped.push(table);
+    }
+
+    fn remember_abandoned(&mut self, key: BatchKey, counts: Counts, threads: Vec<String>) {
+        self.abandoned.push_back((key, counts, threads));
+        if self.abandoned.len() > MOST_ABANDONED {
+            self.abandoned.pop_front();
+        }
+    }
+
+    /// A thread was given up in something that was done for a batch, which may be collected.
+    pub(super) fn note_abandoned(&mut self, key: BatchKey, thread: &str) {
+        if let Some(table) = self.find_life(key).and_then(|serial| self.tables.get_mut(&serial)) {
+            return table.abandoned.push(thread.to_owned());
+        }
+        match self.abandoned.iter_mut().rev().find(|(k, ..)| *k == key) {
+            Some((_, _, threads)) => threads.push(thread.to_owned()),
+            None => self.remember_abandoned(key, Counts::default(), vec![thread.to_owned()]),
+        }
     }
 
     /// How errors and failures name a task.

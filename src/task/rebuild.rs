@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::actor::{Main, Rebuild};
-use super::core::{Core, Effects, Job, Todo, Waiter};
+use super::core::{Core, Effects, Todo, Waiter};
+use super::jobs::Job;
 use super::record::{REPLAY, WANTED};
 use super::state::{TaskState, TaskStep};
 use super::types::{Failure, Order, TaskRef};

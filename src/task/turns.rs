@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::actor::{Actor, FIRST_INSTANCE, Main, Rebuild, SaveFor};
-use super::core::{Core, Effects, Job, Todo, Urgent};
+use super::core::{Core, Effects, Todo};
+use super::jobs::Job;
 use super::record::{CHECKPOINT, CREATION};
 use super::state::{TaskState, TaskStep};
 use super::table::Boundary;
@@ -299,6 +300,7 @@ impl Core {
             _ => {
                 actor.rebuilds.remove(&instance);
                 fx.orders.push(Order::DropInstance { actor: number, instance });
+                self.cancel_jobs(fx, number, Some(instance));
             }
         }
     }
@@ -353,6 +355,7 @@ impl Core {
             self.dead.pop_first();
         }
         self.end_replays(fx, number, &failure);
+        self.cancel_jobs(fx, number, None);
         for rebuild in actor.rebuilds.values() {
             if let Some(task) = rebuild.scratch_for {
                 self.never(fx, task, why);
@@ -380,60 +383,6 @@ impl Core {
         self.add_job(fx, Job::Save { actor: number, instance });
     }
 
-    pub(super) fn add_job(&mut self, fx: &mut Effects, job: Job) {
-        self.last_job += 1;
-        self.jobs.insert(self.last_job, job);
-        self.urgent.push_back(Urgent::Job(self.last_job));
-        fx.ready += 1;
-    }
-
-    /// Whose checkpoints a job makes, and whether it makes one.
-    pub(super) fn job_actor(&self, number: u64) -> Option<(u32, bool)> {
-        match *self.jobs.get(&number)? {
-            Job::Save { actor, .. } => Some((self.actors.get(&actor)?.owner, true)),
-            Job::Restore { actor, .. } => Some((self.actors.get(&actor)?.owner, false)),
-        }
-    }
-
-    /// What a job is to restore.
-    pub(super) fn job_checkpoint(&self, number: u64) -> Option<ObjectId> {
-        match *self.jobs.get(&number)? {
-            Job::Restore { checkpoint, .. } => Some(checkpoint),
-            Job::Save { .. } => None,
-        }
-    }
-
-    /// What the table had done on its own account is done.
-    pub(super) fn job_over(&mut self, fx: &mut Effects, number: u64, ok: bool, stored: Option<ObjectId>, nanos: u64) {
-        match self.jobs.remove(&number) {
-            Some(Job::Save { actor, .. }) => {
-                let Some(save) = self.actors.get_mut(&actor).and_then(|a| a.saving.take()) else {
-                    return fx.frees.extend(stored); // it died meanwhile
-                };
-                match stored.filter(|_| ok) {
-                    Some(checkpoint) => self.begin_segment(fx, actor, checkpoint, save, nanos),
-                    None => log::warn!("actor {actor} could not be saved; its chain goes on"),
-                }
-                self.saved(save);
-                self.todo.push_back(Todo::Advance(actor));
-            }
-            Some(Job::Restore { actor, instance, .. }) => self.restored(fx, actor, instance, ok),
-            None => fx.frees.extend(stored),
-        }
-    }
-
-    /// It turned out that an actor cannot be saved: nobody tries again.
-    pub(super) fn cannot_be_saved(&mut self, run: Run) {
-        let number = match (run.task.serial, self.jobs.get(&run.task.slot)) {
-            (0, Some(Job::Save { actor, .. })) => *actor,
-            (0, _) => return,
-            _ => self.record(run.task).map_or(0, |r| r.actor()),
-        };
-        if let Some(actor) = self.actors.get_mut(&number) {
-            actor.checkpointable = false;
-        }
-    }
-
     /// The state that a task had saved is stored.
     pub(super) fn checkpoint_stored(&mut self, fx: &mut Effects, run: Run, checkpoint: ObjectId, nanos: u64) {
         let actor = self.record(run.task).filter(|_| self.goes_on(run)).map(|r| r.actor());
@@ -453,7 +402,14 @@ impl Core {
         self.todo.push_back(Todo::Advance(number));
     }
 
-    fn begin_segment(&mut self, fx: &mut Effects, number: u32, checkpoint: ObjectId, save: SaveFor, nanos: u64) {
+    pub(super) fn begin_segment(
+        &mut self,
+        fx: &mut Effects,
+        number: u32,
+        checkpoint: ObjectId,
+        save: SaveFor,
+        nanos: u64,
+    ) {
         let Some(actor) = self.actors.get_mut(&number) else { return fx.frees.push(checkpoint) };
         if self.tables.get(&actor.owner).is_none_or(|owner| owner.key.id != checkpoint.batch) {
             // it changed hands while it was saved: the checkpoint would go with its former owner
@@ -497,7 +453,7 @@ impl Core {
     }
 
     /// A saving is over, for better or worse.
-    fn saved(&mut self, save: SaveFor) {
+    pub(super) fn saved(&mut self, save: SaveFor) {
         let SaveFor::Boundary(serial) = save else { return };
         if let Some(table) = self.tables.get_mut(&serial)
             && let Some(Boundary::Saving(left)) = &mut table.boundary
