@@ -32,6 +32,8 @@ pub(super) struct Segment {
     pub(super) checkpoint: Option<ObjectId>,
     /// The checkpoint was taken before this batch's first task.
     pub(super) beginning_of: Option<u32>,
+    /// The segment whose last task the checkpoint was taken after.
+    pub(super) follows: Option<u32>,
     pub(super) links: Vec<Link>,
     /// batch → how many of the links are its
     pub(super) batches: BTreeMap<u32, u32>,
@@ -47,7 +49,18 @@ pub(super) struct Rebuild {
     pub(super) until: u32,
     /// It is for this task's result, and dropped then; else it becomes the instance that tasks run on.
     pub(super) scratch_for: Option<TaskRef>,
+    /// How often arguments of its creation were waited for.
+    pub(super) tries: u32,
 }
+
+impl Rebuild {
+    pub(super) fn new(segment: u32, until: u32, scratch_for: Option<TaskRef>) -> Self {
+        Rebuild { segment, next: None, until, scratch_for, tries: 0 }
+    }
+}
+
+/// The link with which a segment begins.
+pub(super) const FIRST_LINK: Option<u32> = Some(0);
 
 /// Why a state is saved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -174,10 +187,38 @@ impl Actor {
 
     /// Begins a segment at a checkpoint.
     pub(super) fn begin_segment(&mut self, checkpoint: ObjectId, beginning_of: Option<u32>) {
+        let follows = Some(self.last_segment);
         self.last_segment += 1;
-        let segment = Segment { checkpoint: Some(checkpoint), beginning_of, ..Segment::default() };
+        let segment = Segment { checkpoint: Some(checkpoint), beginning_of, follows, ..Segment::default() };
         self.segments.insert(self.last_segment, segment);
         (self.work_nanos, self.work_count) = (0, 0);
+    }
+
+    /// Makes a segment and the one before it one, under its own number. Returns the checkpoint between them, and the place of
+    /// the last link before it; `None` when nothing is before it.
+    pub(super) fn join_before(&mut self, number: u32) -> Option<(Option<ObjectId>, Option<usize>)> {
+        let before = self.segments.get(&number)?.follows?;
+        let earlier = self.segments.remove(&before)?;
+        let (offset, is_last) = (earlier.links.len(), number == self.last_segment);
+        for rebuild in self.rebuilds.values_mut() {
+            if rebuild.segment == before {
+                rebuild.segment = number;
+            } else if rebuild.segment == number {
+                rebuild.next = rebuild.next.map(|next| next + offset as u32);
+                rebuild.until += offset as u32;
+            }
+        }
+        if is_last {
+            self.work_count = self.work_count.saturating_add(offset as u32);
+        }
+        let segment = self.segments.get_mut(&number)?;
+        segment.links.splice(0..0, earlier.links);
+        for (batch, links) in earlier.batches {
+            *segment.batches.entry(batch).or_default() += links;
+        }
+        segment.beginning_of = earlier.beginning_of;
+        segment.follows = earlier.follows;
+        Some((std::mem::replace(&mut segment.checkpoint, earlier.checkpoint), offset.checked_sub(1)))
     }
 
     /// The task that ran last since the last checkpoint.

@@ -15,7 +15,7 @@ use crate::store::Kind;
 const PATIENCE: u32 = 1000;
 
 /// What an argument is found to be.
-enum Seen {
+pub(super) enum Seen {
     There,
     /// It is of a collected batch, and something stands for it.
     Internal,
@@ -90,7 +90,7 @@ impl Core {
     }
 
     /// What an object is to a task of the batch `user`.
-    fn look_at(&mut self, user: u32, id: &ObjectId) -> Seen {
+    pub(super) fn look_at(&mut self, user: u32, id: &ObjectId) -> Seen {
         if let Some(internal) = self.internals.get(id) {
             if matches!(self.engine.presence(&internal.alias), Presence::Sealed(_)) {
                 return Seen::Internal;

@@ -47,7 +47,7 @@ pub(super) struct JobEnd {
 }
 
 impl JobEnd {
-    fn ok(&self) -> bool {
+    pub(super) fn ok(&self) -> bool {
         matches!(self.ending, Ending::Value | Ending::Stored)
     }
 }
@@ -169,7 +169,7 @@ impl Core {
                 self.saved(save);
                 self.todo.push_back(Todo::Advance(actor));
             }
-            Some(Job::Restore { actor, instance, .. }) => self.restored(fx, actor, instance, end.ok()),
+            Some(job) => self.restored(fx, job, &end),
             None => fx.frees.extend(end.stored),
         }
     }

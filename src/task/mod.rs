@@ -3,7 +3,7 @@
 //!
 //! [`Tasks`] is the door: it holds the lock, asks the table what follows, and does it when the lock is released. Behind it,
 //! [`core`] is the table; [`submit`], [`arguments`], [`ready`] and [`outcome`] are the way of a task through it; [`actor`],
-//! [`turns`], [`jobs`] and [`rebuild`] are actors; [`depends`] says when records can go. [`table`], [`record`] and [`queue`] hold
+//! [`turns`], [`jobs`], [`rebuild`] and [`restore`] are actors; [`depends`] says when records can go. [`table`], [`record`] and [`queue`] hold
 //! what there is of one batch. The design is in `docs/tasks.md`.
 
 mod actor;
@@ -22,6 +22,7 @@ mod ready;
 mod rebuild;
 mod record;
 mod recovery;
+mod restore;
 mod state;
 mod submit;
 mod sync;

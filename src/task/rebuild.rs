@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::actor::{Main, Rebuild};
 use super::core::{Core, Effects, Todo, Waiter};
-use super::jobs::Job;
 use super::record::{REPLAY, WANTED};
 use super::state::{TaskState, TaskStep};
 use super::types::{Failure, Order, TaskRef};
@@ -23,17 +22,12 @@ impl Core {
         };
         let instance = actor.next_instance();
         let number = actor.number;
-        actor.rebuilds.insert(instance, Rebuild { segment, next: None, until: link + 1, scratch_for: Some(task) });
+        actor.rebuilds.insert(instance, Rebuild::new(segment, link + 1, Some(task)));
         if let Some(record) = self.record(task) {
             record.set(WANTED, true);
         }
         self.todo.push_back(Todo::Rebuild { actor: number, instance });
         Ok(())
-    }
-
-    pub(super) fn start_rebuild(&mut self, fx: &mut Effects, number: u32, instance: u32) {
-        let _ = fx;
-        self.todo.push_back(Todo::Rebuild { actor: number, instance });
     }
 
     /// The next step of a rebuilding.
@@ -43,14 +37,7 @@ impl Core {
         let Some(segment) = actor.segments.get(&rebuild.segment) else {
             return self.rebuild_failed(fx, number, instance, "the chain before it is forgotten");
         };
-        let Some(next) = rebuild.next else {
-            rebuild.next = Some(0);
-            match segment.checkpoint {
-                Some(checkpoint) => self.add_job(fx, Job::Restore { actor: number, instance, checkpoint }),
-                None => self.todo.push_back(Todo::Rebuild { actor: number, instance }),
-            }
-            return;
-        };
+        let Some(next) = rebuild.next else { return self.begin_state(fx, number, instance) };
         let Some(link) = segment.links.get(next as usize).filter(|_| next < rebuild.until).copied() else {
             return self.rebuilt(fx, number, instance);
         };
@@ -75,27 +62,15 @@ impl Core {
         self.todo.push_back(Todo::Await(task));
     }
 
-    /// A checkpoint was restored, or could not be.
-    pub(super) fn restored(&mut self, fx: &mut Effects, number: u32, instance: u32, ok: bool) {
-        if !self.actors.get(&number).is_some_and(|a| a.rebuilds.contains_key(&instance)) {
-            // nobody waits for it any more
-            fx.orders.push(Order::DropInstance { actor: number, instance });
-        } else if ok {
-            self.todo.push_back(Todo::Rebuild { actor: number, instance });
-        } else {
-            self.rebuild_failed(fx, number, instance, "its checkpoint could not be restored");
-        }
-    }
-
     /// A task was replayed.
     pub(super) fn replayed(&mut self, fx: &mut Effects, task: TaskRef, failed: bool) {
         let Some((number, instance)) = self.replays.remove(&task) else { return };
-        let Some(rebuild) = self.actors.get_mut(&number).and_then(|a| a.rebuilds.get_mut(&instance)) else {
+        let actor = self.actors.get_mut(&number);
+        let Some((creation, rebuild)) = actor.and_then(|a| Some((a.creation, a.rebuilds.get_mut(&instance)?))) else {
             return fx.orders.push(Order::DropInstance { actor: number, instance });
         };
-        let first = rebuild.next == Some(0) && rebuild.segment == 0;
         rebuild.next = rebuild.next.map(|n| n + 1);
-        if failed && first {
+        if failed && task == creation {
             return self.rebuild_failed(fx, number, instance, "its constructor threw");
         }
         self.todo.push_back(Todo::Rebuild { actor: number, instance });

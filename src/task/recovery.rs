@@ -190,7 +190,9 @@ impl Core {
     /// The checkpoints of actors: objects of their owner's batch.
     pub(super) fn checkpoints(&self, actor: u32) -> Option<(u32, Vec<ObjectId>)> {
         let actor = self.actors.get(&actor)?;
-        Some((actor.owner, actor.segments.values().filter_map(|s| s.checkpoint).collect()))
+        // one that is lost will be missed when it is to be restored
+        let there = |id: &ObjectId| matches!(self.engine.presence(id), Presence::Sealed(_));
+        Some((actor.owner, actor.segments.values().filter_map(|s| s.checkpoint).filter(there).collect()))
     }
 
     /// Takes the actors a batch used back to the checkpoints at its beginning.

@@ -87,7 +87,7 @@ impl Core {
         let Some(actor) = self.actors.get(&number) else { return };
         let special = self.record(task).is_some_and(|r| r.has(CREATION) || r.has(CHECKPOINT));
         match &actor.main {
-            Main::Lost => return self.begin_rebuild(fx, number),
+            Main::Lost => return self.begin_rebuild(number),
             Main::Alive(instance) if !special => {
                 let instance = *instance;
                 let begins = self.table(task.serial).is_some_and(|t| t.checkpoint_actors)
@@ -506,13 +506,13 @@ impl Core {
 
     // ---- rebuilding
 
-    fn begin_rebuild(&mut self, fx: &mut Effects, number: u32) {
+    fn begin_rebuild(&mut self, number: u32) {
         let Some(actor) = self.actors.get_mut(&number) else { return };
         let instance = actor.next_instance();
         let segment = actor.last_segment;
         let until = actor.segment().map_or(0, |s| s.links.len() as u32);
         actor.main = Main::Rebuilding(instance);
-        actor.rebuilds.insert(instance, Rebuild { segment, next: None, until, scratch_for: None });
-        self.start_rebuild(fx, number, instance);
+        actor.rebuilds.insert(instance, Rebuild::new(segment, until, None));
+        self.todo.push_back(Todo::Rebuild { actor: number, instance });
     }
 }
