@@ -181,7 +181,10 @@ impl Core {
     /// A first run is over, with no thread in it any more.
     fn settled(&mut self, fx: &mut Effects, task: TaskRef) {
         self.pending = self.pending.saturating_sub(1);
-        fx.room |= self.submitters_wait && self.pending < self.max_pending;
+        if self.pending < self.max_pending {
+            // all who wait are woken; whoever finds none says so again
+            fx.room |= std::mem::take(&mut self.submitters_wait);
+        }
         self.inactive(fx, task);
     }
 
