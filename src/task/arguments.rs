@@ -34,6 +34,8 @@ impl Core {
     pub(super) fn await_arguments(&mut self, fx: &mut Effects, task: TaskRef) {
         let Some(record) = self.record(task).filter(|r| r.is(TaskState::Waiting)) else { return };
         let run = Run { task, attempt: record.attempt() };
+        // until it is known how many; for good, if one of them is found to be a failure: its actor must not take it for ready
+        record.set_missing(u32::MAX);
         let ids = self.table(task.serial).map(|table| table.arguments(task.slot)).unwrap_or_default();
         let (mut missing, mut aliased) = (0, false);
         let user = self.runs_for(task);
@@ -340,7 +342,7 @@ impl Core {
     }
 
     /// Has a waiting task look for its arguments anew.
-    fn look_again(&mut self, run: Run) {
+    pub(super) fn look_again(&mut self, run: Run) {
         if let Some(record) = self.record(run.task) {
             // what it registered for before is not for this attempt
             record.next_attempt();

@@ -91,7 +91,7 @@ impl Core {
         let Some(rebuild) = actor.rebuilds.remove(&instance) else { return };
         if let Some(task) = rebuild.scratch_for {
             fx.orders.push(Order::DropInstance { actor: number, instance });
-            if self.record(task).is_some_and(|r| r.has(WANTED) && r.state().is_some_and(TaskState::is_over)) {
+            if self.record(task).is_none_or(|r| r.has(WANTED) && r.state().is_some_and(TaskState::is_over)) {
                 self.never(fx, task, "the chain before it is forgotten");
             }
         } else {
@@ -120,9 +120,9 @@ impl Core {
         for (id, _) in self.asked_for.remove(&task).unwrap_or_default() {
             fx.seals.push((id, Failure::Lost(id, why.into())));
         }
-        let Some(table) = self.table(task.serial) else { return };
-        let first = table.result(task.slot, 0);
-        if wanted && !table.is_collected() {
+        let table = self.table(task.serial);
+        let first = table.map(|table| table.result(task.slot, 0));
+        if let Some(table) = table.filter(|table| wanted && !table.is_collected()) {
             let returns = table.record(task.slot).map_or(0, |r| r.returns());
             let why: Arc<str> = why.into();
             let lost = |index| {
@@ -131,11 +131,14 @@ impl Core {
             fx.seals.extend((0..returns).map(lost));
         }
         for waiter in self.waiters.remove(&task).unwrap_or_default() {
-            match waiter {
-                Waiter::Task(run) | Waiter::Look(run) => {
+            match (waiter, first) {
+                (Waiter::Task(run) | Waiter::Look(run), Some(first)) => {
                     self.todo.push_back(Todo::Fail(run, Failure::Lost(first, why.into())))
                 }
-                Waiter::Rebuild { actor, instance } => self.todo.push_back(Todo::Rebuild { actor, instance }),
+                // its records are gone: whoever waits finds out which argument is lost with them
+                (Waiter::Task(run) | Waiter::Look(run), None) if self.waits(run) => self.look_again(run),
+                (Waiter::Task(_) | Waiter::Look(_), None) => {}
+                (Waiter::Rebuild { actor, instance }, _) => self.todo.push_back(Todo::Rebuild { actor, instance }),
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::actor::Main;
-use super::core::{Core, Effects, Todo};
+use super::core::{Core, Effects, Todo, no_table};
 use super::record::{IdBlock, Record, STRUCK, UNWINDING, WANTED};
 use super::state::TaskState;
 use super::tasks::{Given, over};
@@ -36,8 +36,8 @@ impl Core {
     /// A block of ids for tasks. Normal mode has no batch that would end: of what is over there only so much is kept in
     /// mind, and what is evicted later than that is lost.
     pub(super) fn task_block(&mut self, fx: &mut Effects, serial: u32, count: u64) -> Result<Option<u64>> {
-        let Core { tables, actors, .. } = self;
-        let table = tables.get_mut(&serial).ok_or_else(|| Core::no_task(TaskRef { serial, slot: 0 }))?;
+        let Core { tables, actors, engine, dropped, .. } = self;
+        let table = tables.get_mut(&serial).ok_or_else(|| no_table(engine, dropped, serial))?;
         if table.key.id.is_normal() {
             let in_chain = |record: Record<'_>, (segment, _)| {
                 actors.get(&record.actor()).is_some_and(|actor| actor.segments.contains_key(&segment))
@@ -200,7 +200,7 @@ impl Core {
     /// # Errors
     /// `BatchActive` while tasks of it are not over; `RollbackRefused` naming the actor, and why.
     pub(super) fn rollback(&mut self, fx: &mut Effects, serial: u32) -> Result<()> {
-        let table = self.table(serial).ok_or_else(|| Core::no_task(TaskRef { serial, slot: 0 }))?;
+        let table = self.table(serial).ok_or_else(|| no_table(&self.engine, &self.dropped, serial))?;
         let id = table.key.id;
         if table.counts.active > 0 {
             let text = format!(
