@@ -102,3 +102,26 @@ fn who_waits_for_what_an_actor_makes_again_hears_when_the_batch_is_collected() {
     assert_eq!(lab.tasks.active(&[waits.task.serial.cast_signed()]), [0]);
     assert_eq!(lab.failure(&waits.id).map(|f| f.0), Some(5));
 }
+
+/// It was taken, and failed when its turn came.
+#[test]
+fn a_task_that_takes_an_object_of_a_collected_batch_is_refused_unless_that_can_be_made_again() {
+    let mut lab = lab();
+    let (gone, held, user) = (lab.batch(), lab.batch(), lab.batch());
+    let lost = one(&mut lab, gone);
+    let remembered = one(&mut lab, held);
+    lab.submit(user, &[remembered.id], Lab::function(|a| a[0]));
+    lab.run_all();
+    lab.close(gone);
+    lab.close(held);
+    let takes = |lab: &mut Lab, key, made: Made| {
+        lab.try_submit(key, TaskKind::Plain, 0, &[made.id], Lab::function(|a| a[0] + 1))
+    };
+    let e = takes(&mut lab, user, lost).unwrap_err();
+    assert_eq!((e.code(), e.object_id(), e.batch_id()), (ErrorCode::ObjectCollected, Some(lost.id), Some(gone.id)));
+    let again = takes(&mut lab, user, remembered).expect("its task is remembered for this batch's sake");
+    lab.run_all();
+    assert_eq!(lab.read(&again.id), Some(2));
+    let e = takes(&mut lab, BatchKey::NORMAL, remembered).unwrap_err();
+    assert_eq!(e.code(), ErrorCode::ObjectCollected, "nothing is made again for normal mode");
+}
