@@ -149,3 +149,34 @@ fn puts_are_made_again_while_their_task_is_remembered() {
     lab.run(&again);
     assert_eq!(lab.read(&kept), Some(5));
 }
+
+/// Who takes what is noted from the first recursive free on: later tasks, those of other batches, and runs that are made again
+/// count as well.
+#[test]
+fn a_recursive_free_spares_what_any_task_needs_whenever_it_was_submitted() {
+    let mut lab = lab();
+    let (a, b) = (lab.batch(), lab.batch());
+    let add = |lab: &mut Lab, key, x: Made| lab.submit(key, &[x.id], Lab::function(|a| a[0] + 1));
+    let x = lab.submit(a, &[], Lab::function(|_| 1));
+    let early = add(&mut lab, a, x);
+    lab.run_all();
+    let free = |lab: &Lab, made: Made| lab.tasks.free_recursive(&lab.client, &[made.id]).unwrap();
+    let other = lab.submit(a, &[], Lab::function(|_| 1));
+    lab.run_all();
+    free(&lab, other);
+    let late = [(a, x), (b, x), (BatchKey::NORMAL, x), (b, early)].map(|(key, x)| add(&mut lab, key, x));
+    lab.run_all();
+    free(&lab, late[3]);
+    assert_eq!(lab.read(&early.id), None, "only that one took it");
+    for made in &late[..2] {
+        free(&lab, *made);
+        assert_eq!(lab.read(&x.id), Some(1), "another one's result is there");
+    }
+    // what was freed comes to life again
+    lab.tasks.remake(&[late[0].id]);
+    lab.run_all();
+    free(&lab, late[2]);
+    assert_eq!(lab.read(&x.id), Some(1));
+    free(&lab, late[0]);
+    assert_eq!(lab.read(&x.id), None, "nobody needs it");
+}

@@ -27,6 +27,7 @@ mod state;
 mod submit;
 mod sync;
 mod table;
+mod takers;
 mod tasks;
 mod turns;
 mod types;

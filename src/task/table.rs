@@ -11,6 +11,7 @@ use super::granules::{Granule, Granules};
 use super::queue::Queues;
 use super::record::{INLINE_ARGUMENTS, IdBlock, MORE_ARGUMENTS, MORE_BLOCKS, Record};
 use super::state::TaskState;
+use super::takers::Takers;
 use super::types::{Counts, TaskRef};
 use crate::batch::{Batch, BatchKey};
 use crate::error::Result;
@@ -80,6 +81,8 @@ pub(super) struct BatchTable {
     granules: Granules,
     /// slot / 256 → for each 8 slots of puts the slot of the task that received them, + 1
     put_owners: HashMap<u64, Box<[u64; (GRANULE / LEAST_PUTS) as usize]>>,
+    /// who takes what, once somebody has asked
+    pub(super) takers: Option<Takers>,
     /// pages of the slab whose tasks are forgotten
     free_pages: Vec<u32>,
     pub(super) tasks: Reserve,
@@ -124,6 +127,7 @@ impl BatchTable {
             slab,
             granules: Granules::default(),
             put_owners: HashMap::new(),
+            takers: None,
             free_pages: Vec::new(),
             tasks: Reserve::default(),
             puts: Reserve::default(),
@@ -282,6 +286,10 @@ impl BatchTable {
                 Some(TaskState::Cancelled) => self.counts.cancelled -= 1,
                 _ => {}
             }
+            if self.takers.is_some() {
+                let arguments = self.arguments(slot);
+                self.takers.iter_mut().for_each(|takers| takers.remove(slot, &arguments));
+            }
             for block in self.id_blocks(slot).into_iter().filter(|block| block.puts) {
                 self.disown(block);
             }
@@ -325,6 +333,9 @@ impl BatchTable {
                 record.set_inline_argument(n as u32, id);
             }
             record.set_arguments(ids.len() as u32, newest);
+        }
+        if let Some(takers) = &mut self.takers {
+            takers.add(slot, ids);
         }
         Ok(())
     }
