@@ -1,6 +1,6 @@
 //! An actor: its instance, who calls it, and the chain of what ran on it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::types::{ActorSpec, CheckpointPolicy, TaskRef};
@@ -93,8 +93,10 @@ pub(super) struct Actor {
     pub(super) saved_before: Option<TaskRef>,
     /// caller → its tasks, in order
     pub(super) callers: BTreeMap<u64, VecDeque<TaskRef>>,
-    /// callers, in turn
+    /// callers whose first task may be next, in turn
     pub(super) turns: VecDeque<u64>,
+    /// the others: their first task waits for arguments, or for the creation
+    parked: BTreeSet<u64>,
     /// the task that is ready or runs on the main instance
     pub(super) at: Option<TaskRef>,
     /// it was killed when what ran on it had returned, and is lost when that is over: why
@@ -132,6 +134,7 @@ impl Actor {
             saved_before: None,
             callers: BTreeMap::new(),
             turns: VecDeque::new(),
+            parked: BTreeSet::new(),
             at: None,
             doomed: None,
             saving: None,
@@ -167,10 +170,27 @@ impl Actor {
     /// Puts a task back where it was taken.
     pub(super) fn enqueue_first(&mut self, caller: u64, task: TaskRef) {
         let tasks = self.callers.entry(caller).or_default();
-        if tasks.is_empty() {
+        if tasks.is_empty() || self.parked.remove(&caller) {
             self.turns.push_front(caller);
         }
         tasks.push_front(task);
+    }
+
+    /// The first caller's first task can not be next: it is not looked at until something has changed.
+    pub(super) fn park(&mut self) {
+        self.parked.extend(self.turns.pop_front());
+    }
+
+    /// Something has changed for a caller's first task.
+    pub(super) fn unpark(&mut self, caller: u64) {
+        if self.parked.remove(&caller) {
+            self.turns.push_back(caller);
+        }
+    }
+
+    /// Or for all of them.
+    pub(super) fn unpark_all(&mut self) {
+        self.turns.extend(std::mem::take(&mut self.parked));
     }
 
     pub(super) fn segment(&self) -> Option<&Segment> {

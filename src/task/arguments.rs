@@ -253,7 +253,7 @@ impl Core {
         if record.has(REPLAY) {
             self.ready_replay(fx, task);
         } else if record.actor() != 0 {
-            self.todo.push_back(Todo::Advance(record.actor()));
+            self.look_at_caller(record.actor(), task);
         } else {
             self.make_ready(fx, task);
         }

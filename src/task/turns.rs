@@ -110,8 +110,7 @@ impl Core {
 
     /// The next task of an actor whose turn it is and that has its arguments.
     fn next_of(&mut self, number: u32) -> Option<TaskRef> {
-        let callers = self.actors.get(&number)?.turns.len();
-        for _ in 0..callers {
+        loop {
             let caller = *self.actors.get(&number)?.turns.front()?;
             // those that failed or were cancelled before their turn
             while let Some(task) = self.actors.get(&number)?.callers.get(&caller)?.front().copied() {
@@ -124,18 +123,26 @@ impl Core {
             let first = self.actors.get(&number)?.callers.get(&caller)?.front().copied();
             let ready = first
                 .filter(|task| self.record(*task).is_some_and(|r| r.missing() == 0 && (!is_new || r.has(CREATION))));
+            if ready.is_some() {
+                return ready;
+            }
             let actor = self.actors.get_mut(&number)?;
             if first.is_none() {
                 actor.callers.remove(&caller);
                 actor.turns.pop_front();
-                continue;
+            } else {
+                actor.park();
             }
-            if ready.is_some() {
-                return ready;
-            }
-            actor.turns.rotate_left(1);
         }
-        None
+    }
+
+    /// A task of an actor may be the next one now, or make room for the one after it.
+    pub(super) fn look_at_caller(&mut self, number: u32, task: TaskRef) {
+        let caller = self.record(task).map_or(0, |r| r.caller());
+        if let Some(actor) = self.actors.get_mut(&number) {
+            actor.unpark(caller);
+            self.todo.push_back(Todo::Advance(number));
+        }
     }
 
     /// A task's turn has come.
@@ -177,6 +184,7 @@ impl Core {
         }
         let Some(actor) = self.actors.get_mut(&number) else { return };
         actor.main = Main::Alive(FIRST_INSTANCE);
+        actor.unpark_all();
         self.link(number, task, nanos);
         self.meet_doom(fx, number);
         self.todo.push_back(Todo::Advance(number));
@@ -246,7 +254,7 @@ impl Core {
             actor.at = None;
             self.unnote_state(task.serial, number);
         }
-        self.todo.push_back(Todo::Advance(number));
+        self.look_at_caller(number, task);
     }
 
     /// A method was cancelled while a worker had it. If it began, nobody knows what state the instance is in.
