@@ -1,6 +1,6 @@
 //! An actor: its instance, who calls it, and the chain of what ran on it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::types::{ActorSpec, CheckpointPolicy, TaskRef};
@@ -32,6 +32,8 @@ pub(super) struct Segment {
     pub(super) checkpoint: Option<ObjectId>,
     /// The checkpoint was taken before this batch's first task.
     pub(super) beginning_of: Option<u32>,
+    /// The segment whose last task the checkpoint was taken after.
+    pub(super) follows: Option<u32>,
     pub(super) links: Vec<Link>,
     /// batch → how many of the links are its
     pub(super) batches: BTreeMap<u32, u32>,
@@ -47,7 +49,18 @@ pub(super) struct Rebuild {
     pub(super) until: u32,
     /// It is for this task's result, and dropped then; else it becomes the instance that tasks run on.
     pub(super) scratch_for: Option<TaskRef>,
+    /// How often arguments of its creation were waited for.
+    pub(super) tries: u32,
 }
+
+impl Rebuild {
+    pub(super) fn new(segment: u32, until: u32, scratch_for: Option<TaskRef>) -> Self {
+        Rebuild { segment, next: None, until, scratch_for, tries: 0 }
+    }
+}
+
+/// The link with which a segment begins.
+pub(super) const FIRST_LINK: Option<u32> = Some(0);
 
 /// Why a state is saved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,8 +93,10 @@ pub(super) struct Actor {
     pub(super) saved_before: Option<TaskRef>,
     /// caller → its tasks, in order
     pub(super) callers: BTreeMap<u64, VecDeque<TaskRef>>,
-    /// callers, in turn
+    /// callers whose first task may be next, in turn
     pub(super) turns: VecDeque<u64>,
+    /// the others: their first task waits for arguments, or for the creation
+    parked: BTreeSet<u64>,
     /// the task that is ready or runs on the main instance
     pub(super) at: Option<TaskRef>,
     /// it was killed when what ran on it had returned, and is lost when that is over: why
@@ -119,6 +134,7 @@ impl Actor {
             saved_before: None,
             callers: BTreeMap::new(),
             turns: VecDeque::new(),
+            parked: BTreeSet::new(),
             at: None,
             doomed: None,
             saving: None,
@@ -154,10 +170,27 @@ impl Actor {
     /// Puts a task back where it was taken.
     pub(super) fn enqueue_first(&mut self, caller: u64, task: TaskRef) {
         let tasks = self.callers.entry(caller).or_default();
-        if tasks.is_empty() {
+        if tasks.is_empty() || self.parked.remove(&caller) {
             self.turns.push_front(caller);
         }
         tasks.push_front(task);
+    }
+
+    /// The first caller's first task can not be next: it is not looked at until something has changed.
+    pub(super) fn park(&mut self) {
+        self.parked.extend(self.turns.pop_front());
+    }
+
+    /// Something has changed for a caller's first task.
+    pub(super) fn unpark(&mut self, caller: u64) {
+        if self.parked.remove(&caller) {
+            self.turns.push_back(caller);
+        }
+    }
+
+    /// Or for all of them.
+    pub(super) fn unpark_all(&mut self) {
+        self.turns.extend(std::mem::take(&mut self.parked));
     }
 
     pub(super) fn segment(&self) -> Option<&Segment> {
@@ -174,10 +207,38 @@ impl Actor {
 
     /// Begins a segment at a checkpoint.
     pub(super) fn begin_segment(&mut self, checkpoint: ObjectId, beginning_of: Option<u32>) {
+        let follows = Some(self.last_segment);
         self.last_segment += 1;
-        let segment = Segment { checkpoint: Some(checkpoint), beginning_of, ..Segment::default() };
+        let segment = Segment { checkpoint: Some(checkpoint), beginning_of, follows, ..Segment::default() };
         self.segments.insert(self.last_segment, segment);
         (self.work_nanos, self.work_count) = (0, 0);
+    }
+
+    /// Makes a segment and the one before it one, under its own number. Returns the checkpoint between them, and the place of
+    /// the last link before it; `None` when nothing is before it.
+    pub(super) fn join_before(&mut self, number: u32) -> Option<(Option<ObjectId>, Option<usize>)> {
+        let before = self.segments.get(&number)?.follows?;
+        let earlier = self.segments.remove(&before)?;
+        let (offset, is_last) = (earlier.links.len(), number == self.last_segment);
+        for rebuild in self.rebuilds.values_mut() {
+            if rebuild.segment == before {
+                rebuild.segment = number;
+            } else if rebuild.segment == number {
+                rebuild.next = rebuild.next.map(|next| next + offset as u32);
+                rebuild.until += offset as u32;
+            }
+        }
+        if is_last {
+            self.work_count = self.work_count.saturating_add(offset as u32);
+        }
+        let segment = self.segments.get_mut(&number)?;
+        segment.links.splice(0..0, earlier.links);
+        for (batch, links) in earlier.batches {
+            *segment.batches.entry(batch).or_default() += links;
+        }
+        segment.beginning_of = earlier.beginning_of;
+        segment.follows = earlier.follows;
+        Some((std::mem::replace(&mut segment.checkpoint, earlier.checkpoint), offset.checked_sub(1)))
     }
 
     /// The task that ran last since the last checkpoint.

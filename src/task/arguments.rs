@@ -15,7 +15,7 @@ use crate::store::Kind;
 const PATIENCE: u32 = 1000;
 
 /// What an argument is found to be.
-enum Seen {
+pub(super) enum Seen {
     There,
     /// It is of a collected batch, and something stands for it.
     Internal,
@@ -34,6 +34,8 @@ impl Core {
     pub(super) fn await_arguments(&mut self, fx: &mut Effects, task: TaskRef) {
         let Some(record) = self.record(task).filter(|r| r.is(TaskState::Waiting)) else { return };
         let run = Run { task, attempt: record.attempt() };
+        // until it is known how many; for good, if one of them is found to be a failure: its actor must not take it for ready
+        record.set_missing(u32::MAX);
         let ids = self.table(task.serial).map(|table| table.arguments(task.slot)).unwrap_or_default();
         let (mut missing, mut aliased) = (0, false);
         let user = self.runs_for(task);
@@ -90,7 +92,7 @@ impl Core {
     }
 
     /// What an object is to a task of the batch `user`.
-    fn look_at(&mut self, user: u32, id: &ObjectId) -> Seen {
+    pub(super) fn look_at(&mut self, user: u32, id: &ObjectId) -> Seen {
         if let Some(internal) = self.internals.get(id) {
             if matches!(self.engine.presence(&internal.alias), Presence::Sealed(_)) {
                 return Seen::Internal;
@@ -251,7 +253,7 @@ impl Core {
         if record.has(REPLAY) {
             self.ready_replay(fx, task);
         } else if record.actor() != 0 {
-            self.todo.push_back(Todo::Advance(record.actor()));
+            self.look_at_caller(record.actor(), task);
         } else {
             self.make_ready(fx, task);
         }
@@ -340,7 +342,7 @@ impl Core {
     }
 
     /// Has a waiting task look for its arguments anew.
-    fn look_again(&mut self, run: Run) {
+    pub(super) fn look_again(&mut self, run: Run) {
         if let Some(record) = self.record(run.task) {
             // what it registered for before is not for this attempt
             record.next_attempt();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::actor::Actor;
+use super::jobs::JobRun;
 use super::record::Record;
 use super::table::BatchTable;
 use super::types::{Counts, Failure, Order, Run, TaskRef};
@@ -23,15 +24,6 @@ pub(super) enum Waiter {
     Look(Run),
     /// An actor's rebuilding, which replays it next.
     Rebuild { actor: u32, instance: u32 },
-}
-
-/// What the table does for an actor on its own account.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Job {
-    /// Save the state, for a batch's boundary or its beginning.
-    Save { actor: u32, instance: u32 },
-    /// Restore it from a checkpoint.
-    Restore { actor: u32, instance: u32, checkpoint: ObjectId },
 }
 
 /// See `Core::todo`.
@@ -91,6 +83,8 @@ pub(super) struct Effects {
 
 /// Batches that are remembered for the threads that were given up in them.
 const MOST_ABANDONED: usize = 1000;
+/// Tables that errors know the batch of.
+const MOST_DROPPED: usize = 1000;
 
 /// See the module.
 pub(super) struct Core {
@@ -103,7 +97,7 @@ pub(super) struct Core {
     /// batches with ready tasks of a priority, in turn
     pub(super) turns: BTreeMap<std::cmp::Reverse<i32>, VecDeque<u32>>,
     pub(super) urgent: VecDeque<Urgent>,
-    pub(super) jobs: HashMap<u64, Job>,
+    pub(super) jobs: BTreeMap<u64, JobRun>,
     pub(super) last_job: u64,
     /// task → who waits for it
     pub(super) waiters: HashMap<TaskRef, Vec<Waiter>>,
@@ -126,6 +120,8 @@ pub(super) struct Core {
     pub(super) last_actor: u32,
     /// batches whose records are gone and in which threads were given up, the last ones: their counts, and the threads
     pub(super) abandoned: VecDeque<(BatchKey, Counts, Vec<String>)>,
+    /// tables that are gone, the last ones → their batches
+    pub(super) dropped: BTreeMap<u32, BatchKey>,
     /// actor → why it is dead
     pub(super) dead: BTreeMap<u32, Arc<str>>,
     /// task that is replayed → on whose which instance
@@ -155,7 +151,7 @@ impl Core {
             last_serial: 0,
             turns: BTreeMap::new(),
             urgent: VecDeque::new(),
-            jobs: HashMap::new(),
+            jobs: BTreeMap::new(),
             last_job: 0,
             waiters: HashMap::new(),
             watched: HashMap::new(),
@@ -168,6 +164,7 @@ impl Core {
             actors: BTreeMap::new(),
             last_actor: 0,
             abandoned: VecDeque::new(),
+            dropped: BTreeMap::new(),
             dead: BTreeMap::new(),
             replays: HashMap::new(),
             slots,
@@ -240,7 +237,12 @@ impl Core {
 
     /// Takes a table out of the books.
     pub(super) fn drop_table(&mut self, serial: u32, fx: &mut Effects) {
+        self.end_wishes(fx, serial);
         let Some(table) = self.tables.remove(&serial) else { return };
+        self.dropped.insert(serial, table.key);
+        if self.dropped.len() > MOST_DROPPED {
+            self.dropped.pop_first();
+        }
         if let Some(serials) = self.lives.get_mut(&table.key.id) {
             serials.retain(|s| *s != serial);
             if serials.is_empty() {
@@ -269,13 +271,40 @@ impl Core {
         self.on_behalf.retain(|task, _| task.serial != serial);
         self.asked_for.retain(|task, _| task.serial != serial);
         if !table.abandoned.is_empty() {
-            self.abandoned.push_back((table.key, table.counts, table.abandoned.clone()));
-            if self.abandoned.len() > MOST_ABANDONED {
-                self.abandoned.pop_front();
-            }
+            self.remember_abandoned(table.key, table.counts, table.abandoned.clone());
         }
         fx.orders.push(Order::Forget(serial));
         fx.dropped.push(table);
+    }
+
+    /// What is just being made again on an actor will not be found any more. Only normal mode waits for it: others depend on
+    /// the batch.
+    fn end_wishes(&mut self, fx: &mut Effects, serial: u32) {
+        let Some(table) = self.tables.get(&serial) else { return };
+        let actors = table.used_actors.iter().filter_map(|number| self.actors.get(number));
+        let wanted = actors.flat_map(|actor| actor.rebuilds.values()).filter_map(|rebuild| rebuild.scratch_for);
+        let wanted: Vec<TaskRef> = wanted.filter(|task| task.serial == serial).collect();
+        for task in wanted {
+            self.never(fx, task, "its batch was collected");
+        }
+    }
+
+    fn remember_abandoned(&mut self, key: BatchKey, counts: Counts, threads: Vec<String>) {
+        self.abandoned.push_back((key, counts, threads));
+        if self.abandoned.len() > MOST_ABANDONED {
+            self.abandoned.pop_front();
+        }
+    }
+
+    /// A thread was given up in something that was done for a batch, which may be collected.
+    pub(super) fn note_abandoned(&mut self, key: BatchKey, thread: &str) {
+        if let Some(table) = self.find_life(key).and_then(|serial| self.tables.get_mut(&serial)) {
+            return table.abandoned.push(thread.to_owned());
+        }
+        match self.abandoned.iter_mut().rev().find(|(k, ..)| *k == key) {
+            Some((_, _, threads)) => threads.push(thread.to_owned()),
+            None => self.remember_abandoned(key, Counts::default(), vec![thread.to_owned()]),
+        }
     }
 
     /// How errors and failures name a task.
@@ -286,16 +315,22 @@ impl Core {
         }
     }
 
-    pub(super) fn no_task(task: TaskRef) -> Error {
-        let text = format!("there is no task in slot {} of table {}: its batch is collected", task.slot, task.serial);
-        Error::new(ErrorCode::BatchEnded, text)
-    }
-
     /// The table, for what cannot be without.
     ///
     /// # Errors
     /// `BatchEnded` when it is gone.
     pub(super) fn known(&mut self, serial: u32) -> Result<&mut BatchTable> {
-        self.tables.get_mut(&serial).ok_or_else(|| Core::no_task(TaskRef { serial, slot: 0 }))
+        let Core { tables, engine, dropped, .. } = self;
+        tables.get_mut(&serial).ok_or_else(|| no_table(engine, dropped, serial))
+    }
+}
+
+/// That there is no table, or none any more: who ended its batch, if that is remembered.
+pub(super) fn no_table(engine: &Engine, dropped: &BTreeMap<u32, BatchKey>, serial: u32) -> Error {
+    match dropped.get(&serial) {
+        Some(key) => engine.gone(*key),
+        None => {
+            Error::new(ErrorCode::BatchEnded, format!("there is no table {serial}: its batch was collected long ago"))
+        }
     }
 }

@@ -45,6 +45,10 @@ pub(super) struct Granules {
     places: VecDeque<u32>,
     all: Vec<Option<Granule>>,
     unused: Vec<u32>,
+    /// those that `forgettable` has not passed, as they were begun
+    young: VecDeque<u64>,
+    /// the others: granule, and the slot that kept it from being forgotten when it was looked at last
+    old: VecDeque<(u64, Option<u64>)>,
 }
 
 impl Granules {
@@ -82,14 +86,10 @@ impl Granules {
                 self.all.len() as u32 - 1
             });
             self.places[n] = place + 1;
+            self.young.push_back(granule);
         }
         let place = self.places[n] as usize - 1;
         self.all[place].get_or_insert_with(Granule::default)
-    }
-
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.all.len() - self.unused.len()
     }
 
     /// The first slots of the granules there are, in order.
@@ -98,16 +98,32 @@ impl Granules {
         there.map(|(n, _)| (self.first + n as u64) * GRANULE)
     }
 
-    /// Takes the oldest one out.
-    pub(super) fn pop_first(&mut self) -> Option<Granule> {
-        loop {
-            let place = self.places.pop_front()?;
+    /// Takes one out. That those before and after it stay costs four bytes.
+    pub(super) fn take(&mut self, slot: u64) -> Option<Granule> {
+        let n = (slot / GRANULE).checked_sub(self.first)?;
+        let place = std::mem::take(self.places.get_mut(n as usize)?).checked_sub(1)?;
+        while self.places.front() == Some(&0) {
+            self.places.pop_front();
             self.first += 1;
-            if let Some(place) = place.checked_sub(1) {
-                self.unused.push(place);
-                return self.all[place as usize].take();
-            }
         }
+        self.unused.push(place);
+        self.all[place as usize].take()
+    }
+
+    /// The next one that may be old enough to be forgotten: its first slot, and the slot that kept it the last time. All but
+    /// the last so many are passed in turn; who cannot be forgotten goes back with `keep`.
+    pub(super) fn forgettable(&mut self, most: usize) -> Option<(u64, Option<u64>)> {
+        while self.young.len() > most {
+            let granule = self.young.pop_front()?;
+            self.old.push_back((granule, None));
+        }
+        let (granule, kept_by) = self.old.pop_front()?;
+        Some((granule * GRANULE, kept_by))
+    }
+
+    /// One that cannot be forgotten, because of a slot.
+    pub(super) fn keep(&mut self, first: u64, because_of: u64) {
+        self.old.push_back((first / GRANULE, Some(because_of)));
     }
 }
 
@@ -125,27 +141,46 @@ mod tests {
     }
 
     #[test]
-    fn granules_are_found_wherever_they_begin_and_forgotten_from_the_front() {
+    fn granules_are_found_wherever_they_begin_and_can_go_from_anywhere() {
         let mut granules = Granules::default();
         let far = 1_000_000 * GRANULE;
         for n in [0, 1, 5] {
             *granules.page_mut(far + n * GRANULE + 33) = n as u32 + 1;
         }
-        assert_eq!(granules.len(), 3);
         assert_eq!(granules.page(far + 40), Some(0));
         assert_eq!(granules.page(far + 5 * GRANULE + 63), Some(5));
         assert_eq!((granules.page(far), granules.page(far + 2 * GRANULE + 33), granules.page(3)), (None, None, None));
         assert_eq!(granules.starts().collect::<Vec<_>>(), [far, far + GRANULE, far + 5 * GRANULE]);
         let pages = |granule: Option<Granule>| granule.map(|g| g.into_pages().collect::<Vec<_>>());
-        assert_eq!(pages(granules.pop_first()), Some(vec![0]));
-        assert_eq!(granules.page(far + 40), None);
+        assert_eq!(pages(granules.take(far + GRANULE)), Some(vec![1]));
+        assert_eq!(pages(granules.take(far + GRANULE)), None, "it is gone");
+        assert_eq!((granules.page(far + 40), granules.page(far + GRANULE + 40)), (Some(0), None));
+        assert_eq!(pages(granules.take(far)), Some(vec![0]));
+        assert_eq!(granules.starts().collect::<Vec<_>>(), [far + 5 * GRANULE]);
         *granules.page_mut(far + 6 * GRANULE) = 9;
-        assert_eq!((granules.len(), granules.page(far + 6 * GRANULE)), (3, Some(8)));
+        assert_eq!(granules.page(far + 6 * GRANULE), Some(8));
         granules.granule_mut(far + 6 * GRANULE).add_extensions(20);
         assert_eq!(granules.granule_mut(far + 6 * GRANULE).extension(), Some((20, 0)));
-        assert_eq!(pages(granules.pop_first()), Some(vec![1]));
-        assert_eq!(pages(granules.pop_first()), Some(vec![5]));
-        assert_eq!(pages(granules.pop_first()), Some(vec![8, 20]));
-        assert!(granules.pop_first().is_none());
+        assert_eq!(pages(granules.take(far + 6 * GRANULE)), Some(vec![8, 20]));
+        assert_eq!(pages(granules.take(far + 5 * GRANULE)), Some(vec![5]));
+        assert_eq!(granules.starts().count(), 0);
+        *granules.page_mut(far) = 4;
+        assert_eq!(granules.page(far), Some(3), "it begins anew");
+    }
+
+    #[test]
+    fn the_last_ones_are_not_forgotten_and_the_others_are_looked_at_in_turn() {
+        let mut granules = Granules::default();
+        for n in 0..5 {
+            granules.granule_mut(n * GRANULE);
+        }
+        assert_eq!(granules.forgettable(5), None);
+        assert_eq!(granules.forgettable(3), Some((0, None)));
+        granules.keep(0, 17);
+        assert_eq!(granules.forgettable(3), Some((GRANULE, None)));
+        assert_eq!(granules.forgettable(3), Some((0, Some(17))));
+        assert_eq!(granules.forgettable(3), None);
+        granules.granule_mut(5 * GRANULE);
+        assert_eq!(granules.forgettable(3), Some((2 * GRANULE, None)));
     }
 }

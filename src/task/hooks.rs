@@ -78,7 +78,7 @@ impl Core {
     }
 
     /// The table of a life, collected or not.
-    fn find_life(&self, key: BatchKey) -> Option<u32> {
+    pub(super) fn find_life(&self, key: BatchKey) -> Option<u32> {
         let serials = self.lives.get(&key.id)?;
         serials.iter().rev().copied().find(|s| self.table(*s).is_some_and(|t| key.means(t.key.life)))
     }

@@ -3,7 +3,7 @@
 //!
 //! [`Tasks`] is the door: it holds the lock, asks the table what follows, and does it when the lock is released. Behind it,
 //! [`core`] is the table; [`submit`], [`arguments`], [`ready`] and [`outcome`] are the way of a task through it; [`actor`],
-//! [`turns`] and [`rebuild`] are actors; [`depends`] says when records can go. [`table`], [`record`] and [`queue`] hold
+//! [`turns`], [`jobs`], [`rebuild`] and [`restore`] are actors; [`depends`] says when records can go. [`table`], [`record`] and [`queue`] hold
 //! what there is of one batch. The design is in `docs/tasks.md`.
 
 mod actor;
@@ -13,6 +13,7 @@ mod depends;
 mod failure;
 mod granules;
 mod hooks;
+mod jobs;
 #[cfg(all(test, shuttle))]
 mod models;
 mod outcome;
@@ -21,10 +22,12 @@ mod ready;
 mod rebuild;
 mod record;
 mod recovery;
+mod restore;
 mod state;
 mod submit;
 mod sync;
 mod table;
+mod takers;
 mod tasks;
 mod turns;
 mod types;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::actor::{FIRST_INSTANCE, Main};
-use super::core::{Core, Effects, Todo, Urgent};
+use super::core::{Core, Effects, Todo};
+use super::jobs::JobEnd;
 use super::record::{CHECKPOINT, CREATION, HAD_FAILED, REPLAY, UNWINDING, WANTED};
 use super::state::{TaskState, TaskStep};
 use super::types::{Ending, Failure, Order, Run, TaskRef};
@@ -40,10 +41,8 @@ impl Core {
             return Target::Nowhere;
         }
         if run.task.serial == 0 {
-            return match (self.job_actor(run.task.slot), ending) {
-                (Some((owner, true)), Ending::Value) => Target::Checkpoint(owner),
-                _ => Target::Nowhere,
-            };
+            let owner = self.job_owner(run.task.slot).filter(|_| ending == Ending::Value);
+            return owner.map_or(Target::Nowhere, Target::Checkpoint);
         }
         let (Some(table), Some(record)) = (self.table(run.task.serial), self.record(run.task)) else {
             return Target::Nowhere;
@@ -95,15 +94,8 @@ impl Core {
             ending = Ending::ThrewForGood;
         }
         if run.task.serial == 0 {
-            let number = run.task.slot;
-            // one that was given up and comes back has been counted
-            let known = self.jobs.contains_key(&number);
-            self.running = self.running.saturating_sub(u64::from(known));
-            if known && ending == Ending::NotBegun {
-                fx.ready += 1;
-                return self.urgent.push_front(Urgent::Job(number));
-            }
-            return self.job_over(fx, number, ending == Ending::Value || ending == Ending::Stored, stored, nanos);
+            let end = JobEnd { ending, stored, nanos, cancelled: false };
+            return self.job_reported(fx, run.task.slot, end);
         }
         let Some(record) = self.record(run.task).filter(|r| r.attempt() == run.attempt) else { return };
         if record.has(UNWINDING) {
@@ -189,7 +181,10 @@ impl Core {
     /// A first run is over, with no thread in it any more.
     fn settled(&mut self, fx: &mut Effects, task: TaskRef) {
         self.pending = self.pending.saturating_sub(1);
-        fx.room |= self.submitters_wait && self.pending < self.max_pending;
+        if self.pending < self.max_pending {
+            // all who wait are woken; whoever finds none says so again
+            fx.room |= std::mem::take(&mut self.submitters_wait);
+        }
         self.inactive(fx, task);
     }
 
@@ -390,8 +385,7 @@ impl Core {
     /// A run's thread does not come back.
     pub(super) fn abandon(&mut self, fx: &mut Effects, run: Run, thread: &str) {
         if run.task.serial == 0 {
-            self.running = self.running.saturating_sub(u64::from(self.jobs.contains_key(&run.task.slot)));
-            return self.job_over(fx, run.task.slot, false, None, 0);
+            return self.abandon_job(fx, run.task.slot, thread);
         }
         let Some(record) = self.record(run.task).filter(|r| r.attempt() == run.attempt) else { return };
         if record.is(TaskState::Running) && self.is_rerun(run.task) {
@@ -427,8 +421,9 @@ impl Core {
         }
     }
 
-    /// Cancels all of a batch that is not over.
+    /// Cancels all of a batch that is not over, and what is done for its actors.
     pub(super) fn cancel_all(&mut self, fx: &mut Effects, serial: u32, failure: &Failure) {
+        self.cancel_jobs_of(fx, serial);
         let Some(table) = self.table(serial).filter(|t| t.counts.active > 0) else { return };
         for slot in table.slots() {
             self.cancel(fx, TaskRef { serial, slot }, failure);

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::time::Instant;
 
-use super::core::{Core, Effects, Job, Urgent};
+use super::core::{Core, Effects, Urgent};
 use super::record::{ALIASED, CHECKPOINT, CREATION, REPLAY, WANTED};
 use super::state::{TaskState, TaskStep};
 use super::types::{BatchLoad, Order, Run, TaskRef, Work, WorkKind};
@@ -171,14 +171,7 @@ impl Core {
 
     fn take_urgent(&mut self, urgent: Urgent) -> Option<Work> {
         match urgent {
-            Urgent::Job(number) => {
-                let (kind, actor, instance) = match *self.jobs.get(&number)? {
-                    Job::Save { actor, instance } => (WorkKind::Save, actor, instance),
-                    Job::Restore { actor, instance, .. } => (WorkKind::Restore, actor, instance),
-                };
-                let run = Run { task: TaskRef { serial: 0, slot: number }, attempt: 0 };
-                Some(Work { run, kind, actor, instance, aliased: false, replay: false })
-            }
+            Urgent::Job(number) => self.take_job(number),
             Urgent::Replay(task) => {
                 let (actor, instance) = *self.replays.get(&task)?;
                 let work = self.begin_run(task, instance)?;

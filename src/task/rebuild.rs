@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::actor::{Main, Rebuild};
-use super::core::{Core, Effects, Job, Todo, Waiter};
+use super::core::{Core, Effects, Todo, Waiter};
 use super::record::{REPLAY, WANTED};
 use super::state::{TaskState, TaskStep};
 use super::types::{Failure, Order, TaskRef};
@@ -22,17 +22,12 @@ impl Core {
         };
         let instance = actor.next_instance();
         let number = actor.number;
-        actor.rebuilds.insert(instance, Rebuild { segment, next: None, until: link + 1, scratch_for: Some(task) });
+        actor.rebuilds.insert(instance, Rebuild::new(segment, link + 1, Some(task)));
         if let Some(record) = self.record(task) {
             record.set(WANTED, true);
         }
         self.todo.push_back(Todo::Rebuild { actor: number, instance });
         Ok(())
-    }
-
-    pub(super) fn start_rebuild(&mut self, fx: &mut Effects, number: u32, instance: u32) {
-        let _ = fx;
-        self.todo.push_back(Todo::Rebuild { actor: number, instance });
     }
 
     /// The next step of a rebuilding.
@@ -42,14 +37,7 @@ impl Core {
         let Some(segment) = actor.segments.get(&rebuild.segment) else {
             return self.rebuild_failed(fx, number, instance, "the chain before it is forgotten");
         };
-        let Some(next) = rebuild.next else {
-            rebuild.next = Some(0);
-            match segment.checkpoint {
-                Some(checkpoint) => self.add_job(fx, Job::Restore { actor: number, instance, checkpoint }),
-                None => self.todo.push_back(Todo::Rebuild { actor: number, instance }),
-            }
-            return;
-        };
+        let Some(next) = rebuild.next else { return self.begin_state(fx, number, instance) };
         let Some(link) = segment.links.get(next as usize).filter(|_| next < rebuild.until).copied() else {
             return self.rebuilt(fx, number, instance);
         };
@@ -74,27 +62,15 @@ impl Core {
         self.todo.push_back(Todo::Await(task));
     }
 
-    /// A checkpoint was restored, or could not be.
-    pub(super) fn restored(&mut self, fx: &mut Effects, number: u32, instance: u32, ok: bool) {
-        if !self.actors.get(&number).is_some_and(|a| a.rebuilds.contains_key(&instance)) {
-            // nobody waits for it any more
-            fx.orders.push(Order::DropInstance { actor: number, instance });
-        } else if ok {
-            self.todo.push_back(Todo::Rebuild { actor: number, instance });
-        } else {
-            self.rebuild_failed(fx, number, instance, "its checkpoint could not be restored");
-        }
-    }
-
     /// A task was replayed.
     pub(super) fn replayed(&mut self, fx: &mut Effects, task: TaskRef, failed: bool) {
         let Some((number, instance)) = self.replays.remove(&task) else { return };
-        let Some(rebuild) = self.actors.get_mut(&number).and_then(|a| a.rebuilds.get_mut(&instance)) else {
+        let actor = self.actors.get_mut(&number);
+        let Some((creation, rebuild)) = actor.and_then(|a| Some((a.creation, a.rebuilds.get_mut(&instance)?))) else {
             return fx.orders.push(Order::DropInstance { actor: number, instance });
         };
-        let first = rebuild.next == Some(0) && rebuild.segment == 0;
         rebuild.next = rebuild.next.map(|n| n + 1);
-        if failed && first {
+        if failed && task == creation {
             return self.rebuild_failed(fx, number, instance, "its constructor threw");
         }
         self.todo.push_back(Todo::Rebuild { actor: number, instance });
@@ -115,7 +91,7 @@ impl Core {
         let Some(rebuild) = actor.rebuilds.remove(&instance) else { return };
         if let Some(task) = rebuild.scratch_for {
             fx.orders.push(Order::DropInstance { actor: number, instance });
-            if self.record(task).is_some_and(|r| r.has(WANTED) && r.state().is_some_and(TaskState::is_over)) {
+            if self.record(task).is_none_or(|r| r.has(WANTED) && r.state().is_some_and(TaskState::is_over)) {
                 self.never(fx, task, "the chain before it is forgotten");
             }
         } else {
@@ -144,9 +120,9 @@ impl Core {
         for (id, _) in self.asked_for.remove(&task).unwrap_or_default() {
             fx.seals.push((id, Failure::Lost(id, why.into())));
         }
-        let Some(table) = self.table(task.serial) else { return };
-        let first = table.result(task.slot, 0);
-        if wanted && !table.is_collected() {
+        let table = self.table(task.serial);
+        let first = table.map(|table| table.result(task.slot, 0));
+        if let Some(table) = table.filter(|table| wanted && !table.is_collected()) {
             let returns = table.record(task.slot).map_or(0, |r| r.returns());
             let why: Arc<str> = why.into();
             let lost = |index| {
@@ -155,11 +131,14 @@ impl Core {
             fx.seals.extend((0..returns).map(lost));
         }
         for waiter in self.waiters.remove(&task).unwrap_or_default() {
-            match waiter {
-                Waiter::Task(run) | Waiter::Look(run) => {
+            match (waiter, first) {
+                (Waiter::Task(run) | Waiter::Look(run), Some(first)) => {
                     self.todo.push_back(Todo::Fail(run, Failure::Lost(first, why.into())))
                 }
-                Waiter::Rebuild { actor, instance } => self.todo.push_back(Todo::Rebuild { actor, instance }),
+                // its records are gone: whoever waits finds out which argument is lost with them
+                (Waiter::Task(run) | Waiter::Look(run), None) if self.waits(run) => self.look_again(run),
+                (Waiter::Task(_) | Waiter::Look(_), None) => {}
+                (Waiter::Rebuild { actor, instance }, _) => self.todo.push_back(Todo::Rebuild { actor, instance }),
             }
         }
     }

@@ -1,16 +1,17 @@
 //! What callers ask about what is past: lost objects, arguments nobody needs, batches to be rolled back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::actor::Main;
-use super::core::{Core, Effects, Todo};
+use super::core::{Core, Effects, Todo, no_table};
 use super::record::{IdBlock, Record, STRUCK, UNWINDING, WANTED};
 use super::state::TaskState;
+use super::table::BatchTable;
 use super::tasks::{Given, over};
 use super::types::{Order, Run, TaskRef};
 use crate::batch::Presence;
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::ObjectId;
+use crate::id::{BatchId, ObjectId};
 
 /// Normal mode remembers the tasks of so many times 256 slots.
 const NORMAL_GRANULES: usize = 1024;
@@ -36,18 +37,18 @@ impl Core {
     /// A block of ids for tasks. Normal mode has no batch that would end: of what is over there only so much is kept in
     /// mind, and what is evicted later than that is lost.
     pub(super) fn task_block(&mut self, fx: &mut Effects, serial: u32, count: u64) -> Result<Option<u64>> {
-        let Core { tables, actors, .. } = self;
-        let table = tables.get_mut(&serial).ok_or_else(|| Core::no_task(TaskRef { serial, slot: 0 }))?;
+        let Core { tables, actors, engine, dropped, .. } = self;
+        let table = tables.get_mut(&serial).ok_or_else(|| no_table(engine, dropped, serial))?;
         if table.key.id.is_normal() {
-            let may = |record: Record<'_>| match record.place() {
-                Some((segment, _)) => {
-                    actors.get(&record.actor()).is_none_or(|actor| !actor.segments.contains_key(&segment))
-                }
-                None => !record.has(WANTED),
+            let in_chain = |record: Record<'_>, (segment, _)| {
+                actors.get(&record.actor()).is_some_and(|actor| actor.segments.contains_key(&segment))
             };
-            if let Some(first) = table.forget_oldest(NORMAL_GRANULES, may) {
-                fx.orders.push(Order::ForgetFrom(TaskRef { serial, slot: first }));
-            }
+            let may = |record: Record<'_>| {
+                let needed = record.place().is_some_and(|place| in_chain(record, place)) || record.has(WANTED);
+                !needed && !record.has(UNWINDING)
+            };
+            let gone = table.forget_old(NORMAL_GRANULES, may);
+            fx.orders.extend(gone.into_iter().map(|slot| Order::ForgetFrom(TaskRef { serial, slot })));
         }
         table.task_block(count)
     }
@@ -141,8 +142,7 @@ impl Core {
 
     /// Objects, and the arguments of their tasks that nobody needs any more: those of which every task that takes them is
     /// over and has no live result. An argument's own arguments follow.
-    pub(super) fn orphans(&self, ids: &[ObjectId]) -> Vec<ObjectId> {
-        let takers = self.takers();
+    pub(super) fn orphans(&mut self, ids: &[ObjectId]) -> Vec<ObjectId> {
         let mut freed: BTreeSet<ObjectId> = BTreeSet::new();
         let mut next: Vec<ObjectId> = ids.to_vec();
         while let Some(id) = next.pop() {
@@ -150,10 +150,9 @@ impl Core {
                 continue;
             }
             let Some(task) = self.maker(&id) else { continue };
-            let Some(table) = self.table(task.serial) else { continue };
-            for argument in table.arguments(task.slot) {
-                let takers = takers.get(&argument).map(Vec::as_slice).unwrap_or_default();
-                if !freed.contains(&argument) && !takers.iter().any(|task| self.is_live(*task, &freed)) {
+            let arguments = self.table(task.serial).map(|table| table.arguments(task.slot)).unwrap_or_default();
+            for argument in arguments {
+                if !freed.contains(&argument) && !self.is_needed(&argument, &freed) {
                     next.push(argument);
                 }
             }
@@ -161,36 +160,39 @@ impl Core {
         freed.into_iter().collect()
     }
 
-    /// The tasks that take an object, for each: those of any batch may.
-    fn takers(&self) -> BTreeMap<ObjectId, Vec<TaskRef>> {
-        let mut takers: BTreeMap<ObjectId, Vec<TaskRef>> = BTreeMap::new();
-        for table in self.tables.values() {
-            for slot in table.slots() {
-                for id in table.arguments(slot) {
-                    takers.entry(id).or_default().push(table.task(slot));
-                }
+    /// True if a task takes an object that is not over, or has a result that is not freed.
+    fn is_needed(&mut self, id: &ObjectId, freed: &BTreeSet<ObjectId>) -> bool {
+        // a batch whose tasks take what another one's make depends on it; but nobody knows of normal mode, and of puts
+        let maker = self.maker(id).and_then(|task| self.table(task.serial)).filter(|t| !t.key.id.is_normal());
+        let normal = self.lives.get(&BatchId::NORMAL).into_iter().flatten().copied();
+        let users =
+            maker.map(|t| std::iter::once(t.serial).chain(t.dependents.keys().copied()).chain(normal).collect());
+        let users: Vec<u32> = users.unwrap_or_else(|| self.tables.keys().copied().collect());
+        let Core { tables, engine, .. } = self;
+        let live = |table: &BatchTable, slot| {
+            let Some(record) = table.record(slot) else { return false };
+            // what has returned may have been seen, though the table has not heard of its end
+            if !record.state().is_some_and(TaskState::is_over) && !record.has_returned() {
+                return true;
             }
-        }
-        takers
-    }
-
-    /// True for a task that is not over, or has a result that is not freed.
-    fn is_live(&self, task: TaskRef, freed: &BTreeSet<ObjectId>) -> bool {
-        let (Some(table), Some(record)) = (self.table(task.serial), self.record(task)) else { return false };
-        // what has returned may have been seen, though the table has not heard of its end
-        if !record.state().is_some_and(TaskState::is_over) && !record.has_returned() {
-            return true;
-        }
-        (0..record.returns()).map(|index| table.result(task.slot, index)).any(|result| {
-            !freed.contains(&result)
-                && matches!(self.engine.presence(&result), Presence::Sealed(_) | Presence::Unsealed)
+            (0..record.returns()).map(|index| table.result(slot, index)).any(|result| {
+                !freed.contains(&result) && matches!(engine.presence(&result), Presence::Sealed(_) | Presence::Unsealed)
+            })
+        };
+        users.into_iter().any(|serial| {
+            tables.get_mut(&serial).is_some_and(|table| {
+                table.index_takers();
+                table.is_taken(id, live)
+            })
         })
     }
 
     /// The checkpoints of actors: objects of their owner's batch.
     pub(super) fn checkpoints(&self, actor: u32) -> Option<(u32, Vec<ObjectId>)> {
         let actor = self.actors.get(&actor)?;
-        Some((actor.owner, actor.segments.values().filter_map(|s| s.checkpoint).collect()))
+        // one that is lost will be missed when it is to be restored
+        let there = |id: &ObjectId| matches!(self.engine.presence(id), Presence::Sealed(_));
+        Some((actor.owner, actor.segments.values().filter_map(|s| s.checkpoint).filter(there).collect()))
     }
 
     /// Takes the actors a batch used back to the checkpoints at its beginning.
@@ -198,7 +200,7 @@ impl Core {
     /// # Errors
     /// `BatchActive` while tasks of it are not over; `RollbackRefused` naming the actor, and why.
     pub(super) fn rollback(&mut self, fx: &mut Effects, serial: u32) -> Result<()> {
-        let table = self.table(serial).ok_or_else(|| Core::no_task(TaskRef { serial, slot: 0 }))?;
+        let table = self.table(serial).ok_or_else(|| no_table(&self.engine, &self.dropped, serial))?;
         let id = table.key.id;
         if table.counts.active > 0 {
             let text = format!(

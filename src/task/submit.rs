@@ -4,14 +4,16 @@ use super::core::{Core, Effects, Todo};
 use super::record::{CHECKPOINT, CREATION};
 use super::state::TaskState;
 use super::types::{Run, Submission, Submitted, TaskKind, TaskRef};
+use crate::batch::Presence;
 use crate::error::{Error, ErrorCode, Result};
 use crate::gcs::TaskRecord;
+use crate::id::{BatchId, ObjectId};
 
 impl Core {
     /// Takes a task into the table.
     ///
     /// # Errors
-    /// `BatchEnded`, `InvalidArgument`, `ActorDied`, `StoreFull`.
+    /// `BatchEnded`, `InvalidArgument`, `ActorDied`, `ObjectCollected`, `StoreFull`.
     pub(super) fn submit(&mut self, fx: &mut Effects, s: &Submission<'_>) -> Result<Submitted> {
         let TaskRef { serial, slot } = s.task;
         let slots = self.slots;
@@ -33,6 +35,7 @@ impl Core {
             return Err(self.engine.gone(key));
         }
         self.check_actor(s)?;
+        self.check_arguments(s)?;
         if self.pending >= self.max_pending {
             self.submitters_wait = true;
             if let Some(run) = s.parent.filter(|run| self.goes_on(*run)) {
@@ -76,6 +79,26 @@ impl Core {
         }
         self.todo.push_back(Todo::Await(s.task));
         Ok(Submitted::Accepted)
+    }
+
+    /// Whoever takes an object of a collected batch is told at once, unless something stands for it or its task is remembered.
+    ///
+    /// # Errors
+    /// `ObjectCollected`.
+    fn check_arguments(&self, s: &Submission<'_>) -> Result<()> {
+        let own = self.table(s.task.serial).map(|t| t.key.id);
+        // in normal mode nothing is made again that was collected
+        let stands = |id: &ObjectId| {
+            !own.is_some_and(BatchId::is_normal)
+                && (self.internals.contains_key(id) || self.maker(id).is_some_and(|task| self.record(task).is_some()))
+        };
+        for id in s.arguments.iter().filter(|id| Some(id.batch) != own && !id.batch.is_normal()) {
+            match self.engine.presence(id) {
+                Presence::Gone(e) if e.code() == ErrorCode::ObjectCollected && !stands(id) => return Err(e),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Takes back what a submission began that failed.

@@ -11,6 +11,7 @@ use super::granules::{Granule, Granules};
 use super::queue::Queues;
 use super::record::{INLINE_ARGUMENTS, IdBlock, MORE_ARGUMENTS, MORE_BLOCKS, Record};
 use super::state::TaskState;
+use super::takers::Takers;
 use super::types::{Counts, TaskRef};
 use crate::batch::{Batch, BatchKey};
 use crate::error::Result;
@@ -80,6 +81,8 @@ pub(super) struct BatchTable {
     granules: Granules,
     /// slot / 256 → for each 8 slots of puts the slot of the task that received them, + 1
     put_owners: HashMap<u64, Box<[u64; (GRANULE / LEAST_PUTS) as usize]>>,
+    /// who takes what, once somebody has asked
+    pub(super) takers: Option<Takers>,
     /// pages of the slab whose tasks are forgotten
     free_pages: Vec<u32>,
     pub(super) tasks: Reserve,
@@ -124,6 +127,7 @@ impl BatchTable {
             slab,
             granules: Granules::default(),
             put_owners: HashMap::new(),
+            takers: None,
             free_pages: Vec::new(),
             tasks: Reserve::default(),
             puts: Reserve::default(),
@@ -251,27 +255,58 @@ impl BatchTable {
         Ok(page * PAGE_RECORDS as u32 + n + 1)
     }
 
-    /// Forgets the tasks of its oldest granule, if they are over and `may` be forgotten, when there are more than so many
-    /// granules. Returns that granule's first slot.
-    pub(super) fn forget_oldest(&mut self, most: usize, may: impl Fn(Record<'_>) -> bool) -> Option<u64> {
-        let oldest = self.granules.starts().next().filter(|_| self.granules.len() > most)?;
-        let records = (oldest..oldest + GRANULE).filter_map(|slot| self.record(slot));
-        let (mut done, mut failed, mut cancelled) = (0, 0, 0);
-        for record in records {
-            match record.state() {
-                Some(TaskState::Done) if may(record) => done += 1,
-                Some(TaskState::Failed) if may(record) => failed += 1,
-                Some(TaskState::Cancelled) if may(record) => cancelled += 1,
-                _ => return None,
+    /// Forgets tasks of granules before the last so many, if those of one are all over and `may` be forgotten. Looks at a few:
+    /// each call comes with tasks of at most one more granule, so that those that can go keep going however many cannot.
+    /// Returns the first slots of what is gone.
+    pub(super) fn forget_old(&mut self, most: usize, may: impl Fn(Record<'_>) -> bool) -> Vec<u64> {
+        /// As long as more than a quarter of them can go, as many go as come.
+        const LOOKS: usize = 4;
+        let mut gone = Vec::new();
+        let may = |record: Record<'_>| record.state().is_some_and(TaskState::is_over) && may(record);
+        for _ in 0..LOOKS {
+            let Some((first, kept_by)) = self.granules.forgettable(most) else { break };
+            let keeps = |slot: &u64| self.record(*slot).is_some_and(|record| !may(record));
+            match kept_by.filter(keeps).or_else(|| (first..first + GRANULE).find(keeps)) {
+                Some(slot) => self.granules.keep(first, slot),
+                None => {
+                    self.forget(first);
+                    gone.push(first);
+                }
             }
         }
-        self.counts.done -= done;
-        self.counts.failed -= failed;
-        self.counts.cancelled -= cancelled;
-        self.free_pages.extend(self.granules.pop_first().into_iter().flat_map(Granule::into_pages));
-        let next = oldest + GRANULE;
-        self.put_owners.retain(|_, owners| owners.iter().any(|owner| *owner > next));
-        Some(oldest)
+        gone
+    }
+
+    /// Forgets the tasks of a granule, which are over.
+    fn forget(&mut self, first: u64) {
+        for slot in first..first + GRANULE {
+            match self.record(slot).and_then(|record| record.state()) {
+                Some(TaskState::Done) => self.counts.done -= 1,
+                Some(TaskState::Failed) => self.counts.failed -= 1,
+                Some(TaskState::Cancelled) => self.counts.cancelled -= 1,
+                _ => {}
+            }
+            if self.takers.is_some() {
+                let arguments = self.arguments(slot);
+                self.takers.iter_mut().for_each(|takers| takers.remove(slot, &arguments));
+            }
+            for block in self.id_blocks(slot).into_iter().filter(|block| block.puts) {
+                self.disown(block);
+            }
+        }
+        self.free_pages.extend(self.granules.take(first).into_iter().flat_map(Granule::into_pages));
+    }
+
+    /// Nobody makes the puts of a block any more.
+    fn disown(&mut self, block: IdBlock) {
+        for slot in (block.first..block.first + u64::from(block.count)).step_by(LEAST_PUTS as usize) {
+            let granule = slot / GRANULE;
+            let Some(owners) = self.put_owners.get_mut(&granule) else { continue };
+            owners[(slot % GRANULE / LEAST_PUTS) as usize] = 0;
+            if owners.iter().all(|owner| *owner == 0) {
+                self.put_owners.remove(&granule);
+            }
+        }
     }
 
     fn extended(&self, number: u32) -> Option<Record<'_>> {
@@ -298,6 +333,9 @@ impl BatchTable {
                 record.set_inline_argument(n as u32, id);
             }
             record.set_arguments(ids.len() as u32, newest);
+        }
+        if let Some(takers) = &mut self.takers {
+            takers.add(slot, ids);
         }
         Ok(())
     }
@@ -331,6 +369,19 @@ impl BatchTable {
             last -= 1;
         }
         Some(self.extended(newest)?.block(nth % MORE_BLOCKS))
+    }
+
+    /// All blocks of ids that a task received, the last ones first.
+    fn id_blocks(&self, slot: u64) -> Vec<IdBlock> {
+        let mut blocks = Vec::new();
+        let Some((count, mut newest)) = self.record(slot).map(|record| record.blocks()) else { return blocks };
+        let mut here = count - count.saturating_sub(1) / MORE_BLOCKS * MORE_BLOCKS;
+        while let Some(extension) = self.extended(newest) {
+            blocks.extend((0..here).map(|n| extension.block(n)));
+            newest = extension.before();
+            here = MORE_BLOCKS;
+        }
+        blocks
     }
 
     /// Notes that a task received a block of ids.

@@ -11,7 +11,7 @@ use super::outcome::{Report, Target};
 use super::record::IdBlock;
 use super::sync::Mutex;
 use super::table::{GRANULE, LEAST_PUTS};
-use super::types::{ActorSpec, BatchLoad, Ending, Order, Outcome, Run, Submission, Submitted, TaskKind, TaskRef, Work};
+use super::types::{ActorSpec, BatchLoad, Ending, Order, Outcome, Run, Submission, Submitted, TaskKind, Work};
 use crate::batch::{Batch, BatchKey, Client, Engine};
 use crate::error::{Error, ErrorCode, Result};
 use crate::gcs::TaskRecord;
@@ -295,7 +295,7 @@ impl Tasks {
     /// Takes a task into the table.
     ///
     /// # Errors
-    /// `BatchEnded`; `ActorDied`; `InvalidArgument`; `StoreFull`.
+    /// `BatchEnded`; `ActorDied`; `ObjectCollected` for an argument that went with its batch; `InvalidArgument`; `StoreFull`.
     pub fn submit(&self, submission: &Submission<'_>) -> Result<(Submitted, Flags)> {
         let (submitted, flags) = self.ask(|core, fx| core.submit(fx, submission));
         Ok((submitted?, flags))
@@ -378,17 +378,17 @@ impl Tasks {
         loop {
             let own = self.tell(|core, _| {
                 let table = core.known(serial)?;
-                Ok::<_, Error>((table.own_id(), table.batch.clone()))
+                Ok::<_, Error>((table.own_id(), table.key, table.batch.clone()))
             });
-            let (id, batch) = own?;
+            let (id, key, batch) = own?;
             if let Some(id) = id {
                 self.engine.gcs().append(id.batch, TaskRecord { task: id.task, count: 1 });
                 return match self.engine.put_result(&id, kind, source)? {
                     true => Ok(id),
-                    false => Err(Core::no_task(TaskRef { serial, slot: 0 })),
+                    false => Err(self.engine.gone(key)),
                 };
             }
-            let batch = batch.ok_or_else(|| Core::no_task(TaskRef { serial, slot: 0 }))?;
+            let batch = batch.ok_or_else(|| self.engine.gone(key))?;
             let first = self.engine.reserve_slots(&batch, GRANULE + LEAST_PUTS)?.next_multiple_of(LEAST_PUTS);
             self.ask(|core, _| core.known(serial).map(|t| t.puts.refill(first))).0?;
         }

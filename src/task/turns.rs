@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::actor::{Actor, FIRST_INSTANCE, Main, Rebuild, SaveFor};
-use super::core::{Core, Effects, Job, Todo, Urgent};
+use super::core::{Core, Effects, Todo};
+use super::jobs::Job;
 use super::record::{CHECKPOINT, CREATION};
 use super::state::{TaskState, TaskStep};
 use super::table::Boundary;
@@ -86,7 +87,7 @@ impl Core {
         let Some(actor) = self.actors.get(&number) else { return };
         let special = self.record(task).is_some_and(|r| r.has(CREATION) || r.has(CHECKPOINT));
         match &actor.main {
-            Main::Lost => return self.begin_rebuild(fx, number),
+            Main::Lost => return self.begin_rebuild(number),
             Main::Alive(instance) if !special => {
                 let instance = *instance;
                 let begins = self.table(task.serial).is_some_and(|t| t.checkpoint_actors)
@@ -109,8 +110,7 @@ impl Core {
 
     /// The next task of an actor whose turn it is and that has its arguments.
     fn next_of(&mut self, number: u32) -> Option<TaskRef> {
-        let callers = self.actors.get(&number)?.turns.len();
-        for _ in 0..callers {
+        loop {
             let caller = *self.actors.get(&number)?.turns.front()?;
             // those that failed or were cancelled before their turn
             while let Some(task) = self.actors.get(&number)?.callers.get(&caller)?.front().copied() {
@@ -123,18 +123,26 @@ impl Core {
             let first = self.actors.get(&number)?.callers.get(&caller)?.front().copied();
             let ready = first
                 .filter(|task| self.record(*task).is_some_and(|r| r.missing() == 0 && (!is_new || r.has(CREATION))));
+            if ready.is_some() {
+                return ready;
+            }
             let actor = self.actors.get_mut(&number)?;
             if first.is_none() {
                 actor.callers.remove(&caller);
                 actor.turns.pop_front();
-                continue;
+            } else {
+                actor.park();
             }
-            if ready.is_some() {
-                return ready;
-            }
-            actor.turns.rotate_left(1);
         }
-        None
+    }
+
+    /// A task of an actor may be the next one now, or make room for the one after it.
+    pub(super) fn look_at_caller(&mut self, number: u32, task: TaskRef) {
+        let caller = self.record(task).map_or(0, |r| r.caller());
+        if let Some(actor) = self.actors.get_mut(&number) {
+            actor.unpark(caller);
+            self.todo.push_back(Todo::Advance(number));
+        }
     }
 
     /// A task's turn has come.
@@ -176,6 +184,7 @@ impl Core {
         }
         let Some(actor) = self.actors.get_mut(&number) else { return };
         actor.main = Main::Alive(FIRST_INSTANCE);
+        actor.unpark_all();
         self.link(number, task, nanos);
         self.meet_doom(fx, number);
         self.todo.push_back(Todo::Advance(number));
@@ -245,7 +254,7 @@ impl Core {
             actor.at = None;
             self.unnote_state(task.serial, number);
         }
-        self.todo.push_back(Todo::Advance(number));
+        self.look_at_caller(number, task);
     }
 
     /// A method was cancelled while a worker had it. If it began, nobody knows what state the instance is in.
@@ -299,6 +308,7 @@ impl Core {
             _ => {
                 actor.rebuilds.remove(&instance);
                 fx.orders.push(Order::DropInstance { actor: number, instance });
+                self.cancel_jobs(fx, number, Some(instance));
             }
         }
     }
@@ -353,6 +363,7 @@ impl Core {
             self.dead.pop_first();
         }
         self.end_replays(fx, number, &failure);
+        self.cancel_jobs(fx, number, None);
         for rebuild in actor.rebuilds.values() {
             if let Some(task) = rebuild.scratch_for {
                 self.never(fx, task, why);
@@ -380,60 +391,6 @@ impl Core {
         self.add_job(fx, Job::Save { actor: number, instance });
     }
 
-    pub(super) fn add_job(&mut self, fx: &mut Effects, job: Job) {
-        self.last_job += 1;
-        self.jobs.insert(self.last_job, job);
-        self.urgent.push_back(Urgent::Job(self.last_job));
-        fx.ready += 1;
-    }
-
-    /// Whose checkpoints a job makes, and whether it makes one.
-    pub(super) fn job_actor(&self, number: u64) -> Option<(u32, bool)> {
-        match *self.jobs.get(&number)? {
-            Job::Save { actor, .. } => Some((self.actors.get(&actor)?.owner, true)),
-            Job::Restore { actor, .. } => Some((self.actors.get(&actor)?.owner, false)),
-        }
-    }
-
-    /// What a job is to restore.
-    pub(super) fn job_checkpoint(&self, number: u64) -> Option<ObjectId> {
-        match *self.jobs.get(&number)? {
-            Job::Restore { checkpoint, .. } => Some(checkpoint),
-            Job::Save { .. } => None,
-        }
-    }
-
-    /// What the table had done on its own account is done.
-    pub(super) fn job_over(&mut self, fx: &mut Effects, number: u64, ok: bool, stored: Option<ObjectId>, nanos: u64) {
-        match self.jobs.remove(&number) {
-            Some(Job::Save { actor, .. }) => {
-                let Some(save) = self.actors.get_mut(&actor).and_then(|a| a.saving.take()) else {
-                    return fx.frees.extend(stored); // it died meanwhile
-                };
-                match stored.filter(|_| ok) {
-                    Some(checkpoint) => self.begin_segment(fx, actor, checkpoint, save, nanos),
-                    None => log::warn!("actor {actor} could not be saved; its chain goes on"),
-                }
-                self.saved(save);
-                self.todo.push_back(Todo::Advance(actor));
-            }
-            Some(Job::Restore { actor, instance, .. }) => self.restored(fx, actor, instance, ok),
-            None => fx.frees.extend(stored),
-        }
-    }
-
-    /// It turned out that an actor cannot be saved: nobody tries again.
-    pub(super) fn cannot_be_saved(&mut self, run: Run) {
-        let number = match (run.task.serial, self.jobs.get(&run.task.slot)) {
-            (0, Some(Job::Save { actor, .. })) => *actor,
-            (0, _) => return,
-            _ => self.record(run.task).map_or(0, |r| r.actor()),
-        };
-        if let Some(actor) = self.actors.get_mut(&number) {
-            actor.checkpointable = false;
-        }
-    }
-
     /// The state that a task had saved is stored.
     pub(super) fn checkpoint_stored(&mut self, fx: &mut Effects, run: Run, checkpoint: ObjectId, nanos: u64) {
         let actor = self.record(run.task).filter(|_| self.goes_on(run)).map(|r| r.actor());
@@ -453,7 +410,14 @@ impl Core {
         self.todo.push_back(Todo::Advance(number));
     }
 
-    fn begin_segment(&mut self, fx: &mut Effects, number: u32, checkpoint: ObjectId, save: SaveFor, nanos: u64) {
+    pub(super) fn begin_segment(
+        &mut self,
+        fx: &mut Effects,
+        number: u32,
+        checkpoint: ObjectId,
+        save: SaveFor,
+        nanos: u64,
+    ) {
         let Some(actor) = self.actors.get_mut(&number) else { return fx.frees.push(checkpoint) };
         if self.tables.get(&actor.owner).is_none_or(|owner| owner.key.id != checkpoint.batch) {
             // it changed hands while it was saved: the checkpoint would go with its former owner
@@ -497,7 +461,7 @@ impl Core {
     }
 
     /// A saving is over, for better or worse.
-    fn saved(&mut self, save: SaveFor) {
+    pub(super) fn saved(&mut self, save: SaveFor) {
         let SaveFor::Boundary(serial) = save else { return };
         if let Some(table) = self.tables.get_mut(&serial)
             && let Some(Boundary::Saving(left)) = &mut table.boundary
@@ -550,13 +514,13 @@ impl Core {
 
     // ---- rebuilding
 
-    fn begin_rebuild(&mut self, fx: &mut Effects, number: u32) {
+    fn begin_rebuild(&mut self, number: u32) {
         let Some(actor) = self.actors.get_mut(&number) else { return };
         let instance = actor.next_instance();
         let segment = actor.last_segment;
         let until = actor.segment().map_or(0, |s| s.links.len() as u32);
         actor.main = Main::Rebuilding(instance);
-        actor.rebuilds.insert(instance, Rebuild { segment, next: None, until, scratch_for: None });
-        self.start_rebuild(fx, number, instance);
+        actor.rebuilds.insert(instance, Rebuild::new(segment, until, None));
+        self.todo.push_back(Todo::Rebuild { actor: number, instance });
     }
 }

@@ -220,12 +220,16 @@ impl World {
         Went::On
     }
 
-    /// A cancelled run notices, or a limit stops it: it throws.
+    /// A cancelled run notices, or a limit stops it, or what it hands on is collected: it throws.
     fn broken_off(&mut self, n: usize, why: &raybatch::error::Error) -> Went {
         assert!(
             matches!(
                 why.code(),
-                ErrorCode::TaskCancelled | ErrorCode::ActorDied | ErrorCode::BatchEnded | ErrorCode::BatchLimit
+                ErrorCode::TaskCancelled
+                    | ErrorCode::ActorDied
+                    | ErrorCode::BatchEnded
+                    | ErrorCode::BatchLimit
+                    | ErrorCode::ObjectCollected
             ),
             "{why}"
         );

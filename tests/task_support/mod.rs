@@ -91,6 +91,16 @@ impl Lab {
     }
 
     pub(crate) fn actor(&mut self, key: BatchKey, policy: CheckpointPolicy, initial: i64) -> u32 {
+        self.actor_with(key, policy, initial, &[])
+    }
+
+    pub(crate) fn actor_with(
+        &mut self,
+        key: BatchKey,
+        policy: CheckpointPolicy,
+        initial: i64,
+        arguments: &[ObjectId],
+    ) -> u32 {
         let spec = |creation| ActorSpec {
             creation,
             name: "counter".into(),
@@ -99,10 +109,20 @@ impl Lab {
             checkpointable: true,
             policy,
         };
-        self.actor_of(key, spec, initial)
+        self.create(key, spec, initial, arguments)
     }
 
     pub(crate) fn actor_of(&mut self, key: BatchKey, spec: impl FnOnce(TaskRef) -> ActorSpec, initial: i64) -> u32 {
+        self.create(key, spec, initial, &[])
+    }
+
+    fn create(
+        &mut self,
+        key: BatchKey,
+        spec: impl FnOnce(TaskRef) -> ActorSpec,
+        initial: i64,
+        arguments: &[ObjectId],
+    ) -> u32 {
         let block = self.tasks.block(&self.client, key, 1).expect("a block");
         let task = TaskRef { serial: block.serial, slot: block.first };
         let actor = self.tasks.new_actor(&self.client, spec(task)).expect("an actor");
@@ -113,7 +133,7 @@ impl Lab {
                 0
             }),
         );
-        let submitted = self.tasks.submit(&self.submission(task, TaskKind::Creation, actor, &[]));
+        let submitted = self.tasks.submit(&self.submission(task, TaskKind::Creation, actor, arguments));
         assert_eq!(submitted.expect("a creation").0, Submitted::Accepted);
         actor
     }
