@@ -150,14 +150,17 @@ final class Worker extends Thread {
         if (count == 0) {
             return awaitWaking();
         }
-        if (!pool.resume(this)) {
-            // somebody is about to wake it, and has counted it
-            while (!woken) {
-                Thread.onSpinWait();
-            }
-            woken = false;
-            pool.searched();
+        if (pool.resume(this)) {
+            return count;
         }
+        // somebody is about to wake it, and has counted it
+        while (!woken) {
+            Thread.onSpinWait();
+        }
+        woken = false;
+        pool.searched();
+        // for other work than it has: it may have been this worker itself, of what it has left in the table
+        pool.wake();
         return count;
     }
 
