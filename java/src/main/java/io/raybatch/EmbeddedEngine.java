@@ -253,7 +253,13 @@ final class EmbeddedEngine implements Engine {
     // ---- its end --------------------------------------------------------------------------------------------------
 
     @Override
+    public void left(RayApi who) {
+        submitter.thereIsRoom();
+    }
+
+    @Override
     public void close() {
+        submitter.close();
         pool.close();
         Native.cancelTasks(client(), Caller.utf8());
         orders.carryOut();

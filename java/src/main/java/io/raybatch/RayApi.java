@@ -152,6 +152,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
                 Engines.closing(this);
             }
             Native.close(client, Caller.name());
+            tasks.left();
             tracked.keySet().forEach(this::settled);
         }
     }

@@ -1,7 +1,9 @@
 package io.raybatch;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -9,12 +11,22 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** The engine's threads, and those who wait for them: what they tell, and what they let go of. */
 @Timeout(60)
 class WorkersTest extends StoreTest {
+
+    /** Until it is told; interrupts are ignored. */
+    private static void spin(CountDownLatch until) {
+        while (until.getCount() > 0) {
+            LockSupport.parkNanos(1_000_000);
+            Thread.interrupted();
+        }
+    }
 
     @Test
     void who_is_interrupted_finds_itself_cancelled() throws Exception {
@@ -52,6 +64,103 @@ class WorkersTest extends StoreTest {
             }
         } finally {
             over.countDown();
+        }
+    }
+
+    @Test
+    void who_waits_for_room_is_told_when_the_store_closes() throws Exception {
+        reopen(config -> config.taskSlots(1).maxPendingTasks(2).interruptGrace(Duration.ofMillis(50)));
+        CountDownLatch release = new CountDownLatch(1);
+        CountDownLatch running = new CountDownLatch(1);
+        RayApi here = ray;
+        try {
+            ray.task(() -> {
+                running.countDown();
+                spin(release);
+            }).remote();
+            running.await();
+            AtomicReference<Thread> submitter = new AtomicReference<>();
+            CompletableFuture<Integer> outside = inThread(() -> {
+                submitter.set(Thread.currentThread());
+                for (int n = 0; ; n++) {
+                    here.task(() -> 1).remote();
+                }
+            });
+            awaitParked(submitter);
+            ray.close();
+            assertThatThrownBy(() -> join(outside)).isInstanceOf(RayClosedException.class);
+        } finally {
+            release.countDown();
+        }
+    }
+
+    @Test
+    void who_waits_for_room_is_told_when_its_own_client_closes() throws Exception {
+        reopen(config -> config.taskSlots(1).maxPendingTasks(2));
+        CountDownLatch release = new CountDownLatch(1);
+        RayApi other = RayApi.connect(ray.storeName());
+        try {
+            ray.task(() -> release.await()).remote();
+            AtomicReference<Thread> submitter = new AtomicReference<>();
+            CompletableFuture<Integer> outside = inThread(() -> {
+                submitter.set(Thread.currentThread());
+                for (int n = 0; ; n++) {
+                    other.task(() -> 1).remote();
+                }
+            });
+            awaitParked(submitter);
+            other.close();
+            assertThatThrownBy(() -> join(outside)).isInstanceOf(RayClosedException.class);
+        } finally {
+            release.countDown();
+        }
+    }
+
+    @Test
+    void a_task_that_waits_for_room_is_told_when_the_store_closes() throws Exception {
+        reopen(config -> config.taskSlots(2).maxPendingTasks(3).interruptGrace(Duration.ofMillis(50)));
+        CountDownLatch release = new CountDownLatch(1);
+        CountDownLatch running = new CountDownLatch(1);
+        CompletableFuture<Throwable> told = new CompletableFuture<>();
+        AtomicReference<Thread> submitter = new AtomicReference<>();
+        RayApi here = ray;
+        try {
+            // as long as it runs, room may come
+            ray.task(() -> {
+                running.countDown();
+                spin(release);
+            }).remote();
+            running.await();
+            ray.task(() -> {
+                submitter.set(Thread.currentThread());
+                try {
+                    while (true) {
+                        here.task(() -> {
+                            spin(release);
+                        }).remote();
+                    }
+                } catch (Throwable e) {
+                    told.complete(e);
+                }
+            }).remote();
+            awaitParked(submitter);
+            ray.close();
+            assertThat(told.get(20, TimeUnit.SECONDS)).isInstanceOfAny(RayClosedException.class, TaskCancelledException.class);
+        } finally {
+            release.countDown();
+        }
+    }
+
+    /** It waits, and not only for a moment. */
+    private static void awaitParked(AtomicReference<Thread> thread) {
+        int parked = 0;
+        for (long end = System.nanoTime() + SOON.toNanos(); parked < 20; ) {
+            assertThat(System.nanoTime()).isLessThan(end);
+            Thread known = thread.get();
+            boolean waits = known != null && (known.getState() == Thread.State.WAITING
+                    || known.getState() == Thread.State.TIMED_WAITING);
+            parked = waits ? parked + 1 : 0;
+            LockSupport.parkNanos(1_000_000);
         }
     }
 
