@@ -107,6 +107,7 @@ final class TaskContext {
             if ((s & BUSY) == 0 && STATE.compareAndSet(this, s, s & RUN | IDLE)) {
                 entry = null;
                 scope = null;
+                work = null;
                 return true;
             }
             Thread.onSpinWait();

@@ -173,6 +173,15 @@ final class TaskRun {
         return own;
     }
 
+    /** Lets go of what ran last, for as long as nothing runs. */
+    void forget() {
+        ray = null;
+        lastWork = null;
+        lastLoader = null;
+        Thread.currentThread().setContextClassLoader(TaskRun.class.getClassLoader());
+        CurrentBatch.forget(any -> true);
+    }
+
     /** It was cancelled before it was begun. */
     private long passedOver(int serial, long slot, int attempt, long now) {
         if (!context.end()) {

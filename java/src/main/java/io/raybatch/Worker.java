@@ -206,7 +206,7 @@ final class Worker extends Thread {
 
     /** {@link #SEARCHING}, or {@link #OVER} when nobody woke it for long. */
     private int awaitWaking() {
-        CurrentBatch.forget(any -> true);
+        run.forget();
         long end = System.nanoTime() + IDLE_NANOS;
         boolean swept = false;
         while (!woken) {

@@ -3,6 +3,8 @@ package io.raybatch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.InputStream;
+import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -161,6 +163,59 @@ class WorkersTest extends StoreTest {
                     || known.getState() == Thread.State.TIMED_WAITING);
             parked = waits ? parked + 1 : 0;
             LockSupport.parkNanos(1_000_000);
+        }
+    }
+
+    /** For a class loader of its own. */
+    public static final class Elsewhere implements RayFunc0<Integer> {
+        private static final long serialVersionUID = 1;
+
+        @Override
+        public Integer call() {
+            return 3;
+        }
+    }
+
+    /** Defines one class anew. */
+    private static final class Own extends ClassLoader {
+
+        Own() {
+            super(WorkersTest.class.getClassLoader());
+        }
+
+        RayFunc0<Integer> function() throws Exception {
+            String name = Elsewhere.class.getName();
+            try (InputStream in = getParent().getResourceAsStream(name.replace('.', '/') + ".class")) {
+                byte[] bytes = in.readAllBytes();
+                @SuppressWarnings("unchecked")
+                RayFunc0<Integer> function = (RayFunc0<Integer>) defineClass(name, bytes, 0, bytes.length)
+                        .getDeclaredConstructor().newInstance();
+                return function;
+            }
+        }
+    }
+
+    private WeakReference<ClassLoader> runElsewhere() throws Exception {
+        Own loader = new Own();
+        try (Batch b = ray.startBatch()) {
+            for (int n = 0; n < 10; n++) {
+                assertThat(b.task(loader.function()).remote().get(SOON)).isEqualTo(3);
+                loader = new Own();
+            }
+            RayFunc0<Integer> last = loader.function();
+            assertThat(b.task(last).remote().get(SOON)).isEqualTo(3);
+        }
+        return new WeakReference<>(loader);
+    }
+
+    @Test
+    void a_worker_that_rests_holds_on_to_nothing_of_what_it_ran() throws Exception {
+        WeakReference<ClassLoader> loader = runElsewhere();
+        long end = System.nanoTime() + SOON.toNanos();
+        while (loader.get() != null) {
+            assertThat(System.nanoTime()).as("its class loader is reachable").isLessThan(end);
+            System.gc();
+            sleep(A_MOMENT);
         }
     }
 
