@@ -101,9 +101,10 @@ final class EmbeddedEngine implements Engine {
         held.sweepIfDue(now);
     }
 
-    /** Looks for batches that need not be kept reachable any more. */
+    /** There is nothing to do: looks for batches that need not be kept reachable any more, and does what nobody hurried with. */
     void letGoOfIdle() {
         held.sweep();
+        orders.carryOut();
     }
 
     /** A batch's records are gone. */
@@ -253,7 +254,13 @@ final class EmbeddedEngine implements Engine {
     // ---- its end --------------------------------------------------------------------------------------------------
 
     @Override
+    public void left(RayApi who) {
+        submitter.thereIsRoom();
+    }
+
+    @Override
     public void close() {
+        submitter.close();
         pool.close();
         Native.cancelTasks(client(), Caller.utf8());
         orders.carryOut();

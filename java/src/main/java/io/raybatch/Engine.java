@@ -76,6 +76,9 @@ interface Engine extends AutoCloseable {
     /** As {@link Native#taskStatus}. */
     Object[] status(RayApi ray, long batch, long life);
 
+    /** A client has closed: who waits for room to {@link #submit} for it is told. */
+    void left(RayApi ray);
+
     /** How long a task that is cancelled may go on. */
     Duration grace();
 

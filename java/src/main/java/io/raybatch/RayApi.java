@@ -159,6 +159,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
             if (flight != null) {
                 flight.close();
             }
+            tasks.left();
             tracked.keySet().forEach(this::settled);
         }
     }

@@ -78,7 +78,12 @@ final class Report {
         return count > 0 && now - since >= nanos;
     }
 
-    /** Tells the table all there is. Returns flags. */
+    /**
+     * Tells the table all there is. What it cannot take fails: an outcome that gets lost would have its task run for ever.
+     *
+     * @return flags
+     * @throws RayClosedException when there is nobody left to tell
+     */
     synchronized int send() {
         if (count == 0) {
             return 0;
@@ -89,10 +94,48 @@ final class Report {
         length = 0;
         try {
             return Native.complete(engine.client(), outcomes, n, blob, bytes);
+        } catch (RayClosedException closed) {
+            throw closed;
+        } catch (RuntimeException | Error e) {
+            RayLog.error("the outcomes of " + n + " pieces of work could not be told at once", e);
+            return sendSingly(n);
         } finally {
             if (blob.length > 16 * USUAL) {
                 blob = new byte[USUAL];
             }
+        }
+    }
+
+    /** One by one: what the table has heard already it knows by the attempt. */
+    private int sendSingly(int n) {
+        int flags = 0;
+        int from = 0;
+        for (int k = 0; k < n; k++) {
+            long[] one = Arrays.copyOfRange(outcomes, k * Native.OUTCOME, (k + 1) * Native.OUTCOME);
+            int size = (int) one[3];
+            flags |= sendOne(one, from, size);
+            from += size;
+        }
+        return flags;
+    }
+
+    private int sendOne(long[] one, int from, int size) {
+        try {
+            return Native.complete(engine.client(), one, 1, Arrays.copyOfRange(blob, from, from + size), size);
+        } catch (RayClosedException closed) {
+            throw closed;
+        } catch (RuntimeException | Error e) {
+            RayLog.error("what came of the task in slot " + one[1] + " of table " + one[0] + " could not be told: it fails", e);
+        }
+        one[2] = one[2] & 0xffff_ffffL | (long) Native.FAILED_FINALLY << 32;
+        one[3] = (long) Native.KIND_FAILURE << 32;
+        try {
+            return Native.complete(engine.client(), one, 1, NOTHING, 0);
+        } catch (RayClosedException closed) {
+            throw closed;
+        } catch (RuntimeException | Error e) {
+            RayLog.error("nor could that: it runs for ever, unless it is cancelled", e);
+            return 0;
         }
     }
 }

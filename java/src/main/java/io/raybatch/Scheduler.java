@@ -11,7 +11,7 @@ final class Scheduler {
 
     private final long client;
     private final SchedulingPolicy policy;
-    private boolean failed;
+    private boolean told;
 
     Scheduler(long client, SchedulingPolicy policy) {
         this.client = client;
@@ -42,14 +42,25 @@ final class Scheduler {
                     Duration.ofNanos(figures[at + 5])));
         }
         try {
-            int n = loads.indexOf(policy.choose(List.copyOf(loads)));
-            return n < 0 ? 0 : Math.toIntExact(figures[n * FIGURES]);
-        } catch (RuntimeException | Error e) {
-            if (!failed) {
-                RayLog.warn("the scheduling policy failed; raybatch chooses where it does", e);
-                failed = true;
+            BatchLoad chosen = policy.choose(List.copyOf(loads));
+            int n = loads.indexOf(chosen);
+            if (n >= 0) {
+                return Math.toIntExact(figures[n * FIGURES]);
             }
-            return 0;
+            if (chosen != null) {
+                tell("the scheduling policy chose " + chosen + ", which is none of those that are ready", null);
+            }
+        } catch (RuntimeException | Error e) {
+            tell("the scheduling policy failed", e);
+        }
+        return 0;
+    }
+
+    /** The first time. */
+    private void tell(String what, Throwable why) {
+        if (!told) {
+            told = true;
+            RayLog.warn(what + "; raybatch chooses where it does so", why);
         }
     }
 }

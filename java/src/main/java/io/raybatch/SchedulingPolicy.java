@@ -13,7 +13,8 @@ public interface SchedulingPolicy {
      * Chooses.
      *
      * @param ready the batches that have tasks ready to run, at least one
-     * @return one of them; null to leave it to raybatch. So it is, too, when this throws
+     * @return one of them; null to leave it to raybatch. So it is, too, when this throws, or returns another one: that is logged,
+     *     once
      */
     BatchLoad choose(List<BatchLoad> ready);
 }

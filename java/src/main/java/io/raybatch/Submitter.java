@@ -17,6 +17,7 @@ final class Submitter {
     private final HeldScopes held;
     /** Those who wait for room. */
     private final Queue<Waiter> waiting = new ConcurrentLinkedQueue<>();
+    private volatile boolean closed;
 
     Submitter(EmbeddedEngine engine, HeldScopes held) {
         this.engine = engine;
@@ -143,9 +144,15 @@ final class Submitter {
 
     // ---- a table that is full -------------------------------------------------------------------------------------
 
-    /** Wakes those who wait for room. */
+    /** Wakes those who wait for room: there is some, or there will never be for their client. */
     void thereIsRoom() {
         waiting.forEach(Waiter::run);
+    }
+
+    /** Nobody waits for room any more. */
+    void close() {
+        closed = true;
+        thereIsRoom();
     }
 
     private int tellWhenThereIsRoom(TaskCaller<?> call, BatchWork work, TaskContext parent, long slot, int kind, int actor,
@@ -156,6 +163,10 @@ final class Submitter {
             int flags = before;
             while (true) {
                 engine.heed(flags & ~Native.FLAG_WAKE);
+                if (closed) {
+                    throw new RayClosedException("the store " + engine.ray().storeName() + " is closed: it runs no tasks",
+                            ErrorDetails.NONE);
+                }
                 if ((flags & Native.FLAG_STUCK) != 0) {
                     throw tooMany(parent);
                 }

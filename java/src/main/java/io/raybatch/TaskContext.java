@@ -107,6 +107,7 @@ final class TaskContext {
             if ((s & BUSY) == 0 && STATE.compareAndSet(this, s, s & RUN | IDLE)) {
                 entry = null;
                 scope = null;
+                work = null;
                 return true;
             }
             Thread.onSpinWait();
@@ -253,14 +254,11 @@ final class TaskContext {
                 Thread.onSpinWait();
                 continue;
             }
-            boolean itself = this.serial == serial && this.slot == slot && this.attempt == attempt;
-            if (itself) {
-                // before it wakes: what it asks for then is refused
-                state = s | BUSY | CANCELLED;
-                worker.interrupt();
+            if (this.serial == serial && this.slot == slot && this.attempt == attempt) {
+                return interrupt(s);
             }
-            state = itself ? s | CANCELLED : s;
-            return itself ? s & RUN : -1;
+            state = s;
+            return -1;
         }
     }
 
@@ -273,12 +271,18 @@ final class TaskContext {
                 return -1;
             }
             if ((s & BUSY) == 0 && STATE.compareAndSet(this, s, s | BUSY)) {
-                worker.interrupt();
-                state = s | CANCELLED;
-                return s & RUN;
+                return interrupt(s);
             }
             Thread.onSpinWait();
         }
+    }
+
+    /** What the interrupt wakes is to find that it is cancelled. Nobody else changes the state meanwhile. */
+    private long interrupt(long before) {
+        state = before | CANCELLED | BUSY;
+        worker.interrupt();
+        state = before | CANCELLED;
+        return before & RUN;
     }
 
     /** Gives a cancelled run up that has not ended; true if it was that one, and waits no more: the thread is nobody's now. */

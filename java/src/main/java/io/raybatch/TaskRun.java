@@ -1,5 +1,6 @@
 package io.raybatch;
 
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 
@@ -12,6 +13,9 @@ final class TaskRun {
     /** Results of more bytes are stored by themselves. */
     private static final int SMALL = 4096;
     private static final byte[] NOTHING = {};
+    private static final byte[] FUNCTION_GONE = internal("its function is gone");
+    private static final byte[] NO_MEMORY = internal("there was no memory to tell what came of it");
+    private static final byte[] BROKEN_OFF = internal("the thread that ran it failed; the log says why");
 
     private final EmbeddedEngine engine;
     private final TaskContext context;
@@ -22,6 +26,8 @@ final class TaskRun {
     private RayApi ray;
     private BatchWork lastWork;
     private ClassLoader lastLoader;
+    /** Where the piece stands that is begun and not reported; -1 when there is none. */
+    private int begun = -1;
 
     TaskRun(EmbeddedEngine engine, TaskContext context, Report report) {
         this.engine = engine;
@@ -80,6 +86,14 @@ final class TaskRun {
         }
     }
 
+    private static byte[] internal(String what) {
+        byte[] utf8 = what.getBytes(StandardCharsets.UTF_8);
+        byte[] payload = new byte[1 + utf8.length];
+        payload[0] = Failures.INTERNAL;
+        System.arraycopy(utf8, 0, payload, 1, utf8.length);
+        return payload;
+    }
+
     /**
      * Runs a piece.
      *
@@ -90,10 +104,12 @@ final class TaskRun {
         int serial = (int) pieces[at];
         long slot = pieces[at + 1];
         int attempt = (int) pieces[at + 2];
+        begun = at;
         BatchWork work = serial == 0 ? null : workOf(serial);
         Object entry = work == null ? null : work.functions().get(slot);
         if (serial != 0 && entry == null) {
-            gone(serial, slot, attempt, start);
+            // its batch went while it was on its way
+            report(serial, slot, attempt, FUNCTION_GONE, start);
             return start;
         }
         ray = work == null || work.ray().isClosed() ? engine.ray() : work.ray();
@@ -120,11 +136,50 @@ final class TaskRun {
         // one that came late, or that the task left behind
         Thread.interrupted();
         long end = System.nanoTime();
-        int flags = report.add(serial, slot, attempt, outcome.status, outcome.kind, outcome.payload, outcome.offset,
-                outcome.length, end - start, end);
+        try {
+            told(report.add(serial, slot, attempt, outcome.status, outcome.kind, outcome.payload, outcome.offset, outcome.length,
+                    end - start, end));
+        } catch (OutOfMemoryError tooLarge) {
+            report(serial, slot, attempt, NO_MEMORY, end);
+        }
         outcome.set(0);
-        engine.heed(flags);
         return end;
+    }
+
+    /** A piece failed for the reason given. */
+    private void report(int serial, long slot, int attempt, byte[] why, long now) {
+        told(report.add(serial, slot, attempt, Native.FAILED_FINALLY, Native.KIND_FAILURE, why, 0, why.length, 0, now));
+    }
+
+    private void told(int flags) {
+        begun = -1;
+        engine.heed(flags);
+    }
+
+    /**
+     * The worker fails, and with it the piece that it was about.
+     *
+     * @return false if the thread was given up
+     */
+    boolean breakOff(long[] pieces) {
+        if (begun < 0) {
+            return true;
+        }
+        int at = begun;
+        boolean own = context.end();
+        if (own) {
+            report((int) pieces[at], pieces[at + 1], (int) pieces[at + 2], BROKEN_OFF, System.nanoTime());
+        }
+        return own;
+    }
+
+    /** Lets go of what ran last, for as long as nothing runs. */
+    void forget() {
+        ray = null;
+        lastWork = null;
+        lastLoader = null;
+        Thread.currentThread().setContextClassLoader(TaskRun.class.getClassLoader());
+        CurrentBatch.forget(any -> true);
     }
 
     /** It was cancelled before it was begun. */
@@ -133,7 +188,7 @@ final class TaskRun {
             return ABANDONED;
         }
         Thread.interrupted();
-        engine.heed(report.add(serial, slot, attempt, Native.NOT_BEGUN, 0, now));
+        told(report.add(serial, slot, attempt, Native.NOT_BEGUN, 0, now));
         return now;
     }
 
@@ -142,12 +197,6 @@ final class TaskRun {
             lastWork = engine.work(serial);
         }
         return lastWork;
-    }
-
-    /** Its batch went while it was on its way. */
-    private void gone(int serial, long slot, int attempt, long now) {
-        byte[] text = {Failures.INTERNAL, 'i', 't', 's', ' ', 'f', 'u', 'n', 'c', 't', 'i', 'o', 'n', ' ', 'i', 's', ' ', 'g', 'o', 'n', 'e'};
-        engine.heed(report.add(serial, slot, attempt, Native.FAILED_FINALLY, Native.KIND_FAILURE, text, 0, text.length, 0, now));
     }
 
     private void perform(int kind, BatchWork work, Object entry, long[] pieces, int at) throws Exception {

@@ -81,6 +81,14 @@ final class Tasks {
         return refs;
     }
 
+    /** The client has closed: who waits to submit for it is to see that. */
+    void left() {
+        Engine engine = engineIfStarted();
+        if (engine != null) {
+            engine.left(ray);
+        }
+    }
+
     // ---- lineage --------------------------------------------------------------------------------------------------
 
     /** True if a lost object is there again, or is being made. */

@@ -30,8 +30,8 @@ final class Waiter implements Runnable {
         if (task == null) {
             return park(deadline);
         }
-        task.block();
         try {
+            task.block();
             return park(deadline);
         } catch (RayInterruptedException interrupted) {
             throw task.isCancelled() ? task.cancelled() : interrupted;

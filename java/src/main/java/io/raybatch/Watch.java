@@ -37,21 +37,29 @@ final class Watch {
         timer.shutdown();
     }
 
-    /** Does something after some time, unless the engine closes before. */
-    void later(Runnable what, long nanos) {
+    /**
+     * Does something after some time, unless the engine closes before.
+     *
+     * @return false where there was no thread for it: it is done when something else is, that is asked for later
+     */
+    boolean later(Runnable what, long nanos) {
         try {
             timer.schedule(what, nanos, TimeUnit.NANOSECONDS);
         } catch (RejectedExecutionException closed) {
             // the engine's end does all of this
+        } catch (OutOfMemoryError noThread) {
+            RayLog.error("no thread that watches the workers: what is to happen by time waits", noThread);
+            return false;
         }
+        return true;
     }
 
     // ---- a piece that takes long ----------------------------------------------------------------------------------
 
     /** A worker has several pieces. */
     void arm() {
-        if (!armed.get() && armed.compareAndSet(false, true)) {
-            later(this::look, LOOK_NANOS);
+        if (!armed.get() && armed.compareAndSet(false, true) && !later(this::look, LOOK_NANOS)) {
+            armed.set(false);
         }
     }
 
@@ -79,6 +87,9 @@ final class Watch {
             }
         } catch (RayClosedException closed) {
             // nothing is left to watch
+        } catch (RuntimeException | Error e) {
+            // the timer would tell nobody
+            RayLog.error("a look at the workers failed", e);
         }
     }
 
@@ -102,6 +113,9 @@ final class Watch {
             flags |= Native.abandon(engine.client(), what.serial(), what.slot(), what.attempt(), thread);
             engine.heed(flags | Native.FLAG_WAKE);
         } catch (RayClosedException closed) {
+            return;
+        } catch (RuntimeException | Error e) {
+            RayLog.error("giving up " + worker.getName() + " failed", e);
             return;
         }
         RayLog.warn("a task was cancelled and ignores its interrupt: thread " + worker.getName()

@@ -17,6 +17,8 @@ final class Worker extends Thread {
     private static final long SEARCH_NANOS = 30_000;
     private static final long SWEEP_NANOS = 100_000_000;
     private static final long IDLE_NANOS = 10_000_000_000L;
+    /** Until another takes the place of one that failed: not at once, lest one fail after the other. */
+    private static final long REPLACE_NANOS = 10_000_000;
 
     // In place of a count of pieces:
     /** It has run them, or rested, and counts as one that searches. */
@@ -34,8 +36,12 @@ final class Worker extends Thread {
     private final long[] unbegun = new long[Bulk.MOST * Native.PIECE];
 
     private volatile boolean woken;
-    /** False when this thread's end changes nothing: it rests, or was given up. */
+    /** False when this thread's end changes nothing: it has rested for long, or was given up. */
     private boolean counts = true;
+    /** It counts as one that searches. */
+    private boolean searches = true;
+    /** It counts no more, unless somebody has woken it. */
+    private boolean rests;
     /** What was reported has made tasks ready. */
     private boolean moreToDo;
 
@@ -64,15 +70,45 @@ final class Worker extends Thread {
 
     @Override
     public void run() {
+        boolean failed = true;
         try {
             work();
-        } catch (RayClosedException closed) {
-            // nothing is left to do
+            failed = false;
         } catch (RuntimeException | Error e) {
-            RayLog.error(getName() + " failed, and ends", e);
+            if (!(e instanceof RayClosedException) || !pool.isClosed()) {
+                RayLog.error(getName() + " failed, and ends; another takes its place", e);
+            }
+            handOver();
         } finally {
-            pool.gone(this, counts);
+            leave();
         }
+        if (failed && !pool.isClosed()) {
+            // somebody may have thought that this one would take what there is
+            engine.watch().later(pool::wake, REPLACE_NANOS);
+        }
+    }
+
+    /** Nothing that it has taken gets lost with it: what it was about fails, what it has not begun goes back. */
+    private void handOver() {
+        try {
+            counts &= run.breakOff(bulk.pieces());
+            giveBack();
+        } catch (RayClosedException closed) {
+            // all it had is over
+        } catch (RuntimeException | Error e) {
+            RayLog.error(getName() + " could not give back what it had taken", e);
+        }
+    }
+
+    private void leave() {
+        if (rests) {
+            counts = !pool.leave(this);
+            searches = counts;
+        }
+        if (searches) {
+            pool.searched();
+        }
+        pool.gone(this, counts);
     }
 
     private void work() {
@@ -112,6 +148,7 @@ final class Worker extends Thread {
                 }
             }
         } finally {
+            searches = false;
             pool.searched();
         }
         if (count > 0 && pool.hints() != seen) {
@@ -145,30 +182,37 @@ final class Worker extends Thread {
     /** Stops counting, and rests, unless there are pieces for it after all; how many. */
     private int rest() {
         pool.rest(this);
+        rests = true;
         // who submitted before it was seen to rest has woken nobody
         int count = take();
         if (count == 0) {
             return awaitWaking();
         }
-        if (!pool.resume(this)) {
-            // somebody is about to wake it, and has counted it
-            while (!woken) {
-                Thread.onSpinWait();
-            }
-            woken = false;
-            pool.searched();
+        if (pool.resume(this)) {
+            rests = false;
+            return count;
         }
+        // somebody is about to wake it, and has counted it
+        while (!woken) {
+            Thread.onSpinWait();
+        }
+        woken = false;
+        rests = false;
+        pool.searched();
+        // for other work than it has: it may have been this worker itself, of what it has left in the table
+        pool.wake();
         return count;
     }
 
     /** {@link #SEARCHING}, or {@link #OVER} when nobody woke it for long. */
     private int awaitWaking() {
-        CurrentBatch.forget(any -> true);
+        run.forget();
         long end = System.nanoTime() + IDLE_NANOS;
         boolean swept = false;
         while (!woken) {
             long left = end - System.nanoTime();
             if ((left <= 0 || pool.isClosed()) && pool.leave(this)) {
+                rests = false;
                 counts = false;
                 return OVER;
             }
@@ -181,6 +225,8 @@ final class Worker extends Thread {
             }
         }
         woken = false;
+        rests = false;
+        searches = true;
         return SEARCHING;
     }
 
@@ -209,10 +255,15 @@ final class Worker extends Thread {
             }
         }
         // first: who gets a result may submit more at once, which this worker will take
-        pool.searches();
+        searches();
         send();
         engine.sweep(now);
         return SEARCHING;
+    }
+
+    private void searches() {
+        searches = true;
+        pool.searches();
     }
 
     private void send() {
@@ -230,9 +281,10 @@ final class Worker extends Thread {
     private int stepBack() {
         giveBack();
         if (!pool.stepBack(this)) {
-            pool.searches();
+            searches();
             return SEARCHING;
         }
+        rests = true;
         if (moreToDo) {
             moreToDo = false;
             pool.wake();
@@ -251,8 +303,8 @@ final class Worker extends Thread {
 
     /** The task that it runs is about to wait. */
     void waits(int serial, long slot, int attempt) {
-        giveBack();
         pool.blocked();
+        giveBack();
         int flags = Native.blocked(engine.client(), serial, slot, attempt, true);
         if (moreToDo) {
             flags |= Native.FLAG_WAKE;

@@ -14,6 +14,9 @@ import java.util.concurrent.atomic.AtomicInteger;
  */
 final class WorkerPool {
 
+    /** Until a thread is asked for again where none could be had. */
+    private static final long RETRY_NANOS = 100_000_000;
+
     private final EmbeddedEngine engine;
     private final int slots;
     private final List<Worker> workers = new CopyOnWriteArrayList<>();
@@ -65,15 +68,17 @@ final class WorkerPool {
     }
 
     private void start() {
-        Worker worker = new Worker(engine);
-        workers.add(worker);
+        Worker worker = null;
         try {
+            worker = new Worker(engine);
+            workers.add(worker);
             worker.start();
         } catch (OutOfMemoryError noThread) {
             workers.remove(worker);
             counted.decrementAndGet();
             searching.decrementAndGet();
             RayLog.error("no further thread for tasks: what is ready waits for those that there are", noThread);
+            engine.watch().later(this::wake, RETRY_NANOS);
         }
     }
 

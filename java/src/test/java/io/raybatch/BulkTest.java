@@ -123,4 +123,42 @@ class BulkTest {
         assertThat(functions.get(70_000)).isEqualTo("f70000");
         assertThat(functions.set(7, "new")).isTrue();
     }
+
+    @Test
+    void the_directory_of_functions_is_as_long_as_what_is_in_it_wherever_that_stands() {
+        Functions.Pages pages = new Functions.Pages(0, new Object[0][]);
+        long first = 1_000_000L << 8;
+        for (long page = 0; page < 1000; page++) {
+            pages = pages.withRoomFor(first + (page << 8));
+            pages.all()[(int) ((first >>> 8) + page - pages.first())] = new Object[] {page};
+            if (page >= 3) {
+                pages.all()[(int) ((first >>> 8) + page - 3 - pages.first())] = null;
+            }
+            assertThat(pages.all().length).as("there are three of them").isLessThanOrEqualTo(8);
+            assertThat(pages.of(first + (page << 8))).containsExactly(page);
+        }
+        // a thread that has had its slots for long uses them now
+        pages = pages.withRoomFor(first);
+        assertThat(pages.first()).isEqualTo(first >>> 8);
+        assertThat(pages.of(first + (999L << 8))).containsExactly(999L);
+        assertThat(pages.of(first)).isNull();
+        assertThat(pages.of(0)).isNull();
+        assertThat(pages.of(first + (5000L << 8))).isNull();
+    }
+
+    @Test
+    void functions_are_found_when_most_before_them_were_cleared() {
+        Functions functions = new Functions();
+        for (long slot = 0; slot < 200_000; slot++) {
+            assertThat(functions.set(slot, slot)).isTrue();
+            if (slot % 256 == 0 && slot >= 1024) {
+                functions.clear(slot - 1024, 256);
+            }
+        }
+        assertThat(functions.get(199_999)).isEqualTo(199_999L);
+        assertThat(functions.get(1000)).isNull();
+        assertThat(functions.set(1000, "late")).isTrue();
+        assertThat(functions.get(1000)).isEqualTo("late");
+        assertThat(functions.get(199_999)).isEqualTo(199_999L);
+    }
 }
