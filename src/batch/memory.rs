@@ -1,7 +1,10 @@
 //! The truth about memory: the whole arena, by batch and by what it is used for.
 
+use std::sync::Arc;
+
 use super::BatchKey;
 use super::client::Client;
+use super::groups::GroupStatus;
 use super::lifecycle::State;
 use super::tree::Batch;
 use crate::error::Result;
@@ -20,6 +23,8 @@ pub struct MemoryReport {
     pub table: TableMemory,
     /// Files.
     pub spill: SpillStats,
+    /// Groups, an outer one before those within it.
+    pub groups: Vec<GroupStatus>,
     /// All that is not collected, roots included, the oldest first.
     pub batches: Vec<BatchMemory>,
 }
@@ -41,6 +46,8 @@ pub struct BatchMemory {
     pub started_ms: u64,
     /// Who started it.
     pub started_by: String,
+    /// The path of the group it is in.
+    pub group: Option<Arc<str>>,
     /// The lower, the sooner it is spilled.
     pub priority: i32,
     /// It is never spilled.
@@ -58,7 +65,7 @@ impl Client {
     /// `Closed`.
     pub fn memory(&self) -> Result<MemoryReport> {
         let engine = self.engine()?;
-        let mut live: Vec<_> = engine.live.iter().map(|batch| std::sync::Arc::clone(&batch)).collect();
+        let mut live: Vec<_> = engine.live.iter().map(|batch| Arc::clone(&batch)).collect();
         live.sort_unstable_by_key(|batch| batch.seq);
         let of = |batch: &Batch| BatchMemory {
             key: batch.key(),
@@ -68,6 +75,7 @@ impl Client {
             state: batch.state(),
             started_ms: batch.record.started_ms,
             started_by: batch.record.started_by.to_string(),
+            group: batch.record.group.clone(),
             priority: batch.record.priority,
             latency_sensitive: batch.record.latency_sensitive,
             region: batch.region().map(|region| region.memory()).unwrap_or_default(),
@@ -78,6 +86,7 @@ impl Client {
             store: engine.store.memory(),
             table: engine.store.table().memory(),
             spill: engine.store.spill_stats(),
+            groups: engine.group_statuses(),
             batches: live.iter().map(|batch| of(batch)).collect(),
         })
     }

@@ -4,6 +4,7 @@ use jni::Env;
 use jni::objects::{JLongArray, JObjectArray};
 use jni::sys::jlong;
 
+use super::groups;
 use super::handles::with_client;
 use super::values::{figure, longs, objects, texts};
 use crate::error::Result;
@@ -61,12 +62,13 @@ pub(super) fn report<'local>(env: &mut Env<'local>, client: jlong) -> Result<JOb
             b.kept.1,
         ];
         fields.extend(figures.map(figure));
-        words.extend([b.name.as_deref(), Some(&b.started_by)]);
+        words.extend([b.name.as_deref(), Some(&b.started_by), b.group.as_deref()]);
     }
     let whole = longs(env, &whole.map(figure))?;
     let fields = longs(env, &fields)?;
     let words = texts(env, &words)?;
-    objects(env, &[&whole, &fields, &words])
+    let (groups, paths) = groups::parts(env, &report.groups)?;
+    objects(env, &[&whole, &fields, &words, &groups, &paths])
 }
 
 pub(super) fn used<'local>(env: &mut Env<'local>, client: jlong) -> Result<JLongArray<'local>> {

@@ -70,6 +70,11 @@ impl NoRoom {
         NoRoom { pages, cause: None, closed: false, too_much: Some(why) }
     }
 
+    /// What was asked for.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.pages * PAGE
+    }
+
     /// True if there may be room for others.
     pub(crate) fn is_too_much(&self) -> bool {
         self.too_much.is_some()

@@ -127,6 +127,14 @@ impl Budget {
         Ok(())
     }
 
+    /// Takes whatever the limits are: for what is there already.
+    pub(crate) fn add(&self, bytes: u64, objects: u64) {
+        for budget in self.chain() {
+            budget.bytes.fetch_add(bytes, Ordering::Relaxed);
+            budget.objects.fetch_add(objects, Ordering::Relaxed);
+        }
+    }
+
     /// That there is room here and above for what `comes` to each.
     ///
     /// # Errors
@@ -316,7 +324,10 @@ mod tests {
         assert_eq!((e.code(), e.batch_id()), (ErrorCode::BatchLimit, Some(BatchId(7))), "whose put it was");
         assert_eq!(e.figures(), [50, 60, 1]);
         let lines: Vec<_> = e.message().lines().collect();
-        assert!(lines[0].starts_with("group 'user-a' is at its limit") && lines[0].contains("raise its maxBytes"), "{e}");
+        assert!(
+            lines[0].starts_with("group 'user-a' is at its limit") && lines[0].contains("raise its maxBytes"),
+            "{e}"
+        );
         assert_eq!(
             lines[1..],
             [

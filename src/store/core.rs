@@ -71,7 +71,7 @@ impl Core {
 
     #[cold]
     fn refuse(&self, held: &Held, no_room: &NoRoom) -> Error {
-        self.shares.failed(held.share(), no_room.is_too_much());
+        self.shares.failed(held.share(), no_room.bytes());
         if let Some(spill) = self.spill.as_ref().filter(|_| no_room.is_too_much()) {
             // nothing more is lent, which would have told it
             spill.pressure.raise();

@@ -32,6 +32,8 @@ pub struct Share {
     batches: AtomicU64,
     /// loans that were refused
     refused: AtomicU64,
+    /// one of them would have been above the share
+    wants: AtomicBool,
 }
 
 impl Share {
@@ -57,6 +59,7 @@ impl Share {
             held: AtomicU64::new(0),
             batches: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            wants: AtomicBool::new(false),
         }
     }
 
@@ -81,10 +84,6 @@ impl Share {
     /// One less.
     pub fn leave(&self) {
         self.chain().for_each(|share| _ = share.batches.fetch_sub(1, Ordering::Relaxed));
-    }
-
-    fn refuse(&self) {
-        self.chain().for_each(|share| _ = share.refused.fetch_add(1, Ordering::Relaxed));
     }
 
     /// Bytes of the pages that its batches hold, and of what they keep in the side table.
@@ -112,9 +111,10 @@ impl Share {
     /// How many of those within are active, and what all within hold.
     fn within(&self) -> (u64, u64) {
         let within = self.within.lock();
-        within.iter().filter_map(Weak::upgrade).fold((0, 0), |(active, held), share| {
-            (active + u64::from(share.is_active()), held + share.held())
-        })
+        within
+            .iter()
+            .filter_map(Weak::upgrade)
+            .fold((0, 0), |(active, held), share| (active + u64::from(share.is_active()), held + share.held()))
     }
 }
 
@@ -124,6 +124,12 @@ impl Share {
 pub struct Standing(Vec<i64>);
 
 impl Standing {
+    /// True for the only one there is.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// True when it is above its share, or something it is within is.
     #[must_use]
     pub fn is_above(&self) -> bool {
@@ -193,7 +199,8 @@ impl Shares {
     #[must_use]
     pub fn fair(&self, share: &Share) -> u64 {
         match &share.outer {
-            Some(outer) => self.fair(outer) / self.parts(outer),
+            // one that is not active: as if it were
+            Some(outer) => self.fair(outer) / (self.parts(outer) + u64::from(!share.is_active())).max(1),
             None => self.arena.len(),
         }
     }
@@ -209,7 +216,7 @@ impl Shares {
     /// Among how many it is divided.
     fn parts(&self, share: &Share) -> u64 {
         let (active, held) = share.within();
-        (active + u64::from(self.holds(share) > held)).max(1)
+        active + u64::from(self.holds(share) > held)
     }
 
     /// From the outermost group to the own batches of this one; `None`: what is in no group.
@@ -252,19 +259,31 @@ impl Shares {
     /// True when objects of normal mode may go for so many bytes of this one: not for a group that is above its share, unless
     /// they are above theirs.
     pub(crate) fn may_evict(&self, share: Option<&Arc<Share>>, bytes: u64) -> bool {
-        let Some(share) = share else { return true };
-        let above = self.steps(Some(share)).iter().any(|step| step.held + bytes > step.fair);
-        !above || self.standing(None).is_above()
+        share.is_none() || !self.would_be_above(share, bytes) || self.standing(None).is_above()
     }
 
-    /// A loan failed.
-    pub(crate) fn failed(&self, share: Option<&Arc<Share>>, too_much: bool) {
+    fn would_be_above(&self, share: Option<&Arc<Share>>, bytes: u64) -> bool {
+        self.steps(share.map(|share| &**share)).iter().any(|step| step.held + bytes > step.fair)
+    }
+
+    /// A loan of so many bytes failed.
+    pub(crate) fn failed(&self, share: Option<&Arc<Share>>, bytes: u64) {
         if let Some(share) = share {
-            share.refuse();
+            share.chain().for_each(|share| _ = share.refused.fetch_add(1, Ordering::Relaxed));
         }
-        if !too_much {
+        if !self.would_be_above(share, bytes) {
             self.wanting.store(true, Ordering::Relaxed);
+        } else if let Some(share) = share {
+            share.chain().for_each(|share| share.wants.store(true, Ordering::Relaxed));
+        } else {
+            self.whole.wants.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Takes note of whether a group, what is in none for `None`, was refused more than its share since this was asked last.
+    #[must_use]
+    pub fn take_wants(&self, share: Option<&Share>) -> bool {
+        share.unwrap_or(&self.whole).wants.swap(false, Ordering::Relaxed)
     }
 
     /// True if somebody who is not above their share found no memory since this was asked last.

@@ -250,7 +250,8 @@ impl Region {
             let single = if takes_run { body.chunks.take_single(place.offset) } else { None };
             let kind = Kind::try_from(seen.entry.kind)?;
             let apart = apart.as_deref().filter(|_| spilled);
-            let adopted = Adopted { id: *id, owner: owner.clone(), kind, place, sealed, written, single: single.as_ref(), apart };
+            let adopted =
+                Adopted { id: *id, owner: owner.clone(), kind, place, sealed, written, single: single.as_ref(), apart };
             if let Err(e) = self.core.table.adopt(adopted) {
                 if let Some(chunk) = &single {
                     body.chunks.add_single(chunk, slot);

@@ -47,7 +47,8 @@ impl Inner {
         if state.find(&id).is_some() {
             return Ok(None);
         }
-        let (memory, offset) = self.reserve(&mut state, owner.share.as_ref(), footprint(len, metadata)).map_err(|e| e.object(id))?;
+        let (memory, offset) =
+            self.reserve(&mut state, owner.share.as_ref(), footprint(len, metadata)).map_err(|e| e.object(id))?;
         let place = Place { offset, len, metadata };
         let object = Object::new(id, owner, kind, memory, place, false);
         Ok(Some((state.insert(object), place)))
@@ -80,7 +81,7 @@ impl Inner {
                         || !self.shares.may_evict(share, bytes)
                         || self.evict_locked(state, room, true) == 0 =>
                 {
-                    self.shares.failed(share, false);
+                    self.shares.failed(share, bytes);
                     return Err(self.arena.explain(&e));
                 }
                 // what went may lie scattered: ask for more each time
