@@ -471,6 +471,7 @@ impl World {
 fn assert_adds_up(report: &MemoryReport) {
     let s = &report.store;
     assert_eq!(s.bookkeeping + s.regions + s.table + s.draining + s.free, s.capacity, "{s:?}");
+    assert_eq!(report.draining.iter().map(|b| b.held).sum::<u64>(), s.draining);
     let t = &report.table;
     assert_eq!((t.held, t.normal + t.kept + t.pinned + t.unused), (s.table, s.table), "{t:?}");
     for batch in &report.batches {

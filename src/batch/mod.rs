@@ -87,7 +87,7 @@ pub(crate) use self::engine::Engine;
 pub(crate) use self::groups::Group;
 pub use self::groups::{GroupLimit, GroupStatus};
 pub use self::lifecycle::{Illegal, State, Step, next};
-pub use self::memory::{BatchMemory, MemoryReport};
+pub use self::memory::{BatchMemory, DrainingBatch, MemoryReport};
 pub(crate) use self::results::Presence;
 pub use self::status::BatchStatus;
 pub(crate) use self::tasks::{TaskCounts, TaskHooks};

@@ -316,9 +316,14 @@ impl Store {
     }
 
     fn draining_bytes(&self) -> u64 {
+        self.draining().iter().map(|region| region.held.bytes()).sum()
+    }
+
+    /// Dropped regions that somebody holds memory of.
+    pub(crate) fn draining(&self) -> Vec<Arc<Region>> {
         let mut draining = self.draining.lock();
         draining.retain(|r| !r.is_drained());
-        draining.iter().map(|r| r.held.bytes()).sum()
+        draining.clone()
     }
 
     /// Checks that every page lent is accounted for. Meaningful when nothing is going on.

@@ -26,6 +26,7 @@ import java.util.Optional;
  * @param files what lies on the disk
  * @param groups of batches, an outer one before those within it
  * @param batches all that are not collected, clients' roots included, the oldest first
+ * @param drainingBatches those that are collected and held by readers; together {@code draining}
  */
 public record MemoryReport(
         Instant at,
@@ -39,7 +40,8 @@ public record MemoryReport(
         Table table,
         Files files,
         List<GroupStatus> groups,
-        List<InBatch> batches) {
+        List<InBatch> batches,
+        List<Draining> drainingBatches) {
 
     /**
      * Objects that lie in no batch's region. {@code held = normal + kept + pinned + unused}.
@@ -117,7 +119,21 @@ public record MemoryReport(
             long keptObjects,
             long kept) {}
 
+    /**
+     * A collected batch whose memory readers hold still. What is forgotten of it is empty.
+     *
+     * @param id its id
+     * @param name empty also if it had none
+     * @param group the path of the group it was in; empty also for none
+     * @param age since it was started; zero if that is forgotten
+     * @param startedBy the thread
+     * @param held pages
+     * @param pins holds of readers and writers, a count
+     */
+    public record Draining(long id, String name, String group, Duration age, String startedBy, long held, long pins) {}
+
     private static final int FIELDS = 17;
+    private static final int DRAINING_FIELDS = 4;
     private static final int TEXTS = 3;
     private static final int ROOT = 1;
     private static final int LATENCY_SENSITIVE = 2;
@@ -136,13 +152,13 @@ public record MemoryReport(
         for (int n = 0, b = 0; b < f.length; n += TEXTS, b += FIELDS) {
             batches.add(new InBatch(
                     f[b],
-                    texts[n] == null ? "" : texts[n],
+                    known(texts[n]),
                     (f[b + 2] & ROOT) != 0 ? 0 : f[b + 1],
                     BatchState.of(f[b + 3]),
                     Duration.ofMillis(Math.max(0, w[0] - f[b + 4])),
-                    texts[n + 1] == null ? "" : texts[n + 1],
+                    known(texts[n + 1]),
                     sites.of(f[b]),
-                    texts[n + 2] == null ? "" : texts[n + 2],
+                    known(texts[n + 2]),
                     Math.toIntExact(f[b + 5]),
                     (f[b + 2] & LATENCY_SENSITIVE) != 0,
                     f[b + 6],
@@ -169,7 +185,21 @@ public record MemoryReport(
                 new Table(w[7], w[8], w[9], w[10], w[11], w[12], w[13], w[14]),
                 new Files(w[15], w[16], w[17], w[18], w[19], w[20], w[21]),
                 GroupStatus.of((long[]) parts[3], (String[]) parts[4]),
-                List.copyOf(batches));
+                List.copyOf(batches),
+                draining(w[0], (long[]) parts[5], (String[]) parts[6]));
+    }
+
+    private static List<Draining> draining(long now, long[] f, String[] texts) {
+        List<Draining> all = new ArrayList<>();
+        for (int n = 0, b = 0; b < f.length; n += TEXTS, b += DRAINING_FIELDS) {
+            Duration age = f[b + 1] == 0 ? Duration.ZERO : Duration.ofMillis(Math.max(0, now - f[b + 1]));
+            all.add(new Draining(f[b], known(texts[n]), known(texts[n + 2]), age, known(texts[n + 1]), f[b + 2], f[b + 3]));
+        }
+        return List.copyOf(all);
+    }
+
+    private static String known(String text) {
+        return text == null ? "" : text;
     }
 
     /** {@return the bytes lent: all but the free ones} */
@@ -228,6 +258,13 @@ public record MemoryReport(
                 }
             });
         }
+        for (Draining b : drainingBatches) {
+            line(
+                    out,
+                    "  batch %d%s, draining, %s old, started by %s%s: %s, %d holds",
+                    b.id(), b.name().isEmpty() ? "" : " '" + b.name() + "'", b.age(), b.startedBy(),
+                    b.group().isEmpty() ? "" : ", in group " + b.group(), size(b.held()), b.pins());
+        }
         return out.toString();
     }
 
@@ -276,6 +313,15 @@ public record MemoryReport(
             out.append(n == 0 ? "{" : ",{");
             json(out, batches.get(n));
             out.append('}');
+        }
+        out.append("],\"drainingBatches\":[");
+        for (int n = 0; n < drainingBatches.size(); n++) {
+            Draining b = drainingBatches.get(n);
+            numbers(out.append(n == 0 ? "{" : ",{"), new String[] {"id"}, b.id()).append(',');
+            text(out, "name", b.name()).append(',');
+            text(out, "startedBy", b.startedBy()).append(',');
+            text(out, "group", b.group()).append(',');
+            numbers(out, new String[] {"ageMillis", "held", "pins"}, b.age().toMillis(), b.held(), b.pins()).append('}');
         }
         return out.append("]}").toString();
     }

@@ -70,7 +70,8 @@ final class Native {
 
     /**
      * What the arena is used for: {@code long[]}{the whole, as {@link MemoryReport#of} reads it}, {@code long[]}{17 figures
-     * of each batch}, {@code String[]}{name, startedBy, group of each batch}, and the parts of {@link #groups}.
+     * of each batch}, {@code String[]}{name, startedBy, group of each batch}, the parts of {@link #groups},
+     * {@code long[]}{id, startedMillis, held, pins of each batch that drains}, {@code String[]}{name, startedBy, group of each}.
      */
     static native Object[] memory(long client);
 
