@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::store::{Eviction, SpillConfig, StoreConfig};
+use crate::store::{Eviction, HIGH_WATER, SpillConfig, StoreConfig};
 
 /// The least and the most bytes of a store: its pages are counted in 32 bits.
 const SIZES: std::ops::RangeInclusive<u64> = (64 << 10)..=(1 << 44);
 const TOMBSTONES: usize = 100_000;
-/// Percent of the arena.
-const HIGH_WATER: u8 = 80;
 
 /// Checked options.
 #[derive(Clone, Debug)]

@@ -36,8 +36,12 @@ pub enum ErrorCode {
     BatchActive = 12,
     /// The batch takes no new work.
     BatchEnded = 13,
-    /// A limit of the batch or of one it is in.
+    /// A limit of the batch, of one it is in, or of its group.
     BatchLimit = 14,
+    /// No such group of batches.
+    GroupNotFound = 15,
+    /// A batch in the group is not collected, or a group is within it.
+    GroupActive = 16,
     /// No such object.
     ObjectNotFound = 20,
     /// The id is taken.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use batch_support::{Calls, config};
 use proptest::prelude::*;
-use raybatch::batch::{BatchKey, BatchSpec, Client, MemoryReport, Reason, State};
+use raybatch::batch::{BatchKey, BatchMemory, BatchSpec, Client, GroupLimit, MemoryReport, Reason, State};
 use raybatch::error::ErrorCode;
 use raybatch::id::{BatchId, ObjectId};
 use raybatch::store::{Kind, Pin};
@@ -16,7 +16,8 @@ use raybatch::store::{Kind, Pin};
 /// Numbers choose among what there is, modulo its count.
 #[derive(Clone, Debug)]
 enum Op {
-    Start { parent: Option<usize>, id: Option<i64>, max_objects: Option<u64>, no_cleanup: bool },
+    Start { parent: Option<usize>, id: Option<i64>, group: Option<usize>, max_objects: Option<u64>, no_cleanup: bool },
+    Limit { group: usize, max_objects: Option<u64> },
     Put { batch: usize, size: usize },
     PutNormal { size: usize },
     Keep { batch: usize, object: usize },
@@ -35,8 +36,21 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
     let n = || 0usize..1000;
     let size = prop_oneof![6 => 0usize..200, 1 => 4000usize..9000, 1 => 65_000usize..70_000];
     let op = prop_oneof![
-        3 => (prop::option::of(n()), prop::option::of(1i64..6), prop::option::of(0u64..8), any::<bool>())
-            .prop_map(|(parent, id, max_objects, no_cleanup)| Op::Start { parent, id, max_objects, no_cleanup }),
+        3 => (
+            prop::option::of(n()),
+            prop::option::of(1i64..6),
+            prop::option::of(0usize..3),
+            prop::option::weighted(0.3, 0u64..8),
+            any::<bool>(),
+        )
+            .prop_map(|(parent, id, group, max_objects, no_cleanup)| Op::Start {
+                parent,
+                id,
+                group,
+                max_objects,
+                no_cleanup,
+            }),
+        1 => (0usize..3, prop::option::of(0u64..12)).prop_map(|(group, max_objects)| Op::Limit { group, max_objects }),
         8 => (n(), size.clone()).prop_map(|(batch, size)| Op::Put { batch, size }),
         1 => size.prop_map(|size| Op::PutNormal { size }),
         2 => (n(), n()).prop_map(|(batch, object)| Op::Keep { batch, object }),
@@ -54,12 +68,21 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
     prop::collection::vec(op, 1..80)
 }
 
+/// The groups there are.
+const GROUPS: [&str; 3] = ["a", "a/x", "b"];
+
+/// A group, and the one it is in.
+fn groups_of(group: usize) -> &'static [usize] {
+    [&[0][..], &[1, 0], &[2]][group]
+}
+
 /// An owner in the model: `None` is normal mode, 0 the root.
 type Owner = Option<usize>;
 
 struct MBatch {
     key: BatchKey,
     parent: Option<usize>,
+    group: Option<usize>,
     max_objects: Option<u64>,
     no_cleanup: bool,
     open: bool,
@@ -80,6 +103,8 @@ struct World {
     batches: Vec<MBatch>,
     objects: Vec<MObject>,
     pins: Vec<(u64, Arc<Pin>, Vec<u8>)>,
+    /// most objects of each group
+    limits: [Option<u64>; 3],
 }
 
 impl World {
@@ -92,13 +117,15 @@ impl World {
         let root = MBatch {
             key: client.root(),
             parent: None,
+            group: None,
             max_objects: None,
             no_cleanup: false,
             open: true,
             collected: false,
             kept: vec![],
         };
-        World { client, batches: vec![root], objects: vec![], pins: vec![] }
+        GROUPS.iter().for_each(|group| client.open_group(group).unwrap());
+        World { client, batches: vec![root], objects: vec![], pins: vec![], limits: [None; 3] }
     }
 
     /// The batches `b` is in, itself first.
@@ -118,10 +145,23 @@ impl World {
     /// True when one more object of `batch` would be over a limit; `source` owns it already.
     fn over_limit(&self, batch: usize, source: Owner) -> bool {
         let inside = |b: usize| source.is_some_and(|s| self.chain(s).contains(&b));
-        self.chain(batch).into_iter().filter(|&b| !inside(b)).any(|b| {
+        let over_batch = self.chain(batch).into_iter().filter(|&b| !inside(b)).any(|b| {
             let used = self.owned(&self.within(b)).len() as u64;
             self.batches[b].max_objects.is_some_and(|max| used + 1 > max)
-        })
+        });
+        let groups = |b: usize| self.batches[b].group.map_or(&[][..], groups_of);
+        let in_group = |g: &usize| source.is_some_and(|s| groups(s).contains(g));
+        over_batch
+            || groups(batch).iter().filter(|g| !in_group(g)).any(|&g| {
+                let used = self.owned(&self.in_group(g)).len() as u64;
+                self.limits[g].is_some_and(|max| used + 1 > max)
+            })
+    }
+
+    /// The batches of a group and of those within it.
+    fn in_group(&self, group: usize) -> Vec<usize> {
+        let is = |b: &usize| self.batches[*b].group.is_some_and(|g| groups_of(g).contains(&group));
+        (0..self.batches.len()).filter(is).collect()
     }
 
     fn end(&mut self, b: usize) {
@@ -184,10 +224,20 @@ impl World {
         let c = Arc::clone(&self.client);
         match op {
             Op::Spill => drop(c.spill().unwrap()),
-            Op::Start { parent, id, max_objects, no_cleanup } => {
+            Op::Limit { group, max_objects } => {
+                self.limits[group] = max_objects;
+                c.limit_group(GROUPS[group], GroupLimit::Objects(max_objects)).unwrap();
+            }
+            Op::Start { parent, id, group, max_objects, no_cleanup } => {
                 let parent = parent.and_then(|n| self.pick(n)).unwrap_or(0);
+                let around = self.batches[parent].group;
+                // only what is in the root may choose its group
+                let other = parent != 0 && group.is_some() && group != around;
+                let group_of = group;
+                let group = group.or(around);
                 let spec = BatchSpec {
                     id: id.map(BatchId),
+                    group: group_of.map(|group| GROUPS[group].to_owned()),
                     parent: Some(self.batches[parent].key),
                     max_objects,
                     no_cleanup,
@@ -196,12 +246,22 @@ impl World {
                 let taken = id.is_some_and(|id| self.batches.iter().any(|b| !b.collected && b.key.id.0 == id));
                 match c.start_batch(spec, "model") {
                     Ok(key) => {
-                        assert!(self.batches[parent].open && !taken);
+                        assert!(self.batches[parent].open && !taken && !other);
                         let parent = Some(parent);
                         let (open, collected, kept) = (true, false, vec![]);
-                        self.batches.push(MBatch { key, parent, max_objects, no_cleanup, open, collected, kept });
+                        self.batches.push(MBatch {
+                            key,
+                            parent,
+                            group,
+                            max_objects,
+                            no_cleanup,
+                            open,
+                            collected,
+                            kept,
+                        });
                     }
                     Err(e) if taken => assert_eq!(e.code(), ErrorCode::BatchExists, "{e}"),
+                    Err(e) if e.code() == ErrorCode::InvalidArgument => assert!(other, "{e}"),
                     Err(e) => assert!(!self.batches[parent].open && e.code() == ErrorCode::BatchEnded, "{e}"),
                 }
             }
@@ -348,13 +408,38 @@ impl World {
                 );
             }
         }
+        for (g, path) in GROUPS.iter().enumerate() {
+            let group = self.client.group(path).unwrap();
+            let batches = self.in_group(g);
+            let owned = self.owned(&batches);
+            let bytes: usize = owned.iter().map(|&n| self.objects[n].bytes.len()).sum();
+            let live = batches.iter().filter(|&&b| !self.batches[b].collected).count();
+            assert_eq!(
+                (group.objects, group.bytes, group.batches),
+                (owned.len() as u64, bytes as u64, live as u64),
+                "group {path}"
+            );
+        }
         let live: usize = self.objects.iter().filter(|o| o.alive).map(|o| o.bytes.len()).sum();
         let stats = self.client.stats().unwrap();
         if self.pins.is_empty() {
             assert_eq!(stats.store.live, live as u64);
         }
         self.client.audit().unwrap();
-        assert_adds_up(&self.client.memory().unwrap());
+        let report = self.client.memory().unwrap();
+        assert_adds_up(&report);
+        for group in &report.groups {
+            let inside = |b: &&BatchMemory| {
+                b.group
+                    .as_deref()
+                    .is_some_and(|path| path == &*group.path || path.starts_with(&format!("{}/", group.path)))
+            };
+            let pages: u64 = report.batches.iter().filter(inside).map(|b| b.region.held).sum();
+            let kept: u64 = report.batches.iter().filter(inside).map(|b| b.kept.0 * 8 + b.kept.1).sum();
+            // what is kept and lies in files, or is padded, makes a difference; and what drains
+            assert!(group.held >= pages, "{group:?} holds {pages}");
+            assert!(!self.pins.is_empty() || group.held <= pages + kept, "{group:?} holds {pages} and {kept}");
+        }
     }
 
     /// Lets go of all there is: nothing is left of it.
@@ -372,6 +457,11 @@ impl World {
         self.client.audit().unwrap();
         let stats = self.client.stats().unwrap();
         assert_eq!((stats.objects, stats.store.live, stats.live_batches, stats.store.draining), (0, 0, 0, 0));
+        for path in ["a/x", "a", "b"] {
+            let group = self.client.group(path).unwrap();
+            assert_eq!((group.objects, group.bytes, group.held, group.batches), (0, 0, 0, 0), "{path}");
+            self.client.remove_group(path).unwrap();
+        }
         let spill = self.client.store().spill_stats();
         assert_eq!((spill.objects, spill.bytes, spill.files), (0, 0, 0));
     }
@@ -381,6 +471,7 @@ impl World {
 fn assert_adds_up(report: &MemoryReport) {
     let s = &report.store;
     assert_eq!(s.bookkeeping + s.regions + s.table + s.draining + s.free, s.capacity, "{s:?}");
+    assert_eq!(report.draining.iter().map(|b| b.held).sum::<u64>(), s.draining);
     let t = &report.table;
     assert_eq!((t.held, t.normal + t.kept + t.pinned + t.unused), (s.table, s.table), "{t:?}");
     for batch in &report.batches {

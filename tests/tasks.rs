@@ -4,10 +4,10 @@
 
 mod task_support;
 
-use raybatch::batch::BatchKey;
+use raybatch::batch::{BatchKey, BatchSpec, GroupLimit};
 use raybatch::error::ErrorCode;
 use raybatch::store::Kind;
-use raybatch::task::{CheckpointPolicy, Ending, Remade, Submission, TaskKind, TaskRef};
+use raybatch::task::{CheckpointPolicy, Ending, Order, Remade, Submission, TaskKind, TaskRef};
 use task_support::{Lab, Made};
 
 const MIB: u64 = 1 << 20;
@@ -386,4 +386,94 @@ fn c37_a_thread_that_was_given_up_is_named_after_its_batch_is_collected() {
     assert_eq!(lab.tasks.status(b).unwrap().abandoned, ["worker-7"]);
     lab.report(work.run, Ending::Value, 1);
     lab.client.audit().unwrap();
+}
+
+fn in_group(lab: &Lab, path: &str) -> BatchKey {
+    lab.client.open_group(path).unwrap();
+    lab.batch_of(BatchSpec { group: Some(path.to_owned()), ..BatchSpec::default() })
+}
+
+#[test]
+fn no_more_tasks_of_a_group_run_than_it_may_have_whichever_of_its_batches_they_are_of() {
+    let mut lab = Lab::new(64 * MIB, 8);
+    let (x, y, other) = (in_group(&lab, "a/x"), in_group(&lab, "a/y"), in_group(&lab, "b"));
+    let client = std::sync::Arc::clone(&lab.client);
+    let limit = |path: &str, most| client.limit_group(path, GroupLimit::Tasks(most)).unwrap();
+    limit("a", Some(2));
+    limit("a/x", Some(1));
+    let all: Vec<_> = [x, x, y, y].map(|b| lab.submit(b, &[], Lab::function(|_| 7))).into();
+    let (first, second) = (lab.take().unwrap(), lab.take().unwrap());
+    assert_eq!([first, second].map(|work| work.run.task), [all[0].task, all[2].task], "one of x, and a has two");
+    assert!(lab.take().is_none());
+    let running = |path: &str| client.group(path).unwrap().tasks;
+    assert_eq!((running("a"), running("a/x"), running("a/y"), running("b")), (2, 1, 1, 0));
+
+    // others are not held up
+    let elsewhere = lab.submit(other, &[], Lab::function(|_| 7));
+    let work = lab.take().unwrap();
+    assert_eq!(work.run.task, elsewhere.task);
+    lab.tasks.orders();
+    lab.report(work.run, Ending::Value, 1);
+    assert!(!lab.tasks.orders().contains(&Order::Workers), "that makes no room in a");
+
+    // one that waits does not count, here and above; it goes on all the same
+    lab.tasks.blocked(first.run, true);
+    assert!(lab.tasks.orders().contains(&Order::Workers), "somebody else may run");
+    let third = lab.take().unwrap();
+    assert_eq!(third.run.task, all[1].task);
+    lab.tasks.blocked(first.run, false);
+    assert_eq!((running("a"), running("a/x")), (3, 2));
+    lab.report(first.run, Ending::Value, 1);
+    assert!(lab.take().is_none(), "two of two");
+
+    // the end of a task of one batch is the turn of another's
+    lab.tasks.orders();
+    lab.report(third.run, Ending::Value, 1);
+    assert!(lab.tasks.orders().contains(&Order::Workers), "those of y are to be looked at again");
+    let fourth = lab.take().unwrap();
+    assert_eq!(fourth.run.task, all[3].task);
+    lab.report(second.run, Ending::Value, 1);
+    lab.report(fourth.run, Ending::Value, 1);
+    assert_eq!((running("a"), running("a/x"), running("a/y")), (0, 0, 0));
+
+    // none at all, and then some
+    limit("a", Some(0));
+    let last = lab.submit(y, &[], Lab::function(|_| 7));
+    assert!(lab.take().is_none());
+    lab.tasks.orders();
+    limit("a", None);
+    assert!(lab.tasks.orders().contains(&Order::Workers), "whoever waits for work is told");
+    let work = lab.take().unwrap();
+    assert_eq!(work.run.task, last.task);
+    lab.run(&work);
+    [x, y, other].into_iter().for_each(|b| lab.close(b));
+    lab.client.audit().unwrap();
+}
+
+#[test]
+fn a_task_with_a_priority_above_its_groups_is_refused_and_changes_nothing() {
+    let lab = lab();
+    let b = in_group(&lab, "a/x");
+    lab.client.limit_group("a", GroupLimit::Priority(Some(3))).unwrap();
+    let block = lab.tasks.block(&lab.client, b, 1).unwrap();
+    let task = |priority| Submission {
+        task: TaskRef { serial: block.serial, slot: block.first },
+        kind: TaskKind::Plain,
+        returns: 1,
+        retries: 0,
+        cpus: 1,
+        priority: Some(priority),
+        actor: 0,
+        caller: 1,
+        arguments: &[],
+        parent: None,
+    };
+    let e = lab.tasks.submit(&task(4)).unwrap_err();
+    assert_eq!((e.code(), e.figures()), (ErrorCode::BatchLimit, &[3, 3, 4][..]));
+    assert!(e.message().contains("group 'a': at most 3\n    group 'a/x': any priority"), "{e}");
+    assert_eq!(lab.client.status(b).unwrap().tasks_active, 0);
+    lab.tasks.submit(&task(3)).unwrap();
+    let work = lab.take().unwrap();
+    lab.report(work.run, Ending::Value, 1);
+    lab.close(b);
 }

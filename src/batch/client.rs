@@ -206,7 +206,8 @@ impl Client {
     /// Starts a batch; `by` says in errors who did.
     ///
     /// # Errors
-    /// `BatchExists` while its id is live; `BatchEnded` or `BatchNotFound` for the parent; `InvalidArgument`; `StoreFull`.
+    /// `BatchExists` while its id is live; `BatchEnded` or `BatchNotFound` for the parent; `GroupNotFound`; `BatchLimit` for a
+    /// priority above its group's; `InvalidArgument`; `StoreFull`.
     pub fn start_batch(&self, spec: BatchSpec, by: &str) -> Result<BatchKey> {
         self.start_mapped(spec, by).map(|started| started.key)
     }

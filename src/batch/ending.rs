@@ -174,6 +174,9 @@ impl Engine {
             tasks.collected(batch.key());
         }
         self.live.remove_if(&id, |_, live| Arc::ptr_eq(live, batch));
+        if let Some(member) = &batch.member {
+            member.leave();
+        }
         if let Some(parent) = batch.parent() {
             parent.children.remove(batch);
             self.tell(EventKind::BatchCollected, id);

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use dashmap::{DashMap, DashSet};
 use hashbrown::DefaultHashBuilder;
 
+use super::groups::Groups;
 use super::housekeeping::Agenda;
 use super::tombstones::Tombstones;
 use super::{Batch, BatchKey, TaskHooks, errors, registry};
@@ -38,6 +39,7 @@ pub(crate) struct Engine {
     pub(super) roots: AtomicUsize,
     pub(super) tombstones: Tombstones,
     pub(super) agenda: Arc<Agenda>,
+    pub(super) groups: Groups,
     /// The next id of the store's choosing; counts down.
     pub(super) next_id: AtomicI64,
     /// Ids told to callers and not started yet.
@@ -72,6 +74,7 @@ impl Engine {
                 roots: AtomicUsize::new(0),
                 tombstones: Tombstones::new(config.tombstones),
                 agenda: Arc::default(),
+                groups: Groups::default(),
                 next_id: AtomicI64::new(-1),
                 reserved: DashSet::default(),
                 next_seq: AtomicU64::new(0),

@@ -13,7 +13,7 @@
 //!
 //! What an object counts to budgets moves along: it is released from the one chain of budgets and reserved in the other,
 //! and as they usually share their outer part, in this order. Limits are checked before. If another put takes the room
-//! in between, the object moves nevertheless and is not charged: a limit may be exceeded by one object, but none is lost.
+//! in between, the object moves nevertheless: a limit may be exceeded by one object, but none is lost.
 
 use std::sync::Arc;
 
@@ -202,8 +202,11 @@ impl Engine {
         if let Some(batch) = owner.batch() {
             batch.refund(freed);
         }
-        let reserved = target.budget.as_ref().is_some_and(|budget| budget.reserve(*bytes, 1).is_ok());
-        self.settle(target, id, number, reserved.then_some(*bytes));
+        let charge = target.budget.as_ref().map(|budget| {
+            budget.add(*bytes, 1);
+            *bytes
+        });
+        self.settle(target, id, number, charge);
         Ok(true)
     }
 
@@ -268,7 +271,7 @@ impl Engine {
             Owner::Maker(maker) => {
                 let moved = match maker.region() {
                     Some(region) => {
-                        region.move_to_table(id, target.id()).map_err(|e| self.with_holders(e.object(*id)))?
+                        region.move_to_table(id, target.as_owner()).map_err(|e| self.with_holders(e.object(*id)))?
                     }
                     None => Found::Dropped,
                 };
@@ -282,7 +285,7 @@ impl Engine {
             }
             Owner::Keeper(keeper) => {
                 let Some(charge) = keeper.disown(id) else { return Ok(None) };
-                if !self.store.table().set_owner(id, target.id()) {
+                if !self.store.table().set_owner(id, target.as_owner()) {
                     // deleted just now, by somebody who did not find it in the keeper's hands any more
                     keeper.refund(charge);
                     return Err(self.missing(id));
@@ -290,7 +293,7 @@ impl Engine {
                 Ok(Some(charge))
             }
             Owner::Normal => {
-                if !self.store.table().set_owner(id, target.id()) {
+                if !self.store.table().set_owner(id, target.as_owner()) {
                     return Err(self.missing(id));
                 }
                 Ok(Some(None))
@@ -328,36 +331,21 @@ fn not_owner(id: &ObjectId, owner: &Owner, from: &Batch) -> Error {
     Error::new(ErrorCode::NotOwner, text).object(*id)
 }
 
-/// That each new owner, and each batch it is in which the old owner is not in, has room for what it gets.
+/// That each new owner, and each batch and group it is in which the old owner is not in, has room for what it gets.
 fn check_limits(moves: &[Move]) -> Result<()> {
     for (n, m) in moves.iter().enumerate() {
+        let Some(budget) = &m.target.budget else { continue };
         // each target once, for all it gets
-        if m.target.budget.is_none() || moves[..n].iter().any(|other| Arc::ptr_eq(&other.target, &m.target)) {
+        if moves[..n].iter().any(|other| Arc::ptr_eq(&other.target, &m.target)) {
             continue;
         }
-        let mut at = Some(&m.target);
-        while let Some(batch) = at {
+        budget.check(|step| {
+            let from = |m: &Move| m.owner.batch().and_then(|owner| owner.budget.clone());
             let comes = |m: &&Move| {
-                let inside = m.owner.batch().is_some_and(|o| Arc::ptr_eq(o, batch) || o.is_within(batch.key()));
-                !inside
+                Arc::ptr_eq(&m.target, &moves[n].target) && !from(m).is_some_and(|from| from.counts_to(step))
             };
-            let new = moves.iter().filter(|other| Arc::ptr_eq(&other.target, &m.target)).filter(comes);
-            let (bytes, objects) = new.fold((0, 0), |(b, n), m| (b + m.bytes, n + 1));
-            if let Some(budget) = &batch.budget
-                && objects > 0
-            {
-                let (used_bytes, used_objects) = budget.used();
-                let over = |max: Option<u64>, used: u64, more: u64| max.is_some_and(|max| used + more > max);
-                if over(batch.record.max_bytes, used_bytes, bytes)
-                    || over(batch.record.max_objects, used_objects, objects)
-                {
-                    // the budget says it best
-                    budget.reserve(bytes, objects)?;
-                    budget.release(bytes, objects);
-                }
-            }
-            at = batch.parent();
-        }
+            moves.iter().filter(comes).fold((0, 0), |(bytes, objects), m| (bytes + m.bytes, objects + 1))
+        })?;
     }
     Ok(())
 }

@@ -3,8 +3,8 @@
 //!
 //! An `Engine` belongs to one open store and is shared by its clients. From the outside in: `client` and `access` are what
 //! callers use, `tasks` and `results` what the task room does; `objects` finds what they ask for; `start`, `ending` and
-//! `keeping` change the tree; `tree`, `record`, `life`, `lifecycle` and `tombstones` hold it; `housekeeping` is the thread
-//! behind, and `spilling` the one that makes room.
+//! `keeping` change the tree; `tree`, `record`, `life`, `lifecycle` and `tombstones` hold it; `groups` are beside it, for those who
+//! share a store; `housekeeping` is the thread behind, and `spilling` the one that makes room.
 //!
 //! # Locks
 //!
@@ -16,7 +16,7 @@
 //! 4. a shard of a batch's children;
 //! 5. what a batch promised, what it owns (`tree::Batch::adopted`), then what it kept;
 //! 6. the tombstones;
-//! 7. the housekeeping's agenda;
+//! 7. the housekeeping's agenda; the registry of groups;
 //! 8. the store's locks.
 //!
 //! # Ends
@@ -58,6 +58,7 @@ mod client;
 mod ending;
 mod engine;
 mod errors;
+mod groups;
 mod housekeeping;
 mod keeping;
 mod life;
@@ -83,8 +84,10 @@ use std::time::Duration;
 
 pub use self::client::{Client, ClientStats, Started};
 pub(crate) use self::engine::Engine;
+pub(crate) use self::groups::Group;
+pub use self::groups::{GroupLimit, GroupStatus};
 pub use self::lifecycle::{Illegal, State, Step, next};
-pub use self::memory::{BatchMemory, MemoryReport};
+pub use self::memory::{BatchMemory, DrainingBatch, MemoryReport};
 pub(crate) use self::results::Presence;
 pub use self::status::BatchStatus;
 pub(crate) use self::tasks::{TaskCounts, TaskHooks};
@@ -135,6 +138,8 @@ pub struct BatchSpec {
     pub max_objects: Option<u64>,
     /// Most of its own tasks that run at a time.
     pub max_tasks: Option<u32>,
+    /// The path of the group it is in; `None`: its parent's, if that is in one.
+    pub group: Option<String>,
     /// The lower, the sooner it is spilled when memory is short; for the rest the scheduler's affair.
     pub priority: i32,
     /// Closing its handle collects nothing.

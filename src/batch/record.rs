@@ -24,6 +24,8 @@ pub(crate) struct Record {
     pub(crate) max_objects: Option<u64>,
     /// Most of its own tasks that run at a time.
     pub(crate) max_tasks: Option<u32>,
+    /// The path of the group it is in.
+    pub(crate) group: Option<Arc<str>>,
     pub(crate) priority: i32,
     pub(crate) no_cleanup: bool,
     pub(crate) checkpoint_actors: bool,

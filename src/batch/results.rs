@@ -102,7 +102,7 @@ impl Engine {
         let charge = keeper.budget.as_ref().map(|_| source.len() as u64);
         let reserved = keeper.budget.as_ref().map_or(Ok(()), |budget| budget.reserve(source.len() as u64, 1));
         let made = reserved.and_then(|()| {
-            let made = table.refill(*id, keeper.id(), kind, source);
+            let made = table.refill(*id, keeper.as_owner(), kind, source);
             if !matches!(made, Ok(true)) {
                 keeper.refund(charge);
             }

@@ -1,23 +1,31 @@
 //! The thread that makes room: above the high-water mark, and whenever somebody waits for some, it has whole batches
 //! written to files until the low-water mark is reached.
 //!
-//! First go objects of normal mode, if they are to be spilled and not evicted; then batches that have ended and are not collected yet (`noCleanup`), then by priority, the lowest first, then
-//! those that were used longest ago. Those marked `latencySensitive`, and all within them, never go.
+//! Whoever is furthest above their fair share of the store gives first: a group, or what is in none. Of what gives, first
+//! go objects of normal mode, if they are to be spilled and not evicted; then batches that have ended and are not
+//! collected yet (`noCleanup`), then by priority, the lowest first, then those that were used longest ago. Those marked
+//! `latencySensitive`, and all within them, never go. Of those who are not above their share
+//! only they themselves have to give for what they want beyond it. All have to when memory is short and nobody is above; or,
+//! where those who are have nothing to give, when somebody else than they has found no memory.
 //!
 //! It does not keep its engine alive, and holds no lock while it writes. Those who wait are woken after each chunk that
 //! went back, so that a put waits for the writing of about a mebibyte, not for that of a batch.
 
 use std::cmp::Reverse;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use hashbrown::HashMap;
+
 use super::ending::nanos_since;
 use super::engine::Engine;
+use super::groups::Group;
 use super::tree::Batch;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::BatchId;
-use crate::store::{Note, Occasion, Pressure};
+use crate::store::{Note, Occasion, Pressure, Share, Standing};
 
 impl Engine {
     /// Starts the thread, in a store that spills.
@@ -41,22 +49,31 @@ impl Engine {
     /// Spills until there is room. False when some is wanted and none was made.
     fn make_room(&self, pressure: &Pressure) -> bool {
         let wanted = || !self.is_closed() && (pressure.is_short(self.store.used()) || pressure.is_asked());
+        let shares = self.store.shares();
+        let mut all = false;
         while wanted() {
-            let mut made = match self.spill_normal_mode(pressure) {
-                Ok(bytes) => bytes,
-                Err(_) => return false,
-            };
-            for batch in self.victims() {
+            let mut made = 0;
+            let mut holders = self.holders();
+            let spared = loop {
+                let (holder, victim) = match self.next(&mut holders, all) {
+                    Next::Spill(holder, victim) => (holder, victim),
+                    Next::End { spared } => break spared,
+                };
                 if !wanted() {
                     return true;
                 }
-                match self.spill(&batch) {
-                    Ok(bytes) => made += bytes,
+                match self.spill_one(&victim, pressure) {
+                    Ok(bytes) => {
+                        made += bytes;
+                        holder.gave |= bytes > 0;
+                    }
                     // the disk is full, or ill: it is not tried again for every batch there is
                     Err(_) => return made > 0,
                 }
-            }
-            if made == 0 {
+            };
+            // where those who are above their share hold on to what they have
+            all = made == 0 && spared && shares.take_wanting();
+            if made == 0 && !all {
                 return false;
             }
         }
@@ -125,6 +142,64 @@ impl Engine {
         Ok(bytes)
     }
 
+    fn spill_one(&self, victim: &Victim, pressure: &Pressure) -> Result<u64> {
+        match victim {
+            Victim::NormalMode => self.spill_normal_mode(pressure),
+            Victim::Batch(batch) => self.spill(batch),
+        }
+    }
+
+    /// All who hold something, with what of it may be spilled: what is in no group first.
+    fn holders(&self) -> Vec<Holder> {
+        let shares = self.store.shares();
+        let mut all = vec![Holder::new(None, shares.take_wants(None))];
+        all[0].victims.push_back(Victim::NormalMode);
+        // group → its place in the list
+        let mut places: HashMap<*const Group, usize> = HashMap::new();
+        // outer ones come first
+        for group in self.groups.all() {
+            let outer = group.outer().and_then(|outer| places.get(&Arc::as_ptr(outer)));
+            let wants = shares.take_wants(Some(group.share())) || outer.is_some_and(|at| all[*at].wants);
+            places.insert(Arc::as_ptr(&group), all.len());
+            all.push(Holder::new(Some(group), wants));
+        }
+        for batch in self.victims() {
+            let at = match batch.group() {
+                None => 0,
+                // made since
+                Some(group) => *places.entry(Arc::as_ptr(group)).or_insert_with(|| {
+                    all.push(Holder::new(Some(Arc::clone(group)), false));
+                    all.len() - 1
+                }),
+            };
+            all[at].victims.push_back(Victim::Batch(batch));
+        }
+        all
+    }
+
+    /// What is to be spilled next: of whoever is furthest above their share now. See the module for who gives, unless
+    /// `all` are to.
+    fn next<'a>(&self, holders: &'a mut [Holder], all: bool) -> Next<'a> {
+        let shares = self.store.shares();
+        let standings: Vec<_> = holders.iter().map(|holder| shares.standing(holder.share())).collect();
+        let any_above = standings.iter().any(Standing::is_above);
+        let short = self.store.pressure().is_some_and(|pressure| pressure.is_short(self.store.used()));
+        let all = all || (short && !any_above);
+        let gives = |n: &usize| all || holders[*n].wants || standings[*n].is_above() || standings[*n].is_alone();
+        let spared = holders.iter().enumerate().any(|(n, holder)| !holder.victims.is_empty() && !gives(&n));
+        // One that gave all it had, and is the furthest above again, fills up faster than others could give. Of equals
+        // the first one.
+        let may = |n: &usize| gives(n) && (holders[*n].gave || !holders[*n].victims.is_empty());
+        let Some(n) = (0..holders.len()).rev().filter(may).max_by_key(|n| &standings[*n]) else {
+            return Next::End { spared };
+        };
+        let holder = &mut holders[n];
+        match holder.victims.pop_front() {
+            Some(victim) => Next::Spill(holder, victim),
+            None => Next::End { spared },
+        }
+    }
+
     /// Batches that may be spilled, in the order in which they are.
     fn victims(&self) -> Vec<Arc<Batch>> {
         let mut all: Vec<_> = self
@@ -140,6 +215,42 @@ impl Engine {
         all.sort_unstable_by_key(|(rank, _)| *rank);
         all.into_iter().map(|(_, batch)| batch).collect()
     }
+}
+
+/// Something that may be spilled.
+enum Victim {
+    NormalMode,
+    Batch(Arc<Batch>),
+}
+
+/// One group's own batches; `None`: what is in no group.
+struct Holder {
+    group: Option<Arc<Group>>,
+    /// In the order in which they are to be spilled.
+    victims: VecDeque<Victim>,
+    /// It, or a group it is in, was refused more than its share.
+    wants: bool,
+    /// Something of it was spilled.
+    gave: bool,
+}
+
+impl Holder {
+    fn new(group: Option<Arc<Group>>, wants: bool) -> Holder {
+        Holder { group, victims: VecDeque::new(), wants, gave: false }
+    }
+
+    fn share(&self) -> Option<&Share> {
+        self.group.as_ref().map(|group| &**group.share())
+    }
+}
+
+/// Who gives next.
+enum Next<'a> {
+    Spill(&'a mut Holder, Victim),
+    /// It is time to look again who has what. `spared`: of those who could give, some are not to.
+    End {
+        spared: bool,
+    },
 }
 
 fn run(engine: &Weak<Engine>, pressure: &Pressure) {

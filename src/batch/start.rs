@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use dashmap::mapref::entry::Entry;
 
 use super::engine::Engine;
+use super::groups::Member;
 use super::record::Record;
 use super::tree::Batch;
 use super::{BatchKey, BatchSpec, errors};
@@ -32,7 +33,8 @@ impl Engine {
     /// Starts a batch.
     ///
     /// # Errors
-    /// `BatchExists`; `BatchEnded` or `BatchNotFound` for the parent; `InvalidArgument`; `StoreFull`.
+    /// `BatchExists`; `BatchEnded` or `BatchNotFound` for the parent; `GroupNotFound`; `BatchLimit` for a priority above its
+    /// group's; `InvalidArgument`; `StoreFull`.
     pub(super) fn start(&self, root: &Arc<Batch>, spec: BatchSpec, by: &str) -> Result<Arc<Batch>> {
         let chosen = spec.id.is_some();
         let id = self.check(&spec)?;
@@ -41,7 +43,8 @@ impl Engine {
             None => Arc::clone(root),
         };
         let deadline = spec.timeout.map(|timeout| self.deadline(timeout)).transpose()?;
-        let budget = budget(id, &spec, &parent);
+        let member = self.place_in_group(&spec, &parent)?;
+        let budget = budget(id, &spec, &parent, member.as_ref());
         let region = self.region(id, budget.clone())?;
         let record = Record {
             key: BatchKey { id, life: region.life },
@@ -53,6 +56,7 @@ impl Engine {
             max_bytes: spec.max_bytes,
             max_objects: spec.max_objects,
             max_tasks: spec.max_tasks,
+            group: member.as_ref().map(|member| Arc::clone(member.group().path())),
             priority: spec.priority,
             no_cleanup: spec.no_cleanup,
             checkpoint_actors: spec.checkpoint_actors,
@@ -61,7 +65,7 @@ impl Engine {
             remains: OnceLock::new(),
         };
         let seq = self.next_seq.fetch_add(1, Ordering::Relaxed);
-        let batch = Batch::new(record, seq, deadline, Some(Arc::clone(&parent)), region.region, budget);
+        let batch = Batch::new(record, seq, deadline, Some(Arc::clone(&parent)), region.region, budget, member);
         self.enter(&batch, &parent)?;
         if chosen {
             self.reserved.remove(&id);
@@ -89,6 +93,7 @@ impl Engine {
             max_bytes: None,
             max_objects: None,
             max_tasks: None,
+            group: None,
             priority: 0,
             no_cleanup: false,
             checkpoint_actors: false,
@@ -97,7 +102,7 @@ impl Engine {
             remains: OnceLock::new(),
         };
         let seq = self.next_seq.fetch_add(1, Ordering::Relaxed);
-        let root = Batch::new(record, seq, None, None, region.region, None);
+        let root = Batch::new(record, seq, None, None, region.region, None, None);
         self.gcs.create_table(id);
         if let Some(region) = root.region() {
             self.node.attach(region);
@@ -185,11 +190,14 @@ struct MadeRegion {
     region: Option<Arc<Region>>,
 }
 
-/// A budget where the batch or one it is in has a limit; none elsewhere.
-fn budget(id: BatchId, spec: &BatchSpec, parent: &Batch) -> Option<Arc<Budget>> {
-    if spec.max_bytes.is_none() && spec.max_objects.is_none() && parent.budget.is_none() {
+/// A budget where the batch or one it is in has a limit, or it is in a group, which may be given one at any time; none
+/// elsewhere.
+fn budget(id: BatchId, spec: &BatchSpec, parent: &Batch, member: Option<&Member>) -> Option<Arc<Budget>> {
+    // a parent that is in a group has a budget, which counts to the group's
+    let outer = parent.budget.clone().or_else(|| member.map(|member| Arc::clone(member.group().budget())));
+    if spec.max_bytes.is_none() && spec.max_objects.is_none() && outer.is_none() {
         return None;
     }
     let name = spec.name.as_deref().unwrap_or("");
-    Some(Budget::new(id, name, spec.max_bytes, spec.max_objects, parent.budget.clone()))
+    Some(Budget::new(id, name, spec.max_bytes, spec.max_objects, outer))
 }

@@ -1,5 +1,6 @@
 //! What can be seen of a batch.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::engine::Engine;
@@ -64,6 +65,8 @@ pub struct BatchStatus {
     pub max_objects: Option<u64>,
     /// Its limit of own tasks that run at a time.
     pub max_tasks: Option<u32>,
+    /// The path of the group it is in.
+    pub group: Option<Arc<str>>,
     /// Objects it gave away.
     pub kept: u64,
     /// Objects of other batches that it owns.
@@ -108,6 +111,7 @@ impl BatchStatus {
             max_bytes: record.max_bytes,
             max_objects: record.max_objects,
             max_tasks: record.max_tasks,
+            group: record.group.clone(),
             kept: 0,
             adopted: 0,
             no_cleanup: record.no_cleanup,

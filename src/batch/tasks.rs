@@ -33,6 +33,9 @@ pub(crate) trait TaskHooks: Send + Sync {
     /// How many tasks of a batch are in which state. Of a collected one, whose records may stand for others' sake, as well.
     fn counts(&self, key: BatchKey) -> TaskCounts;
 
+    /// A group's limit of tasks was changed: more may run than did.
+    fn limits_changed(&self);
+
     /// The notifier woke a token: true if it is the task room's.
     fn woken(&self, token: u64) -> bool;
 

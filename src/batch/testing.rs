@@ -69,6 +69,8 @@ impl TaskHooks for Room {
         self.told.lock().push(Told::Collected(key));
     }
 
+    fn limits_changed(&self) {}
+
     fn counts(&self, _key: BatchKey) -> TaskCounts {
         TaskCounts { waiting: 1, ready: 2, running: 3, done: 4, failed: 5, held: 0 }
     }

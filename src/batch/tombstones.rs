@@ -173,6 +173,7 @@ mod tests {
             max_bytes: None,
             max_objects: None,
             max_tasks: None,
+            group: None,
             priority: 0,
             no_cleanup: false,
             checkpoint_actors: false,

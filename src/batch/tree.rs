@@ -9,6 +9,7 @@ use hashbrown::hash_map::Entry;
 use parking_lot::Mutex;
 
 use super::BatchKey;
+use super::groups::Member;
 use super::life::{Life, Mark, Word};
 use super::lifecycle::{Illegal, State, Step};
 use super::record::{End, Kept, Record};
@@ -60,6 +61,8 @@ pub(crate) struct Batch {
     parent: Option<Arc<Batch>>,
     pub(crate) children: Children,
     pub(crate) budget: Option<Arc<Budget>>,
+    /// its place in a group, if it is in one
+    pub(super) member: Option<Member>,
     /// `None` when the whole store runs with `lru`.
     region: Option<Arc<Region>>,
     /// With `lru`: the next slot.
@@ -82,6 +85,7 @@ impl Batch {
         parent: Option<Arc<Batch>>,
         region: Option<Arc<Region>>,
         budget: Option<Arc<Budget>>,
+        member: Option<Member>,
     ) -> Arc<Batch> {
         let children = if parent.is_some() { Children::few() } else { Children::many() };
         Arc::new(Batch {
@@ -92,6 +96,7 @@ impl Batch {
             parent,
             children,
             budget,
+            member,
             region,
             next_slot: AtomicU64::new(0),
             adopted: Mutex::new(Some(HashMap::new())),

@@ -33,6 +33,7 @@ pub(super) fn start(
     max_tasks: jint,
     checkpoint_actors: jboolean,
     latency_sensitive: jboolean,
+    group: JByteArray<'_>,
     by: JByteArray<'_>,
     out: JLongArray<'_>,
 ) -> Result<()> {
@@ -40,10 +41,11 @@ pub(super) fn start(
     let spec = BatchSpec {
         id: (id != 0).then_some(BatchId(id)),
         parent: some_key(parent, parent_life),
-        name: if name.is_null() { None } else { Some(Utf8::read(jni, &name)?.text()?.to_owned()) },
+        name: given(jni, &name)?,
         timeout: limit("the timeout", timeout)?.map(Duration::from_millis),
         max_bytes: limit("maxBytes", max_bytes)?,
         max_objects: limit("maxObjects", max_objects)?,
+        group: given(jni, &group)?,
         priority,
         no_cleanup,
         max_tasks: limit("maxTasks", max_tasks.into())?.map(|most| most as u32),
@@ -55,6 +57,10 @@ pub(super) fn start(
     let (header, generation) = started.region.unwrap_or_default();
     jni.set_longs(&out, &[started.key.id.0, started.key.life as jlong, header as jlong, generation as jlong]);
     Ok(())
+}
+
+fn given(jni: Jni<'_>, text: &JByteArray<'_>) -> Result<Option<String>> {
+    if text.is_null() { Ok(None) } else { Ok(Some(Utf8::read(jni, text)?.text()?.to_owned())) }
 }
 
 pub(super) fn end<'local>(
@@ -158,7 +164,7 @@ pub(super) fn status<'local>(
     ];
     let children: Vec<jlong> = s.children.iter().map(|child| child.0).collect();
     let numbers = longs(env, &numbers)?;
-    let words = texts(env, &[s.name.as_deref(), Some(&s.started_by), s.ended_by.as_deref()])?;
+    let words = texts(env, &[s.name.as_deref(), Some(&s.started_by), s.ended_by.as_deref(), s.group.as_deref()])?;
     let children = longs(env, &children)?;
     objects(env, &[&numbers, &words, &children])
 }

@@ -5,7 +5,7 @@ use jni::objects::{JByteArray, JByteBuffer, JClass, JIntArray, JLongArray, JObje
 use jni::sys::{jboolean, jint, jlong};
 
 use super::policy::{guard, guard_hot};
-use super::{batches, clients, events, inject, journal, mapping, memory, objects, tasks, views, writers};
+use super::{batches, clients, events, groups, inject, journal, mapping, memory, objects, tasks, views, writers};
 
 /// An export is a guard and one call.
 macro_rules! export {
@@ -53,14 +53,18 @@ mod all {
     export!(guard newBatchId(client: jlong) -> jlong = batches::new_id);
     export!(guard_hot startBatch(client: jlong, id: jlong, parent: jlong, parent_life: jlong, name: JByteArray<'local>,
         timeout: jlong, max_bytes: jlong, max_objects: jlong, priority: jint, no_cleanup: jboolean, max_tasks: jint,
-        checkpoint_actors: jboolean, latency_sensitive: jboolean, by: JByteArray<'local>, out: JLongArray<'local>)
-        -> () = batches::start);
+        checkpoint_actors: jboolean, latency_sensitive: jboolean, group: JByteArray<'local>, by: JByteArray<'local>,
+        out: JLongArray<'local>) -> () = batches::start);
     export!(guard endBatch(client: jlong, id: jlong, life: jlong, collect: jboolean, checkpoint: jboolean, keep: JByteArray<'local>,
         reason: jint, by: JString<'local>) -> JLongArray<'local> = batches::end);
     export!(guard_hot closeBatch(client: jlong, id: jlong, life: jlong, by: JByteArray<'local>) -> () = batches::close);
     export!(guard deleteBatch(client: jlong, id: jlong, life: jlong, by: JString<'local>) -> () = batches::delete);
     export!(guard gc(client: jlong, id: jlong, life: jlong) -> JLongArray<'local> = batches::gc);
     export!(guard openAncestor(client: jlong, id: jlong, life: jlong) -> JLongArray<'local> = batches::open_ancestor);
+    export!(guard openGroup(client: jlong, path: JString<'local>) -> () = groups::open);
+    export!(guard limitGroup(client: jlong, path: JString<'local>, which: jint, most: jlong) -> () = groups::limit);
+    export!(guard removeGroup(client: jlong, path: JString<'local>) -> () = groups::remove);
+    export!(guard groups(client: jlong, path: JString<'local>) -> JObjectArray<'local> = groups::statuses);
     export!(guard status(client: jlong, id: jlong, life: jlong) -> JObjectArray<'local> = batches::status);
     export!(guard batches(client: jlong) -> JLongArray<'local> = batches::all);
 

@@ -4,6 +4,7 @@ use jni::Env;
 use jni::objects::{JLongArray, JObjectArray};
 use jni::sys::jlong;
 
+use super::groups;
 use super::handles::with_client;
 use super::values::{figure, longs, objects, texts};
 use crate::error::Result;
@@ -61,12 +62,21 @@ pub(super) fn report<'local>(env: &mut Env<'local>, client: jlong) -> Result<JOb
             b.kept.1,
         ];
         fields.extend(figures.map(figure));
-        words.extend([b.name.as_deref(), Some(&b.started_by)]);
+        words.extend([b.name.as_deref(), Some(&b.started_by), b.group.as_deref()]);
+    }
+    let mut leaving = Vec::new();
+    let mut names = Vec::new();
+    for d in &report.draining {
+        leaving.push(d.key.id.0);
+        leaving.extend([d.started_ms, d.held, d.pins].map(figure));
+        names.extend([d.name.as_deref(), d.started_by.as_deref(), d.group.as_deref()]);
     }
     let whole = longs(env, &whole.map(figure))?;
     let fields = longs(env, &fields)?;
     let words = texts(env, &words)?;
-    objects(env, &[&whole, &fields, &words])
+    let (groups, paths) = groups::parts(env, &report.groups)?;
+    let (leaving, names) = (longs(env, &leaving)?, texts(env, &names)?);
+    objects(env, &[&whole, &fields, &words, &groups, &paths, &leaving, &names])
 }
 
 pub(super) fn used<'local>(env: &mut Env<'local>, client: jlong) -> Result<JLongArray<'local>> {

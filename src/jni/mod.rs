@@ -35,6 +35,7 @@ mod clients;
 mod direct;
 mod events;
 mod exports;
+mod groups;
 mod handles;
 mod inject;
 mod java;

@@ -24,6 +24,7 @@ use super::extents::Extents;
 use super::faults::{FaultPoint, Faults};
 use super::layout::{LAYOUT_VERSION, MAGIC, PAGE, STRIDE, WINDOW_PAGES};
 use super::pressure::Pressure;
+use super::share::TooMuch;
 use crate::error::{Error, ErrorCode, Result};
 
 /// Strides asked for at once beyond what is needed.
@@ -54,11 +55,30 @@ pub(crate) struct NoRoom {
     pages: u64,
     cause: Option<io::Error>,
     closed: bool,
+    /// nobody asked the system: it was not to be
+    too_much: Option<TooMuch>,
 }
 
 /// Held while the mapping changes.
 struct Remap {
     closed: bool,
+}
+
+impl NoRoom {
+    /// There may be room, but not for this one.
+    pub(crate) fn too_much(pages: u64, why: TooMuch) -> NoRoom {
+        NoRoom { pages, cause: None, closed: false, too_much: Some(why) }
+    }
+
+    /// What was asked for.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.pages * PAGE
+    }
+
+    /// True if there may be room for others.
+    pub(crate) fn is_too_much(&self) -> bool {
+        self.too_much.is_some()
+    }
 }
 
 impl Arena {
@@ -197,7 +217,7 @@ impl Arena {
 
     /// Lends pages, their memory allocated for real.
     pub(crate) fn lend(&self, pages: u64) -> Result<u64, NoRoom> {
-        let no_room = |cause| NoRoom { pages, cause, closed: false };
+        let no_room = |cause| NoRoom { pages, cause, closed: false, too_much: None };
         self.faults.check(FaultPoint::Run).map_err(|e| no_room(Some(e)))?;
         let mut taken = self.extents.lock().take(pages);
         if taken.is_none() {
@@ -233,15 +253,15 @@ impl Arena {
         };
         let needed = no_room.pages * PAGE;
         let cause = no_room.cause.as_ref().map_or_else(String::new, |e| format!("; the system said: {e}"));
-        Error::new(
-            ErrorCode::StoreFull,
-            format!(
-                "the store is full: {needed} bytes needed in one run, {free} of {} free, {largest} in the largest free \
-                 run{cause}; end or collect batches, or open a larger store",
-                self.len
+        let len = self.len;
+        let text = match &no_room.too_much {
+            Some(too_much) => format!("memory is short: {needed} bytes needed, {free} of {len} free; {too_much}"),
+            None => format!(
+                "the store is full: {needed} bytes needed in one run, {free} of {len} free, {largest} in the largest free \
+                 run{cause}; end or collect batches, or open a larger store"
             ),
-        )
-        .facts([needed as i64, free as i64, largest as i64])
+        };
+        Error::new(ErrorCode::StoreFull, text).facts([needed as i64, free as i64, largest as i64])
     }
 
     fn is_backed(&self, stride: u64) -> bool {
@@ -257,7 +277,7 @@ impl Arena {
         }
         let remap = self.remap.lock();
         if remap.closed {
-            return Err(NoRoom { pages, cause: None, closed: true });
+            return Err(NoRoom { pages, cause: None, closed: true, too_much: None });
         }
         let end = self.len.div_ceil(STRIDE);
         let mut stride = first;
@@ -272,7 +292,7 @@ impl Arena {
             stride = match self.commit(stride, ahead) {
                 Ok(()) => ahead,
                 Err(_) if ahead > needed && self.commit(stride, needed).is_ok() => needed,
-                Err(e) => return Err(NoRoom { pages, cause: Some(e), closed: false }),
+                Err(e) => return Err(NoRoom { pages, cause: Some(e), closed: false, too_much: None }),
             };
         }
         Ok(())

@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 
-use super::arena::Arena;
+use super::arena::{Arena, NoRoom};
 use super::layout::{HEADER_GENERATION, PAGE};
 use super::notify::Notifier;
 use super::region::Region;
 use super::run::{Held, Run};
+use super::share::Shares;
 use super::spill::Spill;
 use super::table::Table;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::BatchId;
 
 /// Told of each block of slots that is leased: ids `(batch, task, 0..count)`.
@@ -35,6 +36,8 @@ pub(crate) struct Core {
     pub(crate) slabs: Arc<Held>,
     /// where its header lies → a region that lives, or in one of whose leases somebody still is
     pub(crate) regions: Mutex<HashMap<u64, Arc<Region>>>,
+    /// how the arena is divided
+    pub(crate) shares: Arc<Shares>,
     /// files for what does not fit, if it has any
     pub(crate) spill: Option<Arc<Spill>>,
 }
@@ -42,25 +45,45 @@ pub(crate) struct Core {
 impl Core {
     /// Borrows pages: as many as wished for, or fewer when memory is short, but never fewer than `least`. What may be
     /// evicted is, before `least` is refused.
+    ///
+    /// When memory is short, a group of batches that is above its share of it gets no more.
     pub(crate) fn lend(&self, held: &Arc<Held>, wished: u64, least: u64) -> Result<Run> {
         let mut pages = wished.max(least);
         loop {
-            match Run::lend(&self.arena, held, pages) {
+            let lent = match self.shares.refuses(held.share(), pages * PAGE) {
+                Some(why) => Err(NoRoom::too_much(pages, why)),
+                None => Run::lend(&self.arena, held, pages),
+            };
+            let no_room = match lent {
                 Ok(run) => return Ok(run),
-                Err(_) if pages > least => pages = (pages / 2).max(least),
-                Err(e) if pages * PAGE > self.arena.len() || self.table.make_room(pages * PAGE) == 0 => {
-                    return Err(self.arena.explain(&e));
-                }
-                Err(_) => {}
+                Err(no_room) => no_room,
+            };
+            if pages > least {
+                pages = (pages / 2).max(least);
+            } else if pages * PAGE > self.arena.len()
+                || !self.shares.may_evict(held.share(), pages * PAGE)
+                || self.table.make_room(pages * PAGE) == 0
+            {
+                return Err(self.refuse(held, &no_room));
             }
         }
+    }
+
+    #[cold]
+    fn refuse(&self, held: &Held, no_room: &NoRoom) -> Error {
+        self.shares.failed(held.share(), no_room.bytes());
+        if let Some(spill) = self.spill.as_ref().filter(|_| no_room.is_too_much()) {
+            // nothing more is lent, which would have told it
+            spill.pressure.raise();
+        }
+        self.arena.explain(no_room)
     }
 }
 
 /// Records of one size, in memory that is never used for anything else: so their first words can be read at any time.
 pub(crate) struct Records {
     unit: u64,
-    held: Arc<Held>,
+    pub(crate) held: Arc<Held>,
     state: Mutex<RecordState>,
 }
 

@@ -32,6 +32,7 @@ mod pressure;
 mod region;
 mod run;
 mod seqlock;
+mod share;
 mod slab;
 mod spill;
 mod sync;
@@ -60,15 +61,17 @@ pub use self::notify::{Event, EventKind, Notifier, Subscription};
 pub use self::pin::{Hold, Pin};
 pub use self::pressure::Pressure;
 pub use self::region::{Region, RegionMemory};
+pub use self::share::{Share, Shares, Standing};
 pub use self::slab::{Record, Slab};
 pub use self::spill::{Disk, DiskFile, LocalDisk, SpillConfig, SpillStats};
-pub use self::table::{Table, TableUsage};
+pub use self::table::{Owner, Table, TableUsage};
 pub use self::types::{Dropped, Found, Kind, ObjectInfo, ObjectState, Removal, Sink, Slot, Source, Usage};
 pub use self::unsealed::{RawSpan, Unsealed};
 
 use self::arena::Arena;
 use self::core::{Core, Records};
 use self::layout::{HEADER, LEASE, PAGE};
+pub(crate) use self::pressure::HIGH_WATER;
 use self::run::Held;
 use self::spill::Spill;
 use crate::error::{Error, ErrorCode, Result};
@@ -182,8 +185,15 @@ impl Store {
             None => None,
         };
         let notifier = Arc::new(Notifier::new(&arena));
-        let table = Table::new(&arena, &notifier, spill.clone());
         let (headers, stripes) = (Records::new(HEADER), Records::new(LEASE * lease::stripe_count()));
+        let slabs = Arc::new(Held::default());
+        let mark = match &spill {
+            Some(spill) => spill.pressure.high(),
+            None => Pressure::new(arena.len(), HIGH_WATER).high(),
+        };
+        let bookkeeping = vec![Arc::clone(&headers.held), Arc::clone(&stripes.held), Arc::clone(&slabs)];
+        let shares = Arc::new(Shares::new(&arena, bookkeeping, mark));
+        let table = Table::new(&arena, &notifier, &shares, spill.clone());
         headers.reserve(&arena).and_then(|()| stripes.reserve(&arena)).map_err(|e| {
             Error::new(ErrorCode::StoreOpen, format!("store '{}': no memory to begin with: {e}", config.name))
         })?;
@@ -191,8 +201,7 @@ impl Store {
         if config.pre_touch {
             arena.warm(config.warm_reserve);
         }
-        let slabs = Arc::new(Held::default());
-        let core = Core { arena, notifier, table, log, headers, stripes, slabs, regions, spill };
+        let core = Core { arena, notifier, table, log, headers, stripes, slabs, regions, shares, spill };
         Ok(Arc::new(Store {
             config: config.clone(),
             core: Arc::new(core),
@@ -217,6 +226,12 @@ impl Store {
     #[must_use]
     pub fn table(&self) -> &Table {
         &self.core.table
+    }
+
+    /// How the arena is divided among groups of batches.
+    #[must_use]
+    pub fn shares(&self) -> &Shares {
+        &self.core.shares
     }
 
     /// Makes a region with a random base for its slots.
@@ -303,9 +318,14 @@ impl Store {
     }
 
     fn draining_bytes(&self) -> u64 {
+        self.draining().iter().map(|region| region.held.bytes()).sum()
+    }
+
+    /// Dropped regions that somebody holds memory of.
+    pub(crate) fn draining(&self) -> Vec<Arc<Region>> {
         let mut draining = self.draining.lock();
         draining.retain(|r| !r.is_drained());
-        draining.iter().map(|r| r.held.bytes()).sum()
+        draining.clone()
     }
 
     /// Checks that every page lent is accounted for. Meaningful when nothing is going on.

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
+/// Percent of the arena that may be lent before memory is short, where nothing else is said.
+pub(crate) const HIGH_WATER: u8 = 80;
+
 /// See the module.
 pub struct Pressure {
     /// Bytes lent beyond which memory is short.
@@ -57,12 +60,18 @@ impl Pressure {
         }
     }
 
+    /// Memory is short.
     #[cold]
-    fn raise(&self) {
+    pub(crate) fn raise(&self) {
         // under the lock, so that a sleeper sees it or hears of it
         let _state = self.state.lock();
         self.raised.store(true, Ordering::Relaxed);
         self.changed.notify_all();
+    }
+
+    /// Bytes lent beyond which memory is short.
+    pub(crate) fn high(&self) -> u64 {
+        self.high
     }
 
     /// The number of the round: what is used now is used in this one.

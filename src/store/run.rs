@@ -7,14 +7,41 @@ use parking_lot::Mutex;
 
 use super::arena::{Arena, NoRoom};
 use super::layout::PAGE;
+use super::share::Share;
 
 /// Pages held for one purpose: by a region, by the side table, by the directory of regions.
 #[derive(Default)]
 pub(crate) struct Held {
     pages: AtomicU64,
+    /// whose share of the arena they count to
+    share: Option<Arc<Share>>,
 }
 
 impl Held {
+    /// None yet; what there will be counts to a share as well.
+    pub(crate) fn of(share: Option<Arc<Share>>) -> Held {
+        Held { pages: AtomicU64::new(0), share }
+    }
+
+    /// Whose share of the arena they count to.
+    pub(crate) fn share(&self) -> Option<&Arc<Share>> {
+        self.share.as_ref()
+    }
+
+    fn add(&self, pages: u64) {
+        self.pages.fetch_add(pages, Ordering::AcqRel);
+        if let Some(share) = &self.share {
+            share.add(pages * PAGE);
+        }
+    }
+
+    fn sub(&self, pages: u64) {
+        if let Some(share) = &self.share {
+            share.sub(pages * PAGE);
+        }
+        self.pages.fetch_sub(pages, Ordering::AcqRel);
+    }
+
     /// Bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.pages.load(Ordering::Acquire) * PAGE
@@ -35,7 +62,7 @@ impl Run {
     /// Borrows pages from the arena.
     pub(crate) fn lend(arena: &Arc<Arena>, held: &Arc<Held>, pages: u64) -> Result<Run, NoRoom> {
         let page = arena.lend(pages)?;
-        held.pages.fetch_add(pages, Ordering::AcqRel);
+        held.add(pages);
         Ok(Run { arena: Arc::clone(arena), page, pages, held: Mutex::new(Arc::clone(held)) })
     }
 
@@ -70,8 +97,8 @@ impl Run {
     /// Counts the run to another holder from now on.
     pub(crate) fn hand_over(&self, to: &Arc<Held>) {
         let mut held = self.held.lock();
-        held.pages.fetch_sub(self.pages, Ordering::AcqRel);
-        to.pages.fetch_add(self.pages, Ordering::AcqRel);
+        held.sub(self.pages);
+        to.add(self.pages);
         *held = Arc::clone(to);
     }
 
@@ -83,7 +110,7 @@ impl Run {
             .iter_mut()
             .map(|run| {
                 let pages = std::mem::take(&mut run.pages);
-                run.held.get_mut().pages.fetch_sub(pages, Ordering::AcqRel);
+                run.held.get_mut().sub(pages);
                 (run.page, pages)
             })
             .collect();
@@ -104,7 +131,7 @@ impl Drop for Run {
     fn drop(&mut self) {
         if self.pages > 0 {
             self.arena.give_back(&[(self.page, self.pages)]);
-            self.held.get_mut().pages.fetch_sub(self.pages, Ordering::AcqRel);
+            self.held.get_mut().sub(self.pages);
         }
     }
 }

@@ -8,7 +8,7 @@ use super::depends::HeldBy;
 use super::recovery::Remade;
 use super::table::Boundary;
 use super::tasks::{Flags, Happening, OWN_TOKENS, Tasks};
-use super::types::{Counts, Failure, TaskRef};
+use super::types::{Counts, Failure, Order, TaskRef};
 use crate::batch::{BatchKey, Client, Reason, TaskCounts, TaskHooks};
 use crate::error::Result;
 use crate::id::ObjectId;
@@ -46,6 +46,14 @@ impl TaskHooks for Tasks {
 
     fn counts(&self, key: BatchKey) -> TaskCounts {
         self.tell(|core, _| core.counts(key))
+    }
+
+    fn limits_changed(&self) {
+        self.tell(|core, fx| {
+            if core.has_more() {
+                fx.orders.push(Order::Workers);
+            }
+        });
     }
 
     fn woken(&self, token: u64) -> bool {

@@ -258,6 +258,9 @@ impl Core {
         };
         table.counts.ready -= 1;
         table.counts.running += 1;
+        if let Some(group) = &table.group {
+            group.begin_task();
+        }
         Some(work)
     }
 
@@ -282,9 +285,14 @@ impl Core {
             record.set_blocked(false);
             table.blocked = table.blocked.saturating_sub(1);
             self.blocked = self.blocked.saturating_sub(1);
-        } else if cpus > 1 {
+        } else {
+            if let Some(group) = &table.group {
+                group.end_task();
+            }
             self.wide -= (cpus - 1).min(self.wide);
         }
+        // of a group others may have waited
+        let more = more || (table.group.is_some() && !self.turns.is_empty());
         if cpus > 1 || (at_limit && more) {
             fx.orders.push(Order::Workers);
         }

@@ -92,6 +92,9 @@ impl Core {
         if blocked {
             self.blocked += 1;
             table.blocked += 1;
+            if let Some(group) = &table.group {
+                group.end_task();
+            }
             self.wide -= (cpus - 1).min(self.wide);
             if !self.turns.is_empty() || !self.urgent.is_empty() {
                 fx.orders.push(Order::Workers);
@@ -99,6 +102,9 @@ impl Core {
         } else {
             self.blocked = self.blocked.saturating_sub(1);
             table.blocked = table.blocked.saturating_sub(1);
+            if let Some(group) = &table.group {
+                group.begin_task();
+            }
             self.wide += cpus - 1;
         }
     }

@@ -51,6 +51,9 @@ impl Core {
         let inside = s.parent.is_some_and(|run| self.is_inside(run, serial));
         let table = self.known(serial)?;
         let priority = s.priority.unwrap_or_else(|| table.batch.as_ref().map_or(0, |b| b.priority()));
+        if let (Some(priority), Some(group)) = (s.priority, &table.group) {
+            group.check_priority("a task", priority)?;
+        }
         let flags = match s.kind {
             TaskKind::Plain | TaskKind::Method => 0,
             TaskKind::Creation => CREATION,

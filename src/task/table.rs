@@ -13,7 +13,7 @@ use super::record::{INLINE_ARGUMENTS, IdBlock, MORE_ARGUMENTS, MORE_BLOCKS, Reco
 use super::state::TaskState;
 use super::takers::Takers;
 use super::types::{Counts, TaskRef};
-use crate::batch::{Batch, BatchKey};
+use crate::batch::{Batch, BatchKey, Group};
 use crate::error::Result;
 use crate::id::ObjectId;
 use crate::store::Slab;
@@ -93,6 +93,8 @@ pub(super) struct BatchTable {
     pub(super) blocked: u64,
     /// most tasks that run at a time
     pub(super) max_tasks: Option<u32>,
+    /// the group its batch is in
+    pub(super) group: Option<Arc<Group>>,
     /// it wants its actors checkpointed before its first task on each
     pub(super) checkpoint_actors: bool,
     /// batches it depends on
@@ -120,9 +122,11 @@ impl BatchTable {
     pub(super) fn new(serial: u32, key: BatchKey, batch: Option<Arc<Batch>>, slab: Slab) -> Self {
         let (max_tasks, checkpoint_actors) =
             batch.as_ref().map_or((None, false), |b| (b.max_tasks(), b.checkpoint_actors()));
+        let group = batch.as_ref().and_then(|batch| batch.group().cloned());
         BatchTable {
             serial,
             key,
+            group,
             batch,
             slab,
             granules: Granules::default(),
@@ -153,9 +157,10 @@ impl BatchTable {
         self.collected_ms.is_some()
     }
 
-    /// True when as many of its tasks run as may. Those that wait for others do not count: they would wait for ever.
+    /// True when as many of its tasks run as may, or of its group's. Those that wait for others do not count: they would wait for ever.
     pub(super) fn is_at_limit(&self) -> bool {
         self.max_tasks.is_some_and(|most| self.counts.running.saturating_sub(self.blocked) >= u64::from(most))
+            || self.group.as_ref().is_some_and(|group| group.is_at_task_limit())
     }
 
     /// The id of a result of the task in this slot.

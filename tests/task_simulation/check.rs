@@ -14,6 +14,14 @@ impl World {
         for work in taken {
             let Some(&n) = self.by_ref.get(&work.run.task) else { continue };
             let batch = &self.batches[self.all[n].batch];
+            let group = self.client.group("outer").unwrap();
+            if let Some(most) = group.max_tasks.filter(|_| batch.grouped) {
+                assert!(
+                    group.tasks <= most || work.replay || work.instance > 0,
+                    "the group runs {} of {most}",
+                    group.tasks
+                );
+            }
             let Some(most) = batch.max_tasks else { continue };
             let running = self.client.status(batch.key).map_or(0, |s| s.tasks_running);
             let blocked = self.workers.iter().filter(|w| w.at.as_ref().is_some_and(|a| a.blocked)).count() as u64;
@@ -96,6 +104,7 @@ impl World {
                 );
             }
         }
+        assert_eq!(self.client.group("outer").unwrap().tasks, 0, "nothing runs in the group");
         self.check_records();
         self.client.audit().unwrap();
     }

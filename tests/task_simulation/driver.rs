@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use raybatch::batch::{BatchKey, BatchSpec, Client, Reason};
+use raybatch::batch::{BatchKey, BatchSpec, Client, GroupLimit, Reason};
 use raybatch::config::Config;
 use raybatch::error::ErrorCode;
 use raybatch::id::{BatchId, ObjectId};
@@ -71,8 +71,10 @@ impl World {
             cancelled: false,
             checkpoint_actors: false,
             max_tasks: None,
+            grouped: false,
             serial: None,
         };
+        client.open_group("outer/inner").unwrap();
         let used_at_first = client.stats().unwrap().store.used;
         World {
             random,
@@ -187,8 +189,14 @@ impl World {
         let parent = if self.random.percent(40) { self.random.pick(&open).copied() } else { None };
         let max_tasks = self.random.percent(20).then(|| 1 + self.random.below(2) as u32);
         let checkpoint_actors = self.random.percent(25);
+        let grouped = parent.map_or_else(|| self.random.percent(50), |b| self.batches[b].grouped);
+        if self.random.percent(20) {
+            let most = self.random.percent(80).then(|| 1 + self.random.below(3) as u64);
+            self.client.limit_group("outer", GroupLimit::Tasks(most)).unwrap();
+        }
         let spec = BatchSpec {
             parent: parent.map(|b| self.batches[b].key),
+            group: (grouped && parent.is_none()).then(|| "outer/inner".to_owned()),
             max_tasks,
             checkpoint_actors,
             priority: self.random.below(3) as i32,
@@ -203,6 +211,7 @@ impl World {
             cancelled: false,
             checkpoint_actors,
             max_tasks,
+            grouped,
             serial: None,
         });
     }

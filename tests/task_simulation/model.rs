@@ -15,6 +15,8 @@ pub(crate) struct Batch {
     pub(crate) cancelled: bool,
     pub(crate) checkpoint_actors: bool,
     pub(crate) max_tasks: Option<u32>,
+    /// It is in the one group there is.
+    pub(crate) grouped: bool,
     /// The table's number of it, once it had a task.
     pub(crate) serial: Option<u32>,
 }

@@ -8,12 +8,12 @@ use super::spill::{Fetched, FetchedMemory};
 use super::spilled::Left;
 use super::{Body, Region, Seen, collected};
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::{BatchId, ObjectId};
+use crate::id::ObjectId;
 use crate::store::chunks::Chunk;
 use crate::store::layout::{EntryState, footprint};
 use crate::store::notify::{Event, EventKind};
 use crate::store::pin::Place;
-use crate::store::table::{Adopted, Finish, already_sealed, in_use};
+use crate::store::table::{Adopted, Finish, Owner, already_sealed, in_use};
 use crate::store::types::{Found, Kind, Removal};
 
 /// Memory, or a part of a file, that nothing lies in any more: given back when it is dropped, with no lock held.
@@ -219,7 +219,8 @@ impl Region {
     ///
     /// # Errors
     /// `StoreFull`, and for a spilled one as for `pin`: nothing changed.
-    pub fn move_to_table(&self, id: &ObjectId, owner: BatchId) -> Result<Found<()>> {
+    pub fn move_to_table(&self, id: &ObjectId, owner: impl Into<Owner>) -> Result<Found<()>> {
+        let owner = owner.into();
         let slot = id.slot(self.base);
         let mut apart = None;
         loop {
@@ -249,7 +250,8 @@ impl Region {
             let single = if takes_run { body.chunks.take_single(place.offset) } else { None };
             let kind = Kind::try_from(seen.entry.kind)?;
             let apart = apart.as_deref().filter(|_| spilled);
-            let adopted = Adopted { id: *id, owner, kind, place, sealed, written, single: single.as_ref(), apart };
+            let adopted =
+                Adopted { id: *id, owner: owner.clone(), kind, place, sealed, written, single: single.as_ref(), apart };
             if let Err(e) = self.core.table.adopt(adopted) {
                 if let Some(chunk) = &single {
                     body.chunks.add_single(chunk, slot);

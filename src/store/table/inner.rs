@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::Owner;
 use super::objects::{Memory, Object, State};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
@@ -15,6 +16,7 @@ use crate::store::layout::{MAX_OBJECT, PAGE, footprint};
 use crate::store::notify::{EventKind, Notifier};
 use crate::store::pin::Place;
 use crate::store::run::{Held, Run};
+use crate::store::share::{Share, Shares};
 use crate::store::spill::Spill;
 use crate::store::types::{Kind, Removal};
 
@@ -24,6 +26,8 @@ pub(crate) struct Inner {
     pub(super) notifier: Arc<Notifier>,
     pub(super) held: Arc<Held>,
     pub(super) state: Mutex<State>,
+    /// how the arena is divided
+    pub(super) shares: Arc<Shares>,
     /// files for what does not fit, if there are any
     pub(super) spill: Option<Arc<Spill>>,
     pub(super) evicted_objects: AtomicU64,
@@ -35,7 +39,7 @@ impl Inner {
     pub(super) fn create(
         &self,
         id: ObjectId,
-        owner: BatchId,
+        owner: Owner,
         len: u64,
         metadata: u64,
         kind: Kind,
@@ -44,14 +48,20 @@ impl Inner {
         if state.find(&id).is_some() {
             return Ok(None);
         }
-        let (memory, offset) = self.reserve(&mut state, footprint(len, metadata)).map_err(|e| e.object(id))?;
+        let (memory, offset) =
+            self.reserve(&mut state, owner.share.as_ref(), footprint(len, metadata)).map_err(|e| e.object(id))?;
         let place = Place { offset, len, metadata };
         let object = Object::new(id, owner, kind, memory, place, false);
         Ok(Some((state.insert(object), place)))
     }
 
     /// Memory for so many bytes, evicting what it takes.
-    pub(super) fn reserve(&self, state: &mut MutexGuard<'_, State>, bytes: u64) -> Result<(Memory, u64)> {
+    pub(super) fn reserve(
+        &self,
+        state: &mut MutexGuard<'_, State>,
+        share: Option<&Arc<Share>>,
+        bytes: u64,
+    ) -> Result<(Memory, u64)> {
         if bytes == 0 {
             return Ok((Memory::Nowhere, 0));
         }
@@ -67,7 +77,12 @@ impl Inner {
             };
             match attempt {
                 Ok(memory) => return Ok(memory),
-                Err(e) if bytes > self.arena.len() || self.evict_locked(state, room, true) == 0 => {
+                Err(e)
+                    if bytes > self.arena.len()
+                        || !self.shares.may_evict(share, bytes)
+                        || self.evict_locked(state, room, true) == 0 =>
+                {
+                    self.shares.failed(share, bytes);
                     return Err(self.arena.explain(&e));
                 }
                 // what went may lie scattered: ask for more each time

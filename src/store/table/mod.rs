@@ -24,6 +24,7 @@ use super::layout::footprint;
 use super::notify::Notifier;
 use super::pin::{Pin, Place};
 use super::run::Held;
+use super::share::{Share, Shares};
 use super::spill::Spill;
 use super::types::{Found, Kind, ObjectInfo, ObjectState, Removal, Sink, Source};
 use super::unsealed::{Unsealed, Writer};
@@ -34,6 +35,22 @@ use crate::id::{BatchId, ObjectId};
 #[derive(Clone)]
 pub struct Table {
     inner: Arc<Inner>,
+}
+
+/// Who has an object of the table, and whose share of the arena it counts to.
+#[derive(Clone, Default)]
+pub struct Owner {
+    /// A batch, or normal mode.
+    pub batch: BatchId,
+    /// That of the batch's group, if it is in one.
+    pub share: Option<Arc<Share>>,
+}
+
+impl From<BatchId> for Owner {
+    /// One in no group.
+    fn from(batch: BatchId) -> Owner {
+        Owner { batch, share: None }
+    }
 }
 
 /// What the table holds, in bytes unless said.
@@ -52,13 +69,19 @@ pub struct TableUsage {
 }
 
 impl Table {
-    pub(crate) fn new(arena: &Arc<Arena>, notifier: &Arc<Notifier>, spill: Option<Arc<Spill>>) -> Self {
+    pub(crate) fn new(
+        arena: &Arc<Arena>,
+        notifier: &Arc<Notifier>,
+        shares: &Arc<Shares>,
+        spill: Option<Arc<Spill>>,
+    ) -> Self {
         Table {
             inner: Arc::new(Inner {
                 arena: Arc::clone(arena),
                 notifier: Arc::clone(notifier),
                 held: Arc::new(Held::default()),
                 state: Mutex::new(State::new()),
+                shares: Arc::clone(shares),
                 spill,
                 evicted_objects: AtomicU64::new(0),
                 evicted_bytes: AtomicU64::new(0),
@@ -70,7 +93,7 @@ impl Table {
     ///
     /// # Errors
     /// `ObjectExists`; `StoreFull` after evicting what may be; what the source says.
-    pub fn put(&self, id: ObjectId, owner: BatchId, kind: Kind, source: &dyn Source) -> Result<()> {
+    pub fn put(&self, id: ObjectId, owner: impl Into<Owner>, kind: Kind, source: &dyn Source) -> Result<()> {
         if self.refill(id, owner, kind, source)? { Ok(()) } else { Err(exists(&id)) }
     }
 
@@ -78,11 +101,11 @@ impl Table {
     ///
     /// # Errors
     /// `StoreFull` after evicting what may be; what the source says.
-    pub fn refill(&self, id: ObjectId, owner: BatchId, kind: Kind, source: &dyn Source) -> Result<bool> {
+    pub fn refill(&self, id: ObjectId, owner: impl Into<Owner>, kind: Kind, source: &dyn Source) -> Result<bool> {
         let len = source.len() as u64;
         check_size(len, 0)?;
         let inner = &self.inner;
-        let created = inner.create(id, owner, len, 0, kind);
+        let created = inner.create(id, owner.into(), len, 0, kind);
         inner.notifier.flush(); // evictions
         let Some((n, place)) = created? else { return Ok(false) };
         // the object is ours alone until it is sealed; a source that fails, or panics, leaves nothing behind
@@ -96,10 +119,17 @@ impl Table {
     ///
     /// # Errors
     /// `ObjectExists`, `InvalidArgument` for more than 2³¹ − 1 bytes, `StoreFull`.
-    pub fn create(&self, id: ObjectId, owner: BatchId, size: u64, metadata: &[u8], kind: Kind) -> Result<Unsealed> {
+    pub fn create(
+        &self,
+        id: ObjectId,
+        owner: impl Into<Owner>,
+        size: u64,
+        metadata: &[u8],
+        kind: Kind,
+    ) -> Result<Unsealed> {
         let meta = metadata.len() as u64;
         check_size(size, meta)?;
-        let result = self.inner.create(id, owner, size, meta, kind);
+        let result = self.inner.create(id, owner.into(), size, meta, kind);
         self.inner.notifier.flush(); // evictions
         let (n, place) = result?.ok_or_else(|| exists(&id))?;
         place.write_metadata(&self.inner.arena, metadata);
@@ -225,11 +255,11 @@ impl Table {
     }
 
     /// Makes another batch, or normal mode, the owner. False when there is no such object.
-    pub fn set_owner(&self, id: &ObjectId, owner: BatchId) -> bool {
+    pub fn set_owner(&self, id: &ObjectId, owner: impl Into<Owner>) -> bool {
         let mut state = self.inner.state.lock();
         let Some(n) = state.find(id) else { return false };
         if let Some(object) = state.get_mut(n) {
-            object.owner = owner;
+            object.set_owner(owner.into());
         }
         state.touch(n);
         true
@@ -299,7 +329,7 @@ impl Table {
             }
             None => {
                 let bytes = footprint(place.len, place.metadata);
-                let (memory, offset) = inner.reserve(&mut state, bytes)?;
+                let (memory, offset) = inner.reserve(&mut state, owner.share.as_ref(), bytes)?;
                 match apart {
                     Some(apart) => apart.copy_to(&place, &inner.arena, &Place { offset, ..place }),
                     None if sealed || !written => place.copy_to(&inner.arena, &Place { offset, ..place }),
@@ -335,7 +365,7 @@ impl Table {
 /// An object on its way from a region to the side table.
 pub(crate) struct Adopted<'a> {
     pub(crate) id: ObjectId,
-    pub(crate) owner: BatchId,
+    pub(crate) owner: Owner,
     pub(crate) kind: Kind,
     pub(crate) place: Place,
     pub(crate) sealed: bool,

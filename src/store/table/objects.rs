@@ -1,16 +1,21 @@
 //! The objects of the side table and their order of use; no locks, no memory of the arena.
 
+use std::sync::Arc;
+
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::Owner;
 use super::spill::Filed;
 use crate::id::{BatchId, ObjectId};
 use crate::store::chunks::Chunk;
 use crate::store::clock::now_ms;
 use crate::store::heap::{Cell, Heap};
+use crate::store::layout::footprint;
 use crate::store::notify::{Event, EventKind};
 use crate::store::pin::Place;
 use crate::store::run::Run;
+use crate::store::share::Share;
 use crate::store::types::Kind;
 
 /// No neighbour in the order of use.
@@ -30,6 +35,8 @@ pub(super) enum Memory {
 pub(super) struct Object {
     pub(super) id: ObjectId,
     pub(super) owner: BatchId,
+    /// whose share of the arena its memory counts to
+    share: Option<Arc<Share>>,
     pub(super) memory: Memory,
     pub(super) offset: u64,
     pub(super) len: u64,
@@ -56,11 +63,12 @@ pub(super) struct Object {
 
 impl Object {
     /// An object whose memory is at `place`; an unsealed one is held by its writer.
-    pub(super) fn new(id: ObjectId, owner: BatchId, kind: Kind, memory: Memory, place: Place, sealed: bool) -> Self {
+    pub(super) fn new(id: ObjectId, owner: Owner, kind: Kind, memory: Memory, place: Place, sealed: bool) -> Self {
         let now = now_ms();
         Object {
             id,
-            owner,
+            owner: owner.batch,
+            share: owner.share,
             memory,
             offset: place.offset,
             len: place.len,
@@ -82,6 +90,32 @@ impl Object {
 
     pub(super) fn bytes(&self) -> u64 {
         self.len + self.metadata
+    }
+
+    /// Gives it to another owner.
+    pub(super) fn set_owner(&mut self, owner: Owner) {
+        self.hold(false);
+        self.owner = owner.batch;
+        self.share = owner.share;
+        self.hold(true);
+    }
+
+    /// Has other memory from now on. Returns what it had.
+    pub(super) fn move_to(&mut self, memory: Memory) -> Memory {
+        self.hold(false);
+        let before = std::mem::replace(&mut self.memory, memory);
+        self.hold(true);
+        before
+    }
+
+    /// Counts its memory to its owner's share, or not any more.
+    fn hold(&self, holds: bool) {
+        let Some(share) = &self.share else { return };
+        let bytes = match self.memory {
+            Memory::Cell(_) | Memory::Single(_) => footprint(self.len, self.metadata),
+            Memory::Nowhere | Memory::Filed(_) => 0,
+        };
+        if holds { share.add(bytes) } else { share.sub(bytes) }
     }
 
     pub(super) fn place(&self) -> Place {
@@ -153,6 +187,7 @@ impl State {
     pub(super) fn insert(&mut self, object: Object) -> u32 {
         self.live_bytes += object.bytes();
         self.live_objects += 1;
+        object.hold(true);
         let hash = hash_of(&object.id);
         let n = match self.unused.pop() {
             Some(n) => n,
@@ -181,7 +216,7 @@ impl State {
             self.live_bytes -= object.bytes();
             self.live_objects -= 1;
         }
-        let memory = std::mem::replace(&mut object.memory, Memory::Nowhere);
+        let memory = object.move_to(Memory::Nowhere);
         let freed = self.give_up(memory);
         Some((object, freed))
     }

@@ -195,7 +195,7 @@ impl Table {
                     ordinal: ordinal as u64,
                     bytes: counts,
                 };
-                let memory = std::mem::replace(&mut object.memory, Memory::Filed(Box::new(filed)));
+                let memory = object.move_to(Memory::Filed(Box::new(filed)));
                 freed.push(state.give_up(memory));
             }
         }
@@ -259,7 +259,7 @@ impl Table {
         };
         let Some(object) = state.get_mut(hold.n) else { return false };
         object.offset = offset;
-        let filed = std::mem::replace(&mut object.memory, memory);
+        let filed = object.move_to(memory);
         let gone: Freed = state.give_up(filed);
         drop(state);
         drop(gone);

@@ -1,6 +1,9 @@
 package io.raybatch;
 
-/** A limit of the batch, or of one it lies in, would be exceeded. Nothing was stored, nothing was lost. */
+/**
+ * A limit of the batch, of one it lies in, or of its {@link ResourceGroup} or one around that, would be exceeded. Nothing was
+ * stored, nothing was lost. The message names each of them, with its use and its limit.
+ */
 public final class BatchLimitException extends RayException {
 
     private static final long serialVersionUID = 1;
@@ -21,12 +24,12 @@ public final class BatchLimitException extends RayException {
         this.requested = details.fact(2);
     }
 
-    /** {@return the limit, in bytes or objects as the message says; -1 if not known} */
+    /** {@return the limit, in bytes or objects, or a priority, as the message says; -1 if not known} */
     public long limit() {
         return limit;
     }
 
-    /** {@return what of it was used; -1 if not known} */
+    /** {@return what of it was used; for a priority the limit again; -1 if not known} */
     public long used() {
         return used;
     }

@@ -21,6 +21,7 @@ public final class BatchOptions {
     private final int maxTasks;
     private final boolean checkpointActors;
     private final boolean latencySensitive;
+    private final ResourceGroup group;
 
     private BatchOptions(Builder b) {
         this.name = b.name;
@@ -35,6 +36,7 @@ public final class BatchOptions {
         this.maxTasks = b.maxTasks;
         this.checkpointActors = b.checkpointActors;
         this.latencySensitive = b.latencySensitive;
+        this.group = b.group;
     }
 
     /** {@return a builder without limits} */
@@ -97,6 +99,11 @@ public final class BatchOptions {
         return latencySensitive;
     }
 
+    /** Null: that of the batch around it. */
+    ResourceGroup group() {
+        return group;
+    }
+
     int maxTasks() {
         return maxTasks;
     }
@@ -120,6 +127,7 @@ public final class BatchOptions {
         private int maxTasks;
         private boolean checkpointActors;
         private boolean latencySensitive;
+        private ResourceGroup group;
 
         private Builder() {}
 
@@ -207,6 +215,18 @@ public final class BatchOptions {
          */
         public Builder maxObjects(long objects) {
             this.maxObjects = positive("maxObjects", objects);
+            return this;
+        }
+
+        /**
+         * Has the batch, and all within it, count to a group. What is within a batch is in the same group as that one, so
+         * this is for batches in the root: those that are started where none is current, or with an {@linkplain #id id}.
+         *
+         * @param group of the same store
+         * @return this
+         */
+        public Builder group(ResourceGroup group) {
+            this.group = Checks.notNull("group", group);
             return this;
         }
 

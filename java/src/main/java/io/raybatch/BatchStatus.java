@@ -39,6 +39,7 @@ import java.util.stream.LongStream;
  * @param endedBy who ended it
  * @param tasks its tasks by state
  * @param abandonedThreads the threads that went on with a task of it after that was cancelled, and were given up
+ * @param group the path of the {@link ResourceGroup} it is in; empty for none
  * @param recordsHeld why the records of its tasks stand although it is collected; empty if they do not
  */
 public record BatchStatus(
@@ -70,6 +71,7 @@ public record BatchStatus(
         Optional<String> endedBy,
         TaskCounts tasks,
         List<String> abandonedThreads,
+        String group,
         List<RecordsHeld> recordsHeld) {
 
     /** From {@link Native#status}, without its tasks. */
@@ -111,6 +113,7 @@ public record BatchStatus(
                 Optional.ofNullable(texts[2]),
                 tasks == null ? TaskCounts.NONE : counts((long[]) tasks[0]),
                 tasks == null ? List.of() : List.of((String[]) tasks[1]),
+                texts[3] == null ? "" : texts[3],
                 tasks == null ? List.of() : held((long[]) tasks[2], (String[]) tasks[3]));
     }
 

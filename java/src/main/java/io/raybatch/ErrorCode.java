@@ -31,6 +31,10 @@ public enum ErrorCode {
     BATCH_ENDED(13),
     /** {@link BatchLimitException}. */
     BATCH_LIMIT(14),
+    /** {@link GroupNotFoundException}. */
+    GROUP_NOT_FOUND(15),
+    /** {@link GroupActiveException}. */
+    GROUP_ACTIVE(16),
     /** {@link ObjectNotFoundException}. */
     OBJECT_NOT_FOUND(20),
     /** {@link ObjectExistsException}. */

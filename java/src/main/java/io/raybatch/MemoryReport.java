@@ -24,7 +24,9 @@ import java.util.Optional;
  * @param largestFreeRun the largest object that fits without evicting or spilling anything
  * @param table objects that lie in no batch's region: those of normal mode, and those that a batch keeps from another one
  * @param files what lies on the disk
+ * @param groups of batches, an outer one before those within it
  * @param batches all that are not collected, clients' roots included, the oldest first
+ * @param drainingBatches those that are collected and held by readers; together {@code draining}
  */
 public record MemoryReport(
         Instant at,
@@ -37,7 +39,9 @@ public record MemoryReport(
         long largestFreeRun,
         Table table,
         Files files,
-        List<InBatch> batches) {
+        List<GroupStatus> groups,
+        List<InBatch> batches,
+        List<Draining> drainingBatches) {
 
     /**
      * Objects that lie in no batch's region. {@code held = normal + kept + pinned + unused}.
@@ -77,6 +81,7 @@ public record MemoryReport(
      * @param age since it was started
      * @param startedBy the thread
      * @param startedAt where in the program, if {@link LeakLevel#ADVANCED} or more is on
+     * @param group the path of the group it is in; empty for none
      * @param priority the lower, the sooner it is spilled
      * @param latencySensitive never spilled
      * @param held pages
@@ -99,6 +104,7 @@ public record MemoryReport(
             Duration age,
             String startedBy,
             Optional<Throwable> startedAt,
+            String group,
             int priority,
             boolean latencySensitive,
             long held,
@@ -113,7 +119,22 @@ public record MemoryReport(
             long keptObjects,
             long kept) {}
 
+    /**
+     * A collected batch whose memory readers hold still. What is forgotten of it is empty.
+     *
+     * @param id its id
+     * @param name empty also if it had none
+     * @param group the path of the group it was in; empty also for none
+     * @param age since it was started; zero if that is forgotten
+     * @param startedBy the thread
+     * @param held pages
+     * @param pins holds of readers and writers, a count
+     */
+    public record Draining(long id, String name, String group, Duration age, String startedBy, long held, long pins) {}
+
     private static final int FIELDS = 17;
+    private static final int DRAINING_FIELDS = 4;
+    private static final int TEXTS = 3;
     private static final int ROOT = 1;
     private static final int LATENCY_SENSITIVE = 2;
 
@@ -128,15 +149,16 @@ public record MemoryReport(
         long[] f = (long[]) parts[1];
         String[] texts = (String[]) parts[2];
         List<InBatch> batches = new ArrayList<>();
-        for (int n = 0, b = 0; b < f.length; n += 2, b += FIELDS) {
+        for (int n = 0, b = 0; b < f.length; n += TEXTS, b += FIELDS) {
             batches.add(new InBatch(
                     f[b],
-                    texts[n] == null ? "" : texts[n],
+                    known(texts[n]),
                     (f[b + 2] & ROOT) != 0 ? 0 : f[b + 1],
                     BatchState.of(f[b + 3]),
                     Duration.ofMillis(Math.max(0, w[0] - f[b + 4])),
-                    texts[n + 1] == null ? "" : texts[n + 1],
+                    known(texts[n + 1]),
                     sites.of(f[b]),
+                    known(texts[n + 2]),
                     Math.toIntExact(f[b + 5]),
                     (f[b + 2] & LATENCY_SENSITIVE) != 0,
                     f[b + 6],
@@ -162,7 +184,22 @@ public record MemoryReport(
                 w[6],
                 new Table(w[7], w[8], w[9], w[10], w[11], w[12], w[13], w[14]),
                 new Files(w[15], w[16], w[17], w[18], w[19], w[20], w[21]),
-                List.copyOf(batches));
+                GroupStatus.of((long[]) parts[3], (String[]) parts[4]),
+                List.copyOf(batches),
+                draining(w[0], (long[]) parts[5], (String[]) parts[6]));
+    }
+
+    private static List<Draining> draining(long now, long[] f, String[] texts) {
+        List<Draining> all = new ArrayList<>();
+        for (int n = 0, b = 0; b < f.length; n += TEXTS, b += DRAINING_FIELDS) {
+            Duration age = f[b + 1] == 0 ? Duration.ZERO : Duration.ofMillis(Math.max(0, now - f[b + 1]));
+            all.add(new Draining(f[b], known(texts[n]), known(texts[n + 2]), age, known(texts[n + 1]), f[b + 2], f[b + 3]));
+        }
+        return List.copyOf(all);
+    }
+
+    private static String known(String text) {
+        return text == null ? "" : text;
     }
 
     /** {@return the bytes lent: all but the free ones} */
@@ -170,7 +207,7 @@ public record MemoryReport(
         return capacity - free;
     }
 
-    /** {@return the report for people, a line for each batch} */
+    /** {@return the report for people, a line or two for each group and batch} */
     public String toText() {
         StringBuilder out = new StringBuilder();
         line(out, "store %s: %s of %s used at %s", store, size(used()), size(capacity), at);
@@ -186,15 +223,29 @@ public record MemoryReport(
                 "  files %s: %d objects of %s; written %s, restored %s, served %d, errors %d",
                 size(files.size()), files.objects(), size(files.bytes()), size(files.written()), size(files.restored()),
                 files.served(), files.errors());
+        for (GroupStatus g : groups) {
+            GroupStatus.Usage u = g.usage();
+            GroupStatus.Limits most = g.limits();
+            line(
+                    out,
+                    "  group %s: holds %s, its share is %s; %s%s in %d%s objects; %d batches, %d%s tasks run%s; refused %d times",
+                    g.path(), size(u.held()), size(u.share()), size(u.bytes()),
+                    most.maxBytes().isPresent() ? " of " + size(most.maxBytes().getAsLong()) : "", u.objects(),
+                    most.maxObjects().isPresent() ? " of " + most.maxObjects().getAsLong() : "", u.batches(), u.tasks(),
+                    most.maxTasks().isPresent() ? " of " + most.maxTasks().getAsInt() : "",
+                    most.maxPriority().isPresent() ? ", priority at most " + most.maxPriority().getAsInt() : "",
+                    u.refused());
+        }
         for (InBatch b : batches) {
             line(
                     out,
-                    "  batch %d%s, %s for %s, started by %s%s",
+                    "  batch %d%s, %s for %s, started by %s%s%s",
                     b.id(),
                     b.name().isEmpty() ? "" : " '" + b.name() + "'",
                     b.state().name().toLowerCase(Locale.ROOT),
                     b.age(),
                     b.startedBy(),
+                    b.group().isEmpty() ? "" : ", in group " + b.group(),
                     b.latencySensitive() ? ", latency-sensitive" : "");
             line(
                     out,
@@ -206,6 +257,13 @@ public record MemoryReport(
                     line(out, "      at %s", frame);
                 }
             });
+        }
+        for (Draining b : drainingBatches) {
+            line(
+                    out,
+                    "  batch %d%s, draining, %s old, started by %s%s: %s, %d holds",
+                    b.id(), b.name().isEmpty() ? "" : " '" + b.name() + "'", b.age(), b.startedBy(),
+                    b.group().isEmpty() ? "" : ", in group " + b.group(), size(b.held()), b.pins());
         }
         return out.toString();
     }
@@ -244,13 +302,42 @@ public record MemoryReport(
                 new String[] {"size", "objects", "bytes", "written", "restored", "served", "errors"},
                 files.size(), files.objects(), files.bytes(), files.written(), files.restored(), files.served(),
                 files.errors());
-        out.append("},\"batches\":[");
+        out.append("},\"groups\":[");
+        for (int n = 0; n < groups.size(); n++) {
+            out.append(n == 0 ? "{" : ",{");
+            json(out, groups.get(n));
+            out.append('}');
+        }
+        out.append("],\"batches\":[");
         for (int n = 0; n < batches.size(); n++) {
             out.append(n == 0 ? "{" : ",{");
             json(out, batches.get(n));
             out.append('}');
         }
+        out.append("],\"drainingBatches\":[");
+        for (int n = 0; n < drainingBatches.size(); n++) {
+            Draining b = drainingBatches.get(n);
+            numbers(out.append(n == 0 ? "{" : ",{"), new String[] {"id"}, b.id()).append(',');
+            text(out, "name", b.name()).append(',');
+            text(out, "startedBy", b.startedBy()).append(',');
+            text(out, "group", b.group()).append(',');
+            numbers(out, new String[] {"ageMillis", "held", "pins"}, b.age().toMillis(), b.held(), b.pins()).append('}');
+        }
         return out.append("]}").toString();
+    }
+
+    private static void json(StringBuilder out, GroupStatus g) {
+        GroupStatus.Limits most = g.limits();
+        GroupStatus.Usage u = g.usage();
+        text(out, "path", g.path()).append(',');
+        most.maxBytes().ifPresent(n -> numbers(out, new String[] {"maxBytes"}, n).append(','));
+        most.maxObjects().ifPresent(n -> numbers(out, new String[] {"maxObjects"}, n).append(','));
+        most.maxTasks().ifPresent(n -> numbers(out, new String[] {"maxTasks"}, n).append(','));
+        most.maxPriority().ifPresent(n -> numbers(out, new String[] {"maxPriority"}, n).append(','));
+        numbers(
+                out,
+                new String[] {"bytes", "objects", "held", "share", "batches", "tasks", "refused"},
+                u.bytes(), u.objects(), u.held(), u.share(), u.batches(), u.tasks(), u.refused());
     }
 
     private static void json(StringBuilder out, InBatch b) {
@@ -259,6 +346,7 @@ public record MemoryReport(
         text(out, "name", b.name()).append(',');
         text(out, "state", b.state().name().toLowerCase(Locale.ROOT)).append(',');
         text(out, "startedBy", b.startedBy()).append(',');
+        text(out, "group", b.group()).append(',');
         out.append("\"latencySensitive\":").append(b.latencySensitive()).append(',');
         numbers(
                 out,
@@ -285,10 +373,11 @@ public record MemoryReport(
         return quote(out, value);
     }
 
-    private static void numbers(StringBuilder out, String[] names, long... values) {
+    private static StringBuilder numbers(StringBuilder out, String[] names, long... values) {
         for (int n = 0; n < names.length; n++) {
             out.append(n == 0 ? "" : ",").append('"').append(names[n]).append("\":").append(values[n]);
         }
+        return out;
     }
 
     private static StringBuilder quote(StringBuilder out, String text) {

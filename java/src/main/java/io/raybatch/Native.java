@@ -70,7 +70,8 @@ final class Native {
 
     /**
      * What the arena is used for: {@code long[]}{the whole, as {@link MemoryReport#of} reads it}, {@code long[]}{17 figures
-     * of each batch}, {@code String[]}{name, startedBy of each batch}.
+     * of each batch}, {@code String[]}{name, startedBy, group of each batch}, the parts of {@link #groups},
+     * {@code long[]}{id, startedMillis, held, pins of each batch that drains}, {@code String[]}{name, startedBy, group of each}.
      */
     static native Object[] memory(long client);
 
@@ -130,14 +131,28 @@ final class Native {
      *
      * @param id 0: the store chooses
      * @param parent 0: the client's root
-     * @param name in UTF-8, or null; likewise by
+     * @param name in UTF-8, or null; likewise the group's path, and by
      * @param timeoutMillis 0: none; likewise maxBytes, maxObjects and maxTasks
      * @param out takes {@code {id, life, header, generation}}, the latter as {@link #region}, 0 for a batch without one
      */
     static native void startBatch(long client, long id, long parent, long parentLife, byte[] name, long timeoutMillis,
             long maxBytes, long maxObjects, int priority, boolean noCleanup, int maxTasks, boolean checkpointActors,
-            boolean latencySensitive, byte[] by,
-            long[] out);
+            boolean latencySensitive, byte[] group, byte[] by, long[] out);
+
+    /** Makes a group of batches, and those it is in, as far as there are none. */
+    static native void openGroup(long client, String path);
+
+    /** Changes a limit of a group: 0 bytes, 1 objects, 2 tasks, 3 priority; {@link GroupStatus#NONE} for none. */
+    static native void limitGroup(long client, String path, int which, long most);
+
+    /** Removes a group that nothing is in. */
+    static native void removeGroup(long client, String path);
+
+    /**
+     * The group of that path, or all of the store for null: {@code long[]}{maxBytes, maxObjects, maxTasks, maxPriority, bytes,
+     * objects, held, share, batches, tasks, refused of each}, {@code String[]}{its path}.
+     */
+    static native Object[] groups(long client, String path);
 
     /**
      * Ends a batch, inner ones first, and collects it if asked: now, or after its last task; {@link #batchOver} tells.
@@ -168,7 +183,7 @@ final class Native {
     /**
      * One batch, live or remembered: {@code long[]}{life, state, reason, objects, bytes, held, peakBytes, pins,
      * startedMillis, endedMillis, collectedMillis, parentId, priority, timeoutMillis, maxBytes, maxObjects,
-     * keptObjects, adoptedObjects, flags (1 noCleanup, 2 checkpointActors), maxTasks, spilledBytes}, {@code String[]}{name, startedBy, endedBy}, {@code long[]}{children
+     * keptObjects, adoptedObjects, flags (1 noCleanup, 2 checkpointActors), maxTasks, spilledBytes}, {@code String[]}{name, startedBy, endedBy, group}, {@code long[]}{children
      * ids}. Times are epoch milliseconds, 0 for not yet. States 0 waiting … 5 collected as in {@link BatchState}.
      */
     static native Object[] status(long client, long id, long life);

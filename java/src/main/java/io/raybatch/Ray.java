@@ -640,6 +640,25 @@ public final class Ray extends RayCalls {
     }
 
     /**
+     * Makes an outermost group of batches, or finds it. See {@link RayApi#group(String)}.
+     *
+     * @param name such as a user's
+     * @return the group
+     */
+    public static ResourceGroup group(String name) {
+        return instance().group(name);
+    }
+
+    /**
+     * Lists the groups of the store. See {@link RayApi#groups()}.
+     *
+     * @return all, an outer one before those within it
+     */
+    public static List<GroupStatus> groups() {
+        return instance().groups();
+    }
+
+    /**
      * Describes the store as a whole. See {@link RayApi#stats()}.
      *
      * @return figures

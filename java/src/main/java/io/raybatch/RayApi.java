@@ -195,6 +195,8 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      * @return the batch; to be closed, unless it has an id of the caller's
      * @throws BatchExistsException when a batch of that id is live
      * @throws BatchEndedException when the parent given has ended
+     * @throws BatchLimitException when its group allows no such priority
+     * @throws InvalidArgumentException also for another group than that of the batch around it
      */
     public Batch startBatch(BatchOptions options) {
         TaskContext.checked();
@@ -251,6 +253,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
                 o.maxTasks(),
                 o.checkpointActors(),
                 o.latencySensitive(),
+                o.group() == null ? null : o.group().pathIn(this).getBytes(StandardCharsets.UTF_8),
                 Caller.utf8(),
                 started);
     }
@@ -947,13 +950,29 @@ public final class RayApi implements TaskCalls, AutoCloseable {
         return new ObjectRef<>(this, ownerOf(id.batch()), id.batch(), id.task(), id.index(), type, false);
     }
 
+    /**
+     * Makes an outermost group of batches, or finds it. {@link ResourceGroup#group} makes one within it.
+     *
+     * @param name 1 to 64 bytes of UTF-8 without {@code /}, such as a user's
+     * @return the group
+     */
+    public ResourceGroup group(String name) {
+        return ResourceGroup.open(this, ResourceGroup.checkedName(name));
+    }
+
+    /** {@return all groups of the store, an outer one before those within it} */
+    public List<GroupStatus> groups() {
+        Object[] parts = Native.groups(client, null);
+        return GroupStatus.of((long[]) parts[0], (String[]) parts[1]);
+    }
+
     /** {@return the store as a whole} */
     public StoreStats stats() {
         return StoreStats.of(Native.storeStats(client));
     }
 
     /**
-     * Tells what the store's memory is used for, to the byte: by batch, and by what is live, pinned, kept, spilled,
+     * Tells what the store's memory is used for, to the byte: by group, by batch, and by what is live, pinned, kept, spilled,
      * draining, unused and free.
      *
      * @return as records, which can be written as text and as JSON

@@ -11,6 +11,7 @@ public abstract sealed class RayException extends RuntimeException
         permits RayInternalException, InvalidArgumentException, RayClosedException, StoreOpenException,
                 StoreConnectException, StoreFullException, StoreIoException, SpillCorruptException, BatchNotFoundException,
                 BatchExistsException, BatchActiveException, BatchEndedException, BatchLimitException,
+                GroupNotFoundException, GroupActiveException,
                 ObjectNotFoundException, ObjectExistsException, ObjectCollectedException, ObjectLostException,
                 ObjectSealedException, ObjectNotSealedException, ObjectInUseException, NotOwnerException,
                 ObjectBoundsException, TaskException, TaskCancelledException, ActorDiedException, TooManyTasksException,
@@ -67,6 +68,8 @@ public abstract sealed class RayException extends RuntimeException
             case BATCH_ACTIVE -> new BatchActiveException(message, details);
             case BATCH_ENDED -> new BatchEndedException(message, details);
             case BATCH_LIMIT -> new BatchLimitException(message, details);
+            case GROUP_NOT_FOUND -> new GroupNotFoundException(message, details);
+            case GROUP_ACTIVE -> new GroupActiveException(message, details);
             case OBJECT_NOT_FOUND -> new ObjectNotFoundException(message, details);
             case OBJECT_EXISTS -> new ObjectExistsException(message, details);
             case OBJECT_COLLECTED -> new ObjectCollectedException(message, details);

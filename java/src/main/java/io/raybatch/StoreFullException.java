@@ -1,8 +1,9 @@
 package io.raybatch;
 
 /**
- * There is no room for the object, not even after evicting what may be evicted. The message lists the batches that hold
- * most: end some, or open the store with more memory.
+ * There is no room for the object, not even after evicting what may be evicted; or what is left is for those who are below
+ * their fair share, and the batch's {@link ResourceGroup} is above its own. The message lists the batches that hold most: end
+ * some, or open the store with more memory.
  */
 public final class StoreFullException extends RayException {
 

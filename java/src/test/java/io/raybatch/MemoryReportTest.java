@@ -25,6 +25,7 @@ class MemoryReportTest extends StoreTest {
         assertThat(r.bookkeeping() + r.draining() + r.free() + r.table().held() + batches).isEqualTo(r.capacity());
         assertThat(r.table().normal() + r.table().kept() + r.table().pinned() + r.table().unused())
                 .isEqualTo(r.table().held());
+        assertThat(r.drainingBatches().stream().mapToLong(MemoryReport.Draining::held).sum()).isEqualTo(r.draining());
         assertThat(r.batches()).allSatisfy(b ->
                 assertThat(b.index() + b.live() + b.pinned() + b.unused()).as(b.toString()).isEqualTo(b.held()));
     }
@@ -69,6 +70,32 @@ class MemoryReportTest extends StoreTest {
             }
         }
         assertAddsUp(ray.memory());
+    }
+
+    @Test
+    void a_collected_batch_that_readers_hold_is_told_by_name() {
+        ObjectView view;
+        long id;
+        try (Batch b = ray.startBatch(BatchOptions.builder().name("gone").group(ray.group("user-a")).build())) {
+            id = b.id();
+            view = ray.read(b.put(bytes(1, 1000)));
+        }
+        MemoryReport report = ray.memory();
+        assertAddsUp(report);
+        assertThat(report.drainingBatches()).singleElement().satisfies(b -> {
+            assertThat(b.id()).isEqualTo(id);
+            assertThat(b.name()).isEqualTo("gone");
+            assertThat(b.group()).isEqualTo("user-a");
+            assertThat(b.startedBy()).contains(Thread.currentThread().getName());
+            assertThat(b.held()).isPositive().isEqualTo(report.draining());
+            assertThat(b.pins()).isOne();
+        });
+        assertThat(ray.group("user-a").usage().held()).as("the group holds it").isEqualTo(report.draining());
+        assertThat(report.toText()).contains("batch " + id + " 'gone', draining, ", ", in group user-a: ", ", 1 holds");
+        assertThat(report.toJson()).contains("\"drainingBatches\":[{\"id\":" + id + ",\"name\":\"gone\"");
+        view.close();
+        assertThat(ray.memory().drainingBatches()).isEmpty();
+        assertThat(ray.group("user-a").usage().held()).isZero();
     }
 
     @Test

@@ -1,0 +1,294 @@
+//! Who holds how much of the arena, and how much of it is fair: so that nobody can occupy a store that others use, too.
+//!
+//! Batches may be in groups, and groups within others. The arena is divided evenly among the outermost groups that are
+//! *active*, having a batch that lives or holding memory; all that is in no group counts as one of them when it holds
+//! something. A group's share is divided in the same way among the groups within it, and its own batches as one more. What
+//! somebody does not use of their share is there for all, until memory is short; then whoever is furthest above their share
+//! gives first.
+//!
+//! What a share holds follows from loans, a chunk at a time, not an object. The list of groups within one is locked
+//! for a moment only, and nothing is called meanwhile.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+use super::arena::Arena;
+use super::layout::PAGE;
+use super::run::Held;
+
+/// What a group holds of the arena, with all that is within it.
+pub struct Share {
+    /// The group's path.
+    path: String,
+    /// `None` for the whole arena.
+    outer: Option<Arc<Share>>,
+    within: Mutex<Vec<Weak<Share>>>,
+    /// bytes
+    held: AtomicU64,
+    /// batches that live
+    batches: AtomicU64,
+    /// loans that were refused
+    refused: AtomicU64,
+    /// one of them would have been above the share
+    wants: AtomicBool,
+}
+
+impl Share {
+    fn whole() -> Arc<Share> {
+        Arc::new(Share::empty())
+    }
+
+    /// A share of this one, for the group of that path.
+    #[must_use]
+    pub fn part(self: &Arc<Self>, path: &str) -> Arc<Share> {
+        let part = Arc::new(Share { path: path.to_owned(), outer: Some(Arc::clone(self)), ..Share::empty() });
+        let mut within = self.within.lock();
+        within.retain(|other| other.strong_count() > 0);
+        within.push(Arc::downgrade(&part));
+        part
+    }
+
+    fn empty() -> Share {
+        Share {
+            path: String::new(),
+            outer: None,
+            within: Mutex::default(),
+            held: AtomicU64::new(0),
+            batches: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            wants: AtomicBool::new(false),
+        }
+    }
+
+    /// Itself and those it is a part of, the whole arena left out.
+    fn chain(&self) -> impl Iterator<Item = &Share> {
+        std::iter::successors(Some(self), |share| share.outer.as_deref()).filter(|share| share.outer.is_some())
+    }
+
+    pub(crate) fn add(&self, bytes: u64) {
+        self.chain().for_each(|share| _ = share.held.fetch_add(bytes, Ordering::Relaxed));
+    }
+
+    pub(crate) fn sub(&self, bytes: u64) {
+        self.chain().for_each(|share| _ = share.held.fetch_sub(bytes, Ordering::Relaxed));
+    }
+
+    /// One more batch lives in it.
+    pub fn join(&self) {
+        self.chain().for_each(|share| _ = share.batches.fetch_add(1, Ordering::Relaxed));
+    }
+
+    /// One less.
+    pub fn leave(&self) {
+        self.chain().for_each(|share| _ = share.batches.fetch_sub(1, Ordering::Relaxed));
+    }
+
+    /// Bytes of the pages that its batches hold, and of what they keep in the side table.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Batches in it that live.
+    #[must_use]
+    pub fn batches(&self) -> u64 {
+        self.batches.load(Ordering::Relaxed)
+    }
+
+    /// How often one of its batches found no memory.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    fn is_active(&self) -> bool {
+        self.batches() > 0 || self.held() > 0
+    }
+
+    /// How many of those within are active, and what all within hold.
+    fn within(&self) -> (u64, u64) {
+        let within = self.within.lock();
+        within
+            .iter()
+            .filter_map(Weak::upgrade)
+            .fold((0, 0), |(active, held), share| (active + u64::from(share.is_active()), held + share.held()))
+    }
+}
+
+/// How a group, or what is in none, stands: by how many bytes it is above its share, or below it, at each step from the
+/// outermost group to its own batches. The greater, the sooner it gives.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Standing(Vec<i64>);
+
+impl Standing {
+    /// True for the only one there is.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// True when it is above its share, or something it is within is.
+    #[must_use]
+    pub fn is_above(&self) -> bool {
+        self.0.iter().any(|above| *above > 0)
+    }
+}
+
+/// One step of a standing.
+struct Step<'a> {
+    share: &'a Share,
+    /// The batches of the group itself, and not those of groups within it.
+    own: bool,
+    held: u64,
+    fair: u64,
+}
+
+/// Why a loan is refused though there is memory.
+#[derive(Debug)]
+pub(crate) struct TooMuch {
+    whose: String,
+    held: u64,
+    fair: u64,
+    mark: u64,
+}
+
+impl fmt::Display for TooMuch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let TooMuch { whose, held, fair, mark } = self;
+        write!(
+            f,
+            "{whose} holds {held} bytes, and its fair share is {fair}; of what is lent beyond {mark} bytes nobody gets more \
+             who is above their share, since others are below theirs: end or collect batches of the group"
+        )
+    }
+}
+
+/// The whole arena, as it is divided.
+pub struct Shares {
+    arena: Arc<Arena>,
+    /// what the store holds for itself
+    bookkeeping: Vec<Arc<Held>>,
+    whole: Arc<Share>,
+    /// bytes lent beyond which memory is short
+    mark: u64,
+    /// somebody who is not above their share found no memory
+    wanting: AtomicBool,
+}
+
+impl Shares {
+    pub(crate) fn new(arena: &Arc<Arena>, bookkeeping: Vec<Arc<Held>>, mark: u64) -> Shares {
+        Shares { arena: Arc::clone(arena), bookkeeping, whole: Share::whole(), mark, wanting: AtomicBool::new(false) }
+    }
+
+    /// What the outermost groups have parts of.
+    #[must_use]
+    pub fn whole(&self) -> &Arc<Share> {
+        &self.whole
+    }
+
+    /// Bytes that batches of no group hold, objects of normal mode, and what is kept for no group.
+    #[must_use]
+    pub fn rest(&self) -> u64 {
+        self.holds(&self.whole).saturating_sub(self.whole.within().1)
+    }
+
+    /// A group's fair share at this moment, in bytes.
+    #[must_use]
+    pub fn fair(&self, share: &Share) -> u64 {
+        match &share.outer {
+            // one that is not active: as if it were
+            Some(outer) => self.fair(outer) / (self.parts(outer) + u64::from(!share.is_active())).max(1),
+            None => self.arena.len(),
+        }
+    }
+
+    fn holds(&self, share: &Share) -> u64 {
+        if share.outer.is_some() {
+            return share.held();
+        }
+        let bookkeeping: u64 = self.bookkeeping.iter().map(|held| held.bytes()).sum();
+        self.arena.taken().saturating_sub(PAGE + bookkeeping)
+    }
+
+    /// Among how many it is divided.
+    fn parts(&self, share: &Share) -> u64 {
+        let (active, held) = share.within();
+        active + u64::from(self.holds(share) > held)
+    }
+
+    /// From the outermost group to the own batches of this one; `None`: what is in no group.
+    fn steps<'a>(&'a self, share: Option<&'a Share>) -> Vec<Step<'a>> {
+        let mut chain: Vec<&Share> = share.into_iter().flat_map(Share::chain).collect();
+        chain.reverse();
+        let mut steps: Vec<_> = (chain.into_iter())
+            .map(|share| Step { share, own: false, held: self.holds(share), fair: self.fair(share) })
+            .collect();
+        let last = share.unwrap_or(&self.whole);
+        let (active, within) = last.within();
+        if active > 0 {
+            let held = self.holds(last).saturating_sub(within);
+            let parts = active + u64::from(held > 0);
+            steps.push(Step { share: last, own: true, held, fair: self.fair(last) / parts.max(1) });
+        }
+        steps
+    }
+
+    /// How a group's own batches stand; `None`: what is in no group.
+    #[must_use]
+    pub fn standing(&self, share: Option<&Share>) -> Standing {
+        let above = |step: &Step<'_>| step.held as i64 - step.fair as i64;
+        Standing(self.steps(share).iter().map(above).collect())
+    }
+
+    /// Why so many bytes more are not to be lent to a group. Nothing is refused up to the mark.
+    pub(crate) fn refuses(&self, share: Option<&Arc<Share>>, bytes: u64) -> Option<TooMuch> {
+        let share = share?;
+        if self.arena.taken() + bytes <= self.mark {
+            return None;
+        }
+        self.steps(Some(share)).iter().find(|step| step.held + bytes > step.fair).map(|step| {
+            let what = if step.own { "what is in no group within " } else { "" };
+            let whose = format!("{what}group '{}'", step.share.path);
+            TooMuch { whose, held: step.held, fair: step.fair, mark: self.mark }
+        })
+    }
+
+    /// True when objects of normal mode may go for so many bytes of this one: not for a group that is above its share, unless
+    /// they are above theirs.
+    pub(crate) fn may_evict(&self, share: Option<&Arc<Share>>, bytes: u64) -> bool {
+        share.is_none() || !self.would_be_above(share, bytes) || self.standing(None).is_above()
+    }
+
+    fn would_be_above(&self, share: Option<&Arc<Share>>, bytes: u64) -> bool {
+        self.steps(share.map(|share| &**share)).iter().any(|step| step.held + bytes > step.fair)
+    }
+
+    /// A loan of so many bytes failed.
+    pub(crate) fn failed(&self, share: Option<&Arc<Share>>, bytes: u64) {
+        if let Some(share) = share {
+            share.chain().for_each(|share| _ = share.refused.fetch_add(1, Ordering::Relaxed));
+        }
+        if !self.would_be_above(share, bytes) {
+            self.wanting.store(true, Ordering::Relaxed);
+        } else if let Some(share) = share {
+            share.chain().for_each(|share| share.wants.store(true, Ordering::Relaxed));
+        } else {
+            self.whole.wants.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes note of whether a group, what is in none for `None`, was refused more than its share since this was asked last.
+    #[must_use]
+    pub fn take_wants(&self, share: Option<&Share>) -> bool {
+        share.unwrap_or(&self.whole).wants.swap(false, Ordering::Relaxed)
+    }
+
+    /// True if somebody who is not above their share found no memory since this was asked last.
+    #[must_use]
+    pub fn take_wanting(&self) -> bool {
+        self.wanting.swap(false, Ordering::Relaxed)
+    }
+}
