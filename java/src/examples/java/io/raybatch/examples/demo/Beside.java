@@ -18,7 +18,8 @@ import java.util.stream.IntStream;
 
 /**
  * Serves small requests, one every few milliseconds, first alone and then beside the largest request, over and over, which does not
- * fit into memory and completes through files. The small ones' batches are latency-sensitive: nothing of them is ever written out.
+ * fit into memory and completes through files. The small ones' batches are latency-sensitive, so that nothing of them is ever written out,
+ * and in a group of their own: where memory is short, what is left of it is theirs, for they are far below their fair share.
  */
 final class Beside {
 
@@ -68,16 +69,15 @@ final class Beside {
     }
 
     private BesideResult serve() {
-        try (Batch outer = ray.startBatch();
-                GraphRequest few = new GraphRequest(small.graph(), small.largest(), 1, () -> { });
+        try (GraphRequest few = new GraphRequest(small.graph(), small.largest(), 1, () -> { });
                 GraphRequest many = new GraphRequest(requests.graph(), requests.largest(), 1, () -> { })) {
-            serveSmall(few, outer, () -> true); // what is compiled by then is compiled for both
-            double[] alone = serveSmall(few, outer, () -> true);
+            serveSmall(few, () -> true); // what is compiled by then is compiled for both
+            double[] alone = serveSmall(few, () -> true);
             AtomicBoolean over = new AtomicBoolean();
             AtomicInteger served = new AtomicInteger();
             CompletableFuture<Double> took = new CompletableFuture<>();
-            new Thread(() -> serveLarge(took, many, outer, served, over), "large").start();
-            double[] beside = serveSmall(few, outer, () -> served.get() > 0 || took.isDone());
+            new Thread(() -> serveLarge(took, many, served, over), "large").start();
+            double[] beside = serveSmall(few, () -> served.get() > 0 || took.isDone());
             over.set(true);
             return new BesideResult(small.largest(), alone, beside, requests.largest(), seconds(took), ray.stats().capacity(),
                     ray.stats().spillWritten() / Math.max(1, served.get()));
@@ -93,8 +93,8 @@ final class Beside {
     }
 
     /** One after the other, until the small ones are over; how long one took, in seconds. */
-    private void serveLarge(CompletableFuture<Double> took, GraphRequest many, Batch outer, AtomicInteger served, AtomicBoolean over) {
-        BatchOptions options = BatchOptions.builder().parent(outer).name("large").build();
+    private void serveLarge(CompletableFuture<Double> took, GraphRequest many, AtomicInteger served, AtomicBoolean over) {
+        BatchOptions options = BatchOptions.builder().group(ray.group("large")).name("large").build();
         long began = System.nanoTime();
         try {
             while (!over.get()) {
@@ -108,8 +108,8 @@ final class Beside {
     }
 
     /** At least so many, and until it is enough; their latencies, ascending, each from when it was due. */
-    private double[] serveSmall(GraphRequest few, Batch outer, BooleanSupplier enough) {
-        BatchOptions options = BatchOptions.builder().parent(outer).name("small").latencySensitive().build();
+    private double[] serveSmall(GraphRequest few, BooleanSupplier enough) {
+        BatchOptions options = BatchOptions.builder().group(ray.group("small")).name("small").latencySensitive().build();
         DoubleStream.Builder latencies = DoubleStream.builder();
         long due = System.nanoTime();
         for (int n = 0; n < LEAST || !enough.getAsBoolean(); n++) {

@@ -81,7 +81,7 @@ final class HtmlReport {
             page.append("</tr>\n");
         }
         page.append("</tbody>\n</table></div>\n<p class=\"soft\">Each small request is a batch that is latency-sensitive: nothing of it is"
-                + " ever written to a file. Latencies count from the moment at which a request was due.</p>\n");
+                + " ever written to a file. Small and large ones are in groups of their own; the store spills of the one that has most. Latencies count from the moment at which a request was due.</p>\n");
     }
 
     private static void cell(StringBuilder page, String value, boolean over) {
