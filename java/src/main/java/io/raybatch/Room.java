@@ -20,6 +20,15 @@ final class Room {
         this.ray = ray;
     }
 
+    /** True in a store that spills and has less than a tenth left: what is put may have to wait. */
+    boolean isShort() {
+        if (ray.config().spillDirectory().isEmpty()) {
+            return false;
+        }
+        long[] figures = Native.used(ray.client());
+        return figures[1] - figures[0] < figures[1] / 10;
+    }
+
     /**
      * Repeats what found no room, whenever some was made, for as long as the configuration says.
      *

@@ -192,8 +192,16 @@ final class TaskContext {
         }
         long first = puts.first();
         int index = (int) (at - first);
-        Native.putInTask(engine.client(), serial, slot, attempt, first, index, e.array(), e.offset(), e.length(), e.kind());
+        try {
+            putAs(first, index, e);
+        } catch (StoreFullException full) {
+            engine.ray().room().waiting(full, () -> putAs(first, index, e));
+        }
         return Slots.pack(at, index);
+    }
+
+    private void putAs(long first, int index, Values.Encoded e) {
+        Native.putInTask(engine.client(), serial, slot, attempt, first, index, e.array(), e.offset(), e.length(), e.kind());
     }
 
     // ---- waiting --------------------------------------------------------------------------------------------------

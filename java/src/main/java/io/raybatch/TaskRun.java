@@ -357,7 +357,8 @@ final class TaskRun {
             outcome.nothing();
         } else {
             Values.Encoded e = Values.encode(result, serializer());
-            if (e.length() <= SMALL && e.array() instanceof byte[] bytes) {
+            // with others it is stored by who reports it, and cannot wait for room there
+            if (e.length() <= SMALL && e.array() instanceof byte[] bytes && !engine.ray().room().isShort()) {
                 outcome.set(Native.VALUE, e.kind(), bytes, e.offset(), e.length());
             } else {
                 store(0, e);
@@ -375,6 +376,14 @@ final class TaskRun {
     }
 
     private void store(int index, Values.Encoded e) {
+        try {
+            storeAs(index, e);
+        } catch (StoreFullException full) {
+            engine.ray().room().waiting(full, () -> storeAs(index, e));
+        }
+    }
+
+    private void storeAs(int index, Values.Encoded e) {
         Native.putResult(engine.client(), context.serial(), context.slot(), context.attempt(), index, e.array(), e.offset(),
                 e.length(), e.kind());
     }

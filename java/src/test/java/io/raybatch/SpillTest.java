@@ -173,4 +173,30 @@ class SpillTest extends StoreTest {
             return all.findAny().isEmpty();
         }
     }
+
+    @Test
+    void what_tasks_put_and_return_waits_for_room_as_any_put_does() {
+        // nothing is written before somebody finds no room
+        reopen(config -> config.storeSize("16m").spillDirectory(directory).spillHighWater(100).taskSlots(2));
+        try (Batch b = ray.startBatch()) {
+            List<ObjectRef<byte[]>> large = new ArrayList<>();
+            List<ObjectRef<byte[]>> small = new ArrayList<>();
+            for (int n = 0; n < 300; n++) {
+                int seed = n;
+                large.add(b.task(() -> {
+                    assertThat(ray.put(bytes(seed, SIZE))).isNotNull();
+                    return bytes(seed, SIZE);
+                }).remote());
+                for (int k = 0; k < 10; k++) {
+                    small.add(b.task(() -> bytes(seed, 4000)).remote());
+                }
+            }
+            for (int n = 0; n < large.size(); n++) {
+                assertThat(ray.get(large.get(n))).isEqualTo(bytes(n, SIZE));
+                assertThat(ray.get(small.get(10 * n + 9))).isEqualTo(bytes(n, 4000));
+            }
+            assertThat(b.status().tasks().failed()).isZero();
+            assertThat(b.status().spilled()).isGreaterThan(30L << 20);
+        }
+    }
 }
