@@ -12,7 +12,7 @@ use batch_support::{Calls, config, eventually, open, open_with};
 use raybatch::batch::{BatchKey, BatchSpec, Client, GroupLimit, GroupStatus};
 use raybatch::error::ErrorCode;
 use raybatch::id::{BatchId, ObjectId};
-use raybatch::store::Kind;
+use raybatch::store::{Budget, Found, Kind, Slot};
 
 const MIB: u64 = 1 << 20;
 
@@ -507,4 +507,43 @@ fn a_store_that_ignores_batches_ignores_what_their_groups_hold() {
     let b = start(&client, "g");
     client.put_bytes(b, &[1; 1000]);
     assert_eq!((seen(&client, "g").bytes, seen(&client, "g").held, seen(&client, "g").batches), (0, 0, 1));
+}
+
+/// The result of a task does not wait for room: what cannot be stored is lost. So it is not refused what is there, where files
+/// make room again.
+#[test]
+fn a_tasks_result_has_what_is_left_where_files_make_room_for_others() {
+    for spills in [false, true] {
+        let (client, _files) = if spills {
+            let (client, files) = spilling(&[("spill.highWater", "60")]);
+            (client, Some(files))
+        } else {
+            (open(), None)
+        };
+        let store = client.store();
+        let (greedy, other) = (store.shares().whole().part("greedy"), store.shares().whole().part("other"));
+        greedy.join();
+        other.join();
+        let budget = Budget::of_group("greedy", Arc::clone(&greedy), None);
+        let region = store.create_region(BatchId(9), Some(budget)).unwrap();
+        let slot = Slot { slot: region.reserve_slots(1).unwrap(), index: 0 };
+        let e = loop {
+            if let Err(e) = region.put(Kind::Bytes, &&filled(1)[..]) {
+                break e;
+            }
+        };
+        assert!(e.message().contains("its fair share is 8388608"), "{e}");
+        let result = region.put_at(slot, Kind::Bytes, &&filled(2)[..]);
+        if spills {
+            assert_eq!(result.unwrap(), Found::Here(true));
+            region.reserve_slots(100_000).unwrap();
+        } else {
+            assert_eq!(result.unwrap_err().code(), ErrorCode::StoreFull);
+            assert_eq!(region.reserve_slots(100_000).unwrap_err().code(), ErrorCode::StoreFull);
+        }
+        store.drop_region(&region);
+        assert_eq!(greedy.held(), 0);
+        greedy.leave();
+        other.leave();
+    }
 }

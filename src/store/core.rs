@@ -42,15 +42,31 @@ pub(crate) struct Core {
     pub(crate) spill: Option<Arc<Spill>>,
 }
 
+/// Who asks for memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Asks {
+    /// A put: told that there is none, it can wait until some was made.
+    Put,
+    /// A task, whose result is there, and would be lost; or its submission.
+    Task,
+}
+
 impl Core {
     /// Borrows pages: as many as wished for, or fewer when memory is short, but never fewer than `least`. What may be
     /// evicted is, before `least` is refused.
     ///
     /// When memory is short, a group of batches that is above its share of it gets no more.
     pub(crate) fn lend(&self, held: &Arc<Held>, wished: u64, least: u64) -> Result<Run> {
+        self.lend_to(Asks::Put, held, wished, least)
+    }
+
+    /// As `lend`, by who asks.
+    pub(crate) fn lend_to(&self, asks: Asks, held: &Arc<Held>, wished: u64, least: u64) -> Result<Run> {
         let mut pages = wished.max(least);
+        // files make room for what cannot wait
+        let may_refuse = asks == Asks::Put || self.spill.is_none();
         loop {
-            let lent = match self.shares.refuses(held.share(), pages * PAGE) {
+            let lent = match self.shares.refuses(held.share().filter(|_| may_refuse), pages * PAGE) {
                 Some(why) => Err(NoRoom::too_much(pages, why)),
                 None => Run::lend(&self.arena, held, pages),
             };

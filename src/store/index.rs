@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::arena::Arena;
-use super::core::Core;
+use super::core::{Asks, Core};
 use super::layout::{ENTRY, Entry, HEADER_INLINE, HEADER_OVERFLOW, INLINE_PAGES, PAGE, SLOTS};
 use super::run::{Held, Run};
 use crate::error::Result;
@@ -181,7 +181,8 @@ impl Index {
             return Ok(());
         }
         let arena = &core.arena;
-        let new = core.lend(held, needed.max(have * 2), needed)?;
+        // for pages that were lent already, to a task perhaps
+        let new = core.lend_to(Asks::Task, held, needed.max(have * 2), needed)?;
         let span = arena.span_mut(new.offset(), new.len());
         let mut from = 0;
         if let Some(old) = &self.overflow {

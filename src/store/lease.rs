@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::chunks::{Chunk, Chunks};
-use super::core::Core;
+use super::core::{Asks, Core};
 use super::gate::{self, Refused};
 use super::index::EntryWords;
 use super::layout::{
@@ -265,7 +265,7 @@ impl Region {
             let inside = self.enter()?;
             let large = bytes > LARGE;
             let mut at = self.reserve(&inside, if large { 0 } else { bytes }, 8)?;
-            let single = if large { Some(self.lend_single(bytes)?) } else { None };
+            let single = if large { Some(self.lend_single(bytes, Asks::Put)?) } else { None };
             at.offset = single.as_ref().map_or(at.offset, |single| single.offset());
             let chunk = {
                 let mut body = self.body.lock();
@@ -390,7 +390,7 @@ impl Region {
         if get(words, word::MADE) == get(words, word::LIMIT) {
             self.lease_slots(inside, bytes)?;
         }
-        let offset = if bytes > 0 { self.room(inside, bytes, align)? } else { 0 };
+        let offset = if bytes > 0 { self.room(inside, bytes, align, Asks::Put)? } else { 0 };
         let made = get(words, word::MADE);
         let index = (made - get(words, word::BLOCK)) as u32;
         Ok(Reserved {
@@ -402,18 +402,18 @@ impl Region {
 
     /// Where the next so many bytes of the chunk are.
     #[inline(always)]
-    fn room(&self, inside: &InLease<'_>, bytes: u64, align: u64) -> Result<u64> {
+    fn room(&self, inside: &InLease<'_>, bytes: u64, align: u64, asks: Asks) -> Result<u64> {
         let words = inside.words;
         let offset = get(words, word::CURSOR).next_multiple_of(align);
         if offset + bytes <= get(words, word::END) {
             return Ok(offset);
         }
-        self.lease_chunk(inside, bytes)?;
+        self.lease_chunk(inside, bytes, asks)?;
         Ok(get(words, word::CURSOR))
     }
 
-    /// Has `make` make an object in so many bytes of a lease's chunk, and in a slot that is not the lease's. The bytes are
-    /// used if it did.
+    /// Has `make` make an object in so many bytes of a lease's chunk, and in a slot that is not the lease's, a task's. The
+    /// bytes are used if it did.
     pub(super) fn with_room(
         &self,
         bytes: u64,
@@ -421,7 +421,7 @@ impl Region {
         make: impl FnOnce(u64) -> Result<Found<bool>>,
     ) -> Result<Found<bool>> {
         let inside = self.enter()?;
-        let offset = self.room(&inside, bytes, align)?;
+        let offset = self.room(&inside, bytes, align, Asks::Task)?;
         let made = make(offset)?;
         if made == Found::Here(true) {
             set(inside.words, word::CURSOR, offset + bytes);
@@ -479,14 +479,14 @@ impl Region {
         Ok(())
     }
 
-    fn lease_chunk(&self, inside: &InLease<'_>, bytes: u64) -> Result<()> {
+    fn lease_chunk(&self, inside: &InLease<'_>, bytes: u64, asks: Asks) -> Result<()> {
         self.touch();
         let old = {
             let mut body = self.body.lock();
             if body.closed {
                 return Err(self.gone());
             }
-            let run = self.core.lend(&self.held, chunk_pages(&body.chunks), bytes.div_ceil(PAGE));
+            let run = self.core.lend_to(asks, &self.held, chunk_pages(&body.chunks), bytes.div_ceil(PAGE));
             run.map(|run| begin_chunk(&mut body, inside, run))
         };
         self.core.notifier.flush();
@@ -512,7 +512,7 @@ impl Region {
     }
 
     /// A run for one large object. It becomes the region's with the object.
-    pub(super) fn lend_single(&self, bytes: u64) -> Result<Chunk> {
+    pub(super) fn lend_single(&self, bytes: u64, asks: Asks) -> Result<Chunk> {
         self.touch();
         let pages = bytes.div_ceil(PAGE);
         let result = {
@@ -520,7 +520,7 @@ impl Region {
             if body.closed {
                 return Err(self.gone());
             }
-            self.core.lend(&self.held, pages, pages)
+            self.core.lend_to(asks, &self.held, pages, pages)
         };
         self.core.notifier.flush();
         result.map(Arc::new)

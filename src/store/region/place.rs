@@ -13,6 +13,7 @@ use super::Region;
 use crate::error::Result;
 use crate::id::ObjectId;
 use crate::store::chunks::Chunk;
+use crate::store::core::Asks;
 use crate::store::index::find;
 use crate::store::layout::{Entry, EntryState, PAGE, SLOTS, alignment, footprint};
 use crate::store::lease::LARGE;
@@ -47,7 +48,7 @@ impl Region {
         let mut runs = Vec::new();
         let mut left = pages.min(most + 1);
         while left > 0 {
-            let run = self.core.lend(&self.held, left, if left > most { left } else { 1 })?;
+            let run = self.core.lend_to(Asks::Task, &self.held, left, if left > most { left } else { 1 })?;
             left -= run.pages();
             runs.push(run);
         }
@@ -93,7 +94,7 @@ impl Region {
             copy(0)?;
             Ok(self.seal_at(slot.slot, made(0), None))
         } else if bytes > LARGE {
-            let single = self.lend_single(bytes)?;
+            let single = self.lend_single(bytes, Asks::Task)?;
             copy(single.offset())?;
             Ok(self.seal_at(slot.slot, made(single.offset()), Some(&single)))
         } else {

@@ -98,6 +98,7 @@ class ResourceGroupTest extends StoreTest {
     }
 
     @Test
+    @SuppressWarnings("try") // it is there, and no more
     void a_batch_is_in_the_group_of_the_batch_around_it() {
         ResourceGroup a = ray.group("a");
         ResourceGroup b = ray.group("b").maxPriority(1);
@@ -275,6 +276,7 @@ class ResourceGroupTest extends StoreTest {
     }
 
     @Test
+    @SuppressWarnings("try") // it is there, and no more
     void c40_beside_a_greedy_job_that_is_refused_a_modest_one_is_untouched() throws InterruptedException {
         reopen(config -> config.storeSize("16m"));
         ResourceGroup modest = ray.group("user-b");

@@ -102,6 +102,25 @@ class TutorialTest {
     }
 
     @Test
+    void groups() {
+        try (RayApi ray = RayApi.open(SMALL)) {
+            // [groups]
+            ResourceGroup user = ray.group("user-a").maxBytes(1 << 20); // for all of the user's batches together
+            ResourceGroup job = user.group("job-7").maxTasks(2).maxPriority(5);
+            try (Batch request = ray.startBatch(BatchOptions.builder().name("request").group(job).build())) {
+                request.put(new byte[100]);
+                assertThatThrownBy(() -> request.put(new byte[2 << 20]))
+                        .isInstanceOf(BatchLimitException.class)
+                        .hasMessageContaining("group 'user-a': 100 of 1048576 bytes");
+                user.maxBytes(4 << 20); // from now on
+                request.put(new byte[2 << 20]);
+                assertThat(user.usage().objects()).isEqualTo(2);
+            }
+            // [/groups]
+        }
+    }
+
+    @Test
     void writing_in_place() {
         try (RayApi ray = RayApi.open(SMALL)) {
             // [write]
