@@ -158,6 +158,31 @@ fn a_put_that_is_freed_while_its_task_runs_is_made_again_after() {
     lab.close(b);
 }
 
+/// A result is seen before the table hears of the run's end. Whoever freed it and asked for it again in between, twice, was
+/// told that its task does not make it.
+#[test]
+fn a_result_that_is_freed_before_its_run_is_over_is_made_again_however_often() {
+    let mut lab = lab();
+    let b = lab.batch();
+    let x = add(&mut lab, b, &[], 7);
+    lab.run_all();
+    let bytes = 7i64.to_le_bytes();
+    lab.client.free(&[x.id]).unwrap();
+    assert_eq!(lab.tasks.remake(&[x.id]).0, [Remade::Coming]);
+    for _ in 0..4 {
+        let work = lab.take().expect("it runs once more");
+        lab.tasks.put_result(work.run, 0, Kind::Bytes, &bytes.as_slice()).unwrap();
+        assert_eq!(lab.read(&x.id), Some(7));
+        lab.client.free(&[x.id]).unwrap();
+        assert_eq!(lab.tasks.remake(&[x.id]).0, [Remade::Coming]);
+        lab.report(work.run, Ending::Stored, 0);
+        assert_eq!(lab.failure(&x.id), None);
+    }
+    lab.run_all();
+    assert_eq!(lab.read(&x.id), Some(7));
+    lab.close(b);
+}
+
 /// A task that takes a put of the one that waits for it waited for that one's end: both for ever.
 #[test]
 fn a_put_made_again_is_there_before_its_task_is_over() {

@@ -140,8 +140,10 @@ impl Core {
             }
         }
         let asked = self.asked_for.entry(task).or_default();
-        if !asked.iter().any(|(other, _)| other == id) {
-            asked.push((*id, 1));
+        match asked.iter_mut().find(|(other, _)| other == id) {
+            // whoever asks again has had it meanwhile, and freed it
+            Some((_, runs)) => *runs = 1,
+            None => asked.push((*id, 1)),
         }
         Remade::Coming
     }

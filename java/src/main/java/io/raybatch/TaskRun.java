@@ -209,13 +209,9 @@ final class TaskRun {
             case Native.RUN_ON_ACTOR -> keep(call(work, entry, aliased, instanceOf(actor, instance)), entry, discard);
             case Native.CONSTRUCT -> {
                 engine.instances().created(actor, new Instances.Creation(ray, entry));
-                engine.instances().set(actor, instance, constructed(call(work, entry, aliased, null), entry));
-                outcome.nothing();
+                made(actor, instance, constructed(call(work, entry, aliased, null), entry));
             }
-            case Native.RESTORE -> {
-                engine.instances().set(actor, instance, restored(actor));
-                outcome.nothing();
-            }
+            case Native.RESTORE -> made(actor, instance, restored(actor));
             case Native.SAVE -> save(instanceOf(actor, instance), actor);
             default -> throw new IllegalStateException("a piece of work of kind " + kind);
         }
@@ -315,6 +311,15 @@ final class TaskRun {
             throw new IllegalStateException(StoredCall.nameOf(entry) + " returned null, which is no actor");
         }
         return instance;
+    }
+
+    private void made(int actor, int instance, Object object) {
+        engine.instances().set(actor, instance, object);
+        if (context.isCancelled()) {
+            // the order to drop it may have come before it was there
+            engine.instances().drop(actor, instance);
+        }
+        outcome.nothing();
     }
 
     /** Constructs it as at first, and has it take its last checkpoint over. */

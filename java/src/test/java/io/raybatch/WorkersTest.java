@@ -15,6 +15,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -211,12 +212,10 @@ class WorkersTest extends StoreTest {
     @Test
     void a_worker_that_rests_holds_on_to_nothing_of_what_it_ran() throws Exception {
         WeakReference<ClassLoader> loader = runElsewhere();
-        long end = System.nanoTime() + SOON.toNanos();
-        while (loader.get() != null) {
-            assertThat(System.nanoTime()).as("its class loader is reachable").isLessThan(end);
+        until("its class loader is unreachable", () -> {
             System.gc();
-            sleep(A_MOMENT);
-        }
+            return loader.get() == null;
+        });
     }
 
     @Test
@@ -238,6 +237,42 @@ class WorkersTest extends StoreTest {
                 ray.get(all, SOON);
             }
             assertThat(most).hasValue(2);
+        }
+    }
+
+    private static volatile WeakReference<Late> late;
+
+    static final class Late {
+        Late(CountDownLatch running, CountDownLatch release) {
+            late = new WeakReference<>(this);
+            running.countDown();
+            spin(release);
+        }
+    }
+
+    @Test
+    void an_instance_that_is_made_when_its_thread_was_given_up_is_held_by_nobody() throws Exception {
+        reopen(config -> config.interruptGrace(Duration.ofMillis(30)));
+        CountDownLatch running = new CountDownLatch(1);
+        CountDownLatch release = new CountDownLatch(1);
+        try (Batch b = ray.startBatch()) {
+            ActorHandle<Late> actor = b.actor(() -> new Late(running, release)).remote();
+            running.await();
+            ray.kill(actor, true);
+            until("its thread is given up", () -> !b.status().abandonedThreads().isEmpty());
+            release.countDown();
+            until("its instance is unreachable", () -> {
+                System.gc();
+                return late.get() == null;
+            });
+        }
+    }
+
+    private static void until(String what, BooleanSupplier condition) {
+        long end = System.nanoTime() + SOON.toNanos();
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime()).as(what).isLessThan(end);
+            LockSupport.parkNanos(1_000_000);
         }
     }
 }
