@@ -93,6 +93,7 @@ impl Core {
             self.blocked += 1;
             table.blocked += 1;
             self.wide -= (cpus - 1).min(self.wide);
+            self.unpark(run.task.serial);
             if !self.turns.is_empty() || !self.urgent.is_empty() {
                 fx.orders.push(Order::Workers);
             }

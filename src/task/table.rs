@@ -88,6 +88,8 @@ pub(super) struct BatchTable {
     pub(super) tasks: Reserve,
     pub(super) puts: Reserve,
     pub(super) queues: Queues,
+    /// priorities in which it has no turn, although something stands there: it was at its limit when its turn came
+    pub(super) parked: Vec<i32>,
     pub(super) counts: Counts,
     /// of those that run: blocked ones
     pub(super) blocked: u64,
@@ -132,6 +134,7 @@ impl BatchTable {
             tasks: Reserve::default(),
             puts: Reserve::default(),
             queues: Queues::default(),
+            parked: Vec::new(),
             counts: Counts::default(),
             blocked: 0,
             max_tasks,
