@@ -163,6 +163,7 @@ impl Core {
             if let Some(table) = serials.iter().filter_map(|s| self.table(*s)).find(|t| !t.is_at_limit()) {
                 // a wide one waits, and all behind it
                 let first = table.queues.first(priority.0).and_then(|slot| table.record(slot));
+                let first = first.filter(|r| r.is(TaskState::Ready));
                 return first.is_none_or(|r| r.cpus() == 1 || busy + u64::from(r.cpus()) <= u64::from(self.slots));
             }
         }
@@ -222,7 +223,9 @@ impl Core {
             }
             let mut queues = std::mem::take(&mut table.queues);
             let first = queues.first(priority);
-            let cpus = first.and_then(|slot| table.record(slot)).map_or(1, |r| r.cpus());
+            // one that was cancelled meanwhile stands in the queue still
+            let record = first.and_then(|slot| table.record(slot)).filter(|r| r.is(TaskState::Ready));
+            let cpus = record.map_or(1, |r| r.cpus());
             // a wide one at the head waits until others are over, and nobody overtakes it meanwhile
             let fits = busy + u64::from(cpus) <= slots;
             let slot = if first.is_some() && (cpus == 1 || (bulk.is_empty() && fits)) {
@@ -236,7 +239,6 @@ impl Core {
                 break;
             };
             let task = TaskRef { serial, slot };
-            // one that was cancelled meanwhile stands in the queue still
             if !self.record(task).is_some_and(|r| r.is(TaskState::Ready)) {
                 continue;
             }

@@ -187,6 +187,11 @@ impl BatchTable {
         Some(Record(self.slab.record(self.granules.page(slot)?, (slot % PAGE_RECORDS) as u32)))
     }
 
+    /// The record in a slot that was given out, used or not.
+    pub(super) fn given(&self, slot: u64) -> Option<Record<'_>> {
+        self.blank(slot).filter(|_| !(self.tasks.next..self.tasks.end).contains(&slot))
+    }
+
     /// The task that made this object, or can: the one whose result it is, or who received the slot for a put.
     pub(super) fn maker(&self, id: &ObjectId) -> Option<u64> {
         let task = id.task.wrapping_sub(self.key.life);
