@@ -341,3 +341,26 @@ fn a_checkpoint_that_finds_no_room_leaves_the_actor_its_older_chain() {
     assert_eq!(kinds(&mut lab)[0], WorkKind::Construct, "from the beginning");
     assert_eq!(lab.read(&third.id), Some(13));
 }
+
+/// It lay there until the actor was saved once more.
+#[test]
+fn a_checkpoint_of_a_batchs_beginning_goes_with_the_batch_although_its_task_was_cancelled() {
+    let mut lab = lab();
+    let home = lab.batch();
+    let actor = lab.actor(home, CheckpointPolicy::Never, 10);
+    lab.run_all();
+    let before = lab.client.status(home).unwrap().objects;
+    let other = lab.batch_of(BatchSpec { checkpoint_actors: true, ..BatchSpec::default() });
+    let m = increment(&mut lab, other, actor);
+    let save = lab.take().expect("a checkpoint of its beginning");
+    assert!(lab.tasks.cancel(&m.id, "a test").0);
+    lab.run(&save);
+    checkpoint(&mut lab, home, actor);
+    assert_eq!(
+        lab.client.status(home).unwrap().objects,
+        before + 3,
+        "two checkpoints, and what the second one returned"
+    );
+    lab.close(other);
+    assert_eq!(lab.client.status(home).unwrap().objects, before + 2);
+}

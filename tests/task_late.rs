@@ -4,7 +4,7 @@
 
 mod task_support;
 
-use raybatch::batch::BatchKey;
+use raybatch::batch::{BatchKey, BatchSpec};
 use raybatch::error::ErrorCode;
 use raybatch::task::{CheckpointPolicy, Order, Submission, Submitted, TaskKind, TaskRef, WorkKind};
 use task_support::{Lab, Made};
@@ -124,4 +124,28 @@ fn a_task_that_takes_an_object_of_a_collected_batch_is_refused_unless_that_can_b
     assert_eq!(lab.read(&again.id), Some(2));
     let e = takes(&mut lab, BatchKey::NORMAL, remembered).unwrap_err();
     assert_eq!(e.code(), ErrorCode::ObjectCollected, "nothing is made again for normal mode");
+}
+
+/// Batches at their limit were passed over with each piece of work that anybody took.
+#[test]
+fn a_batch_at_its_limit_has_its_turn_again_when_a_task_of_it_ends_or_waits() {
+    let mut lab = lab();
+    let key = lab.batch_of(BatchSpec { max_tasks: Some(1), ..BatchSpec::default() });
+    let made: Vec<Made> = (0..4).map(|_| one(&mut lab, key)).collect();
+    let first = lab.take().expect("the first");
+    assert_eq!(lab.tasks.take(None, 1), (Vec::new(), false), "nobody need look for more");
+    lab.tasks.blocked(first.run, true);
+    let second = lab.take().expect("the second, while the first one waits");
+    lab.tasks.blocked(first.run, false);
+    assert_eq!(lab.take(), None, "two of them go on");
+    lab.run(&second);
+    assert_eq!(lab.take(), None, "one goes on");
+    // a policy of the user's takes what it likes
+    lab.run(&first);
+    let (third, _) = lab.tasks.take(Some(made[2].task.serial), 1);
+    assert_eq!(lab.take(), None);
+    lab.tasks.abandon(third[0].run, "a thread");
+    lab.run_all();
+    let read: Vec<_> = made.iter().map(|made| lab.read(&made.id)).collect();
+    assert_eq!(read, [Some(1), Some(1), None, Some(1)]);
 }

@@ -163,7 +163,8 @@ pub(super) fn new_actor(
 
 pub(super) fn take(jni: Jni<'_>, client: jlong, batch: jint, max: jint, out: JLongArray<'_>) -> Result<jint> {
     let max = usize::try_from(max).ok().filter(|max| *max > 0).ok_or_else(|| invalid("the most pieces", max))?;
-    jni.has_room(&out, (max * PIECE) as jint)?;
+    let room = max.checked_mul(PIECE).and_then(|room| jint::try_from(room).ok());
+    jni.has_room(&out, room.ok_or_else(|| invalid("the most pieces", max))?)?;
     let which = (batch != 0).then_some(batch as u32);
     let (work, more) = with_tasks(client, |_, tasks| Ok(tasks.take(which, max)))?;
     if work.is_empty() {

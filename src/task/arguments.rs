@@ -11,8 +11,11 @@ use crate::batch::Presence;
 use crate::id::ObjectId;
 use crate::store::Kind;
 
-/// How often a task is sent back because an argument was lost between its being there and its being read.
+/// How often in a row a task is sent back because an argument was lost between its being there and its being read.
 const PATIENCE: u32 = 1000;
+
+/// So many that wait for an object may be looked through.
+const MANY: usize = 64;
 
 /// What an argument is found to be.
 pub(super) enum Seen {
@@ -84,11 +87,16 @@ impl Core {
     }
 
     fn watch_for(&mut self, fx: &mut Effects, run: Run, id: &ObjectId) {
-        let waiting = self.watched.entry(*id).or_default();
+        let mut waiting = self.watched.remove(id).unwrap_or_default();
         if waiting.is_empty() {
             fx.watches.push(*id);
         }
+        // those that were cancelled go, now and then
+        if waiting.len() >= MANY && waiting.len().is_power_of_two() {
+            waiting.retain(|run| self.waits(*run));
+        }
         waiting.push(run);
+        self.watched.insert(*id, waiting);
     }
 
     /// What an object is to a task of the batch `user`.
@@ -353,7 +361,8 @@ impl Core {
     /// An argument of a running task is gone: it waits again. It is called after the step was taken.
     pub(super) fn argument_lost(&mut self, fx: &mut Effects, task: TaskRef) {
         let Some(record) = self.record(task) else { return };
-        if record.attempt() >= PATIENCE {
+        record.set_lost(record.lost() + 1);
+        if record.lost() >= PATIENCE {
             let run = Run { task, attempt: record.attempt() };
             let lost = self.table(task.serial).and_then(|t| t.arguments(task.slot).first().copied());
             let why =

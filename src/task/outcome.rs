@@ -57,7 +57,7 @@ impl Core {
         let wanted = record.has(WANTED);
         let rerun = wanted || record.has(REPLAY);
         let ok = matches!(ending, Ending::Value | Ending::Stored);
-        if (rerun && !wanted) || (!ok && !rerun && record.retries_left() && ending == Ending::Threw) {
+        if (rerun && !wanted) || (!ok && record.retries_left() && ending == Ending::Threw) {
             return Target::Nowhere;
         }
         self.place_for(table.is_collected(), id)
@@ -104,14 +104,16 @@ impl Core {
         if !record.is(TaskState::Running) {
             return;
         }
-        let rerun = self.is_rerun(run.task);
         let actor = record.actor();
+        if !matches!(ending, Ending::LostArgument | Ending::NotBegun) {
+            record.set_lost(0);
+        }
         match ending {
             Ending::NotBegun => {
                 self.end_run(fx, run.task);
                 self.requeue(fx, run.task);
             }
-            Ending::Threw if !rerun && actor == 0 && record.take_retry() => {
+            Ending::Threw if actor == 0 && record.take_retry() => {
                 self.end_run(fx, run.task);
                 self.requeue(fx, run.task);
             }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::core::{Core, Effects, Urgent};
 use super::record::{ALIASED, CHECKPOINT, CREATION, REPLAY, WANTED};
 use super::state::{TaskState, TaskStep};
+use super::table::BatchTable;
 use super::types::{BatchLoad, Order, Run, TaskRef, Work, WorkKind};
 
 /// A bulk is as many tasks as take about this long.
@@ -38,7 +39,7 @@ impl Core {
             }
         });
         table.queues = queues;
-        if begins {
+        if begins && !table.parked.contains(&priority) {
             self.turns.entry(Reverse(priority)).or_default().push_back(task.serial);
         }
     }
@@ -100,6 +101,9 @@ impl Core {
             let turns = self.turns.get(&priority).map_or(0, |turns| turns.len());
             for _ in 0..turns {
                 let Some(serial) = self.turns.get_mut(&priority).and_then(|turns| turns.pop_front()) else { break };
+                if self.park(serial, priority.0) {
+                    continue;
+                }
                 let bulk = self.take_bulk(serial, priority.0, max);
                 let more = self.table(serial).is_some_and(|t| t.queues.has(priority.0));
                 if let Some(turns) = self.turns.get_mut(&priority).filter(|_| more) {
@@ -120,6 +124,27 @@ impl Core {
         Vec::new()
     }
 
+    /// A batch of which as many tasks run as may is not looked at again until one of them ends or waits. False for another.
+    fn park(&mut self, serial: u32, priority: i32) -> bool {
+        let Some(table) = self.tables.get_mut(&serial).filter(|table| is_at_own_limit(table)) else { return false };
+        if table.queues.has(priority) {
+            table.parked.push(priority);
+        }
+        true
+    }
+
+    /// A task of a batch ended, or waits for others.
+    pub(super) fn unpark(&mut self, serial: u32) {
+        let Some(table) = self.tables.get_mut(&serial).filter(|t| !t.parked.is_empty() && !is_at_own_limit(t)) else {
+            return;
+        };
+        for priority in std::mem::take(&mut table.parked) {
+            if table.queues.has(priority) {
+                self.turns.entry(Reverse(priority)).or_default().push_back(serial);
+            }
+        }
+    }
+
     /// Runs that are not blocked.
     fn busy(&self) -> u64 {
         self.running.saturating_sub(self.blocked)
@@ -138,6 +163,7 @@ impl Core {
             if let Some(table) = serials.iter().filter_map(|s| self.table(*s)).find(|t| !t.is_at_limit()) {
                 // a wide one waits, and all behind it
                 let first = table.queues.first(priority.0).and_then(|slot| table.record(slot));
+                let first = first.filter(|r| r.is(TaskState::Ready));
                 return first.is_none_or(|r| r.cpus() == 1 || busy + u64::from(r.cpus()) <= u64::from(self.slots));
             }
         }
@@ -197,7 +223,9 @@ impl Core {
             }
             let mut queues = std::mem::take(&mut table.queues);
             let first = queues.first(priority);
-            let cpus = first.and_then(|slot| table.record(slot)).map_or(1, |r| r.cpus());
+            // one that was cancelled meanwhile stands in the queue still
+            let record = first.and_then(|slot| table.record(slot)).filter(|r| r.is(TaskState::Ready));
+            let cpus = record.map_or(1, |r| r.cpus());
             // a wide one at the head waits until others are over, and nobody overtakes it meanwhile
             let fits = busy + u64::from(cpus) <= slots;
             let slot = if first.is_some() && (cpus == 1 || (bulk.is_empty() && fits)) {
@@ -211,7 +239,6 @@ impl Core {
                 break;
             };
             let task = TaskRef { serial, slot };
-            // one that was cancelled meanwhile stands in the queue still
             if !self.record(task).is_some_and(|r| r.is(TaskState::Ready)) {
                 continue;
             }
@@ -266,6 +293,11 @@ impl Core {
 
     /// A run is over: what it took of the engine is free.
     pub(super) fn end_run(&mut self, fx: &mut Effects, task: TaskRef) {
+        self.free_slots(fx, task);
+        self.unpark(task.serial);
+    }
+
+    fn free_slots(&mut self, fx: &mut Effects, task: TaskRef) {
         self.running = self.running.saturating_sub(1);
         let Some(table) = self.tables.get_mut(&task.serial) else { return };
         let at_limit = table.is_at_limit();
@@ -316,4 +348,9 @@ impl Core {
         };
         serials.into_iter().filter_map(load).collect()
     }
+}
+
+/// True when as many of a batch's tasks run as it allows itself.
+fn is_at_own_limit(table: &BatchTable) -> bool {
+    table.max_tasks.is_some_and(|most| table.counts.running.saturating_sub(table.blocked) >= u64::from(most))
 }

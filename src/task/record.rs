@@ -10,7 +10,7 @@
 //!       7  arguments 32 · newest extension record with further ones 32
 //!    8-13  two arguments, 3 words each: batch, task, index
 //!      14  its place in its actor's chain: segment 32 · link + 1 32; 0 for none
-//!       4  1 when its run has returned
+//!       4  1 when its run has returned · how often in a row its run lost an argument 32
 //!      15  what its run waits for: 1 blocked, 2 for room for a task that it submits
 //!
 //! extension of blocks       7 × (first slot, count · puts?), then the extension before
@@ -182,11 +182,20 @@ impl Record<'_> {
 
     /// True once its run has returned, and its values may be seen: it cannot be cancelled any more.
     pub(super) fn has_returned(&self) -> bool {
-        self.word(4) != 0
+        self.field(4, 0, 1) != 0
     }
 
     pub(super) fn set_returned(&self, returned: bool) {
-        self.set_word(4, returned.into());
+        self.set_field(4, 0, 1, returned.into());
+    }
+
+    /// How often in a row its run found an argument gone.
+    pub(super) fn lost(&self) -> u32 {
+        self.field(4, 32, 32) as u32
+    }
+
+    pub(super) fn set_lost(&self, lost: u32) {
+        self.set_field(4, 32, 32, lost.into());
     }
 
     /// The slot of the next one in its queue.

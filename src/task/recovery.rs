@@ -96,6 +96,7 @@ impl Core {
                 group.end_task();
             }
             self.wide -= (cpus - 1).min(self.wide);
+            self.unpark(run.task.serial);
             if !self.turns.is_empty() || !self.urgent.is_empty() {
                 fx.orders.push(Order::Workers);
             }

@@ -3,6 +3,7 @@
 use super::core::{Core, Effects, Todo};
 use super::record::{CHECKPOINT, CREATION};
 use super::state::TaskState;
+use super::tasks::over;
 use super::types::{Run, Submission, Submitted, TaskKind, TaskRef};
 use crate::batch::Presence;
 use crate::error::{Error, ErrorCode, Result};
@@ -13,17 +14,29 @@ impl Core {
     /// Takes a task into the table.
     ///
     /// # Errors
-    /// `BatchEnded`, `InvalidArgument`, `ActorDied`, `ObjectCollected`, `StoreFull`.
+    /// `BatchEnded`, `InvalidArgument`, `ActorDied`, `ObjectCollected`, `TaskCancelled`, `StoreFull`.
     pub(super) fn submit(&mut self, fx: &mut Effects, s: &Submission<'_>) -> Result<Submitted> {
         let TaskRef { serial, slot } = s.task;
         let slots = self.slots;
+        // a thread that was given up, or has not noticed that its task is cancelled
+        let late = s.parent.filter(|run| !self.goes_on(*run));
         let table = self.known(serial)?;
-        let Some(blank) = table.blank(slot) else {
+        let Some(blank) = table.given(slot) else {
             let text = format!("slot {slot} is in no block of tasks of batch {}", table.key.id);
             return Err(Error::new(ErrorCode::InvalidArgument, text).batch(table.key.id));
         };
         if blank.state().is_some() {
             return Ok(Submitted::Known);
+        }
+        if let Some(run) = late {
+            return Err(over(run));
+        }
+        // each of its results has a slot
+        let taken = |n| table.given(slot + n).is_none_or(|record| record.state().is_some());
+        if (1..u64::from(s.returns)).any(taken) {
+            let text =
+                format!("{} results from slot {slot} on have no room in a block of batch {}", s.returns, table.key.id);
+            return Err(Error::new(ErrorCode::InvalidArgument, text).batch(table.key.id));
         }
         if u32::from(s.cpus) > slots {
             let text = format!("a task that takes {} slots never runs here: there are {slots}", s.cpus);

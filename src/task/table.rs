@@ -88,6 +88,8 @@ pub(super) struct BatchTable {
     pub(super) tasks: Reserve,
     pub(super) puts: Reserve,
     pub(super) queues: Queues,
+    /// priorities in which it has no turn, although something stands there: it was at its limit when its turn came
+    pub(super) parked: Vec<i32>,
     pub(super) counts: Counts,
     /// of those that run: blocked ones
     pub(super) blocked: u64,
@@ -136,6 +138,7 @@ impl BatchTable {
             tasks: Reserve::default(),
             puts: Reserve::default(),
             queues: Queues::default(),
+            parked: Vec::new(),
             counts: Counts::default(),
             blocked: 0,
             max_tasks,
@@ -187,6 +190,11 @@ impl BatchTable {
     #[inline]
     pub(super) fn blank(&self, slot: u64) -> Option<Record<'_>> {
         Some(Record(self.slab.record(self.granules.page(slot)?, (slot % PAGE_RECORDS) as u32)))
+    }
+
+    /// The record in a slot that was given out, used or not.
+    pub(super) fn given(&self, slot: u64) -> Option<Record<'_>> {
+        self.blank(slot).filter(|_| !(self.tasks.next..self.tasks.end).contains(&slot))
     }
 
     /// The task that made this object, or can: the one whose result it is, or who received the slot for a put.

@@ -295,7 +295,8 @@ impl Tasks {
     /// Takes a task into the table.
     ///
     /// # Errors
-    /// `BatchEnded`; `ActorDied`; `ObjectCollected` for an argument that went with its batch; `InvalidArgument`; `StoreFull`.
+    /// `BatchEnded`; `ActorDied`; `ObjectCollected` for an argument that went with its batch; `TaskCancelled` of the run that submits
+    /// it; `InvalidArgument`; `StoreFull`.
     pub fn submit(&self, submission: &Submission<'_>) -> Result<(Submitted, Flags)> {
         let (submitted, flags) = self.ask(|core, fx| core.submit(fx, submission));
         Ok((submitted?, flags))

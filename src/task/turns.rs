@@ -100,6 +100,10 @@ impl Core {
                     if let Some(actor) = self.actors.get_mut(&number) {
                         actor.saved_before = Some(task);
                     }
+                    if let Some(table) = self.tables.get_mut(&task.serial).filter(|_| begins) {
+                        // the checkpoint goes with it, whether the task runs or not
+                        table.used_actors.insert(number);
+                    }
                     return self.begin_save(fx, number, instance, save);
                 }
             }
@@ -434,24 +438,26 @@ impl Core {
             actor.segments.get(&before).map(|s| s.batches.keys().copied().collect()).unwrap_or_default();
         // whoever rested on these tasks only to rebuild the actor does so no more
         self.todo.extend(touched.into_iter().map(Todo::Reconsider));
-        self.prune(fx, number);
+        // the older ones were looked at when batches went
+        self.prune_segment(fx, number, before);
     }
 
     /// Drops segments that nobody replays any more: all their tasks are of batches that are gone.
     pub(super) fn prune(&mut self, fx: &mut Effects, number: u32) {
         let Some(actor) = self.actors.get(&number) else { return };
-        let gone = |serial: &u32| self.tables.get(serial).is_none_or(|t| t.key.id.is_normal());
-        let mut drop_them: Vec<u32> = Vec::new();
-        for (&n, segment) in actor.segments.range(..actor.last_segment) {
-            let begins = segment.beginning_of.is_some_and(|b| self.tables.get(&b).is_some_and(|t| !t.is_collected()));
-            if !begins && segment.batches.keys().all(gone) {
-                drop_them.push(n);
-            }
+        let older: Vec<u32> = actor.segments.range(..actor.last_segment).map(|(n, _)| *n).collect();
+        for segment in older {
+            self.prune_segment(fx, number, segment);
         }
-        if let Some(actor) = self.actors.get_mut(&number) {
-            for n in drop_them {
-                fx.frees.extend(actor.segments.remove(&n).and_then(|s| s.checkpoint));
-            }
+    }
+
+    fn prune_segment(&mut self, fx: &mut Effects, number: u32, segment: u32) {
+        let Some(segments) = self.actors.get_mut(&number).map(|actor| &mut actor.segments) else { return };
+        let Some(it) = segments.get(&segment) else { return };
+        let gone = |serial: &u32| self.tables.get(serial).is_none_or(|t| t.key.id.is_normal());
+        let begins = it.beginning_of.is_some_and(|b| self.tables.get(&b).is_some_and(|t| !t.is_collected()));
+        if !begins && it.batches.keys().all(gone) {
+            fx.frees.extend(segments.remove(&segment).and_then(|s| s.checkpoint));
         }
     }
 
