@@ -98,21 +98,22 @@ final class BatchWork {
             long f = free;
             long left = f & LEFT_MASK;
             if (left < count) {
-                refill(who, f, count);
+                who.room().orWait(() -> refill(who, f, count));
             } else if (FREE.compareAndSet(this, f, (f >>> LEFT_BITS) + count << LEFT_BITS | left - count)) {
                 return f >>> LEFT_BITS;
             }
         }
     }
 
-    private synchronized void refill(RayApi who, long seen, int count) {
+    /** False if somebody else was first. */
+    private synchronized boolean refill(RayApi who, long seen, int count) {
         if (free != seen) {
-            return;
+            return false;
         }
-        size = SlotBlocks.sizeAfter(size);
-        long block = Native.taskBlock(
-                who.client(), batch, batch == 0 ? 0 : life, Math.max(size, count), new long[2]);
-        refill(block);
+        int next = SlotBlocks.sizeAfter(size);
+        refill(Native.taskBlock(who.client(), batch, batch == 0 ? 0 : life, Math.max(next, count), new long[2]));
+        size = next;
+        return true;
     }
 
     /** @param block as {@link Native#taskBlock} gave it */

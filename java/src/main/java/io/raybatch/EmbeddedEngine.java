@@ -162,8 +162,8 @@ final class EmbeddedEngine implements Engine {
             return known;
         }
         long[] out = new long[2];
-        long block = Native.taskBlock(
-                who.client(), scope == null ? 0 : scope.id(), scope == null ? 0 : scope.life(), SlotBlocks.sizeAfter(0), out);
+        long block = who.room().orWait(() -> Native.taskBlock(
+                who.client(), scope == null ? 0 : scope.id(), scope == null ? 0 : scope.life(), SlotBlocks.sizeAfter(0), out));
         int serial = Math.toIntExact(out[0]);
         BatchWork fresh = new BatchWork(who, scope, serial, out[1]);
         fresh.refill(block);

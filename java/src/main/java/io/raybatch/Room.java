@@ -81,6 +81,15 @@ final class Room {
         }
     }
 
+    /** Does something, and if there is no room for it waits, as {@link #waiting} does. */
+    <T> T orWait(Supplier<T> attempt) {
+        try {
+            return attempt.get();
+        } catch (StoreFullException full) {
+            return waiting(full, attempt);
+        }
+    }
+
     /** As {@link #waiting}, for what returns nothing. */
     void waiting(StoreFullException full, Runnable attempt) {
         waiting(full, () -> {

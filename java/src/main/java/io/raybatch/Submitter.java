@@ -114,7 +114,7 @@ final class Submitter {
         byte[] ids = arguments == null ? null : arguments.ids();
         boolean done = false;
         try {
-            int flags = tell(call, work, parent, slot, kind, actor, returns, ids);
+            int flags = tellOrWait(call, work, parent, slot, kind, actor, returns, ids);
             if ((flags & Native.FLAG_FULL) != 0) {
                 flags = tellWhenThereIsRoom(call, work, parent, slot, kind, actor, returns, ids, flags);
             }
@@ -125,6 +125,16 @@ final class Submitter {
             if (set && !done) {
                 work.functions().clear(slot, 1);
             }
+        }
+    }
+
+    /** Waits while the store has no room for its record; how many may be pending is looked at afterwards. */
+    private static int tellOrWait(TaskCaller<?> call, BatchWork work, TaskContext parent, long slot, int kind, int actor, int returns,
+            byte[] ids) {
+        try {
+            return tell(call, work, parent, slot, kind, actor, returns, ids);
+        } catch (StoreFullException full) {
+            return call.ray().room().waiting(full, () -> tell(call, work, parent, slot, kind, actor, returns, ids));
         }
     }
 

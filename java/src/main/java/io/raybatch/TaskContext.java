@@ -173,7 +173,8 @@ final class TaskContext {
     }
 
     private long block(int count, boolean forPuts) {
-        long block = Native.blockOf(engine.client(), serial, slot, attempt, blocks, count, forPuts);
+        long block = engine.ray().room().orWait(
+                () -> Native.blockOf(engine.client(), serial, slot, attempt, blocks, count, forPuts));
         blocks++;
         return block;
     }
