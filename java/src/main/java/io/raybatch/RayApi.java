@@ -224,7 +224,8 @@ public final class RayApi implements TaskCalls, AutoCloseable {
         }
         Reference.reachabilityFence(parent);
         if (Flight.isOn()) {
-            FlightEvents.started(started[0], o.name(), parent == null ? root : parent.id());
+            String group = o.group() == null ? null : o.group().path();
+            FlightEvents.started(started[0], o.name(), parent == null ? root : parent.id(), group);
         }
         if (o.id() != 0) {
             reserved.remove(o.id());

@@ -62,7 +62,8 @@ class FlightTest extends StoreTest {
     void a_recording_tells_the_life_of_a_batch() throws Exception {
         long[] ids = new long[2];
         List<RecordedEvent> events = record(() -> {
-            try (Batch outer = ray.startBatch(BatchOptions.builder().name("request 7").build());
+            BatchOptions options = BatchOptions.builder().name("request 7").group(ray.group("user-a")).build();
+            try (Batch outer = ray.startBatch(options);
                     Batch inner = ray.startBatch()) {
                 ids[0] = outer.id();
                 ids[1] = inner.id();
@@ -75,6 +76,7 @@ class FlightTest extends StoreTest {
         assertThat(start.getLong("parent")).isEqualTo(ids[0]);
         assertThat(start.getStackTrace().getFrames()).anyMatch(frame -> frame.getMethod().getType().getName().endsWith("FlightTest"));
         assertThat(only(events, "BatchStart", ids[0]).getString("name")).isEqualTo("request 7");
+        assertThat(only(events, "BatchStart", ids[0]).getString("group")).isEqualTo("user-a");
         RecordedEvent end = only(events, "BatchEnd", ids[0]);
         assertThat(end.getString("reason")).isEqualTo("CLOSED");
         assertThat(end.getString("name")).isEqualTo("request 7");

@@ -67,13 +67,15 @@ public final class FlightEvents {
      * @param batch its id
      * @param name its name; may be null
      * @param parent the batch it is in
+     * @param group the path of the group it was started in; null if none was given
      */
-    public static void started(long batch, String name, long parent) {
+    public static void started(long batch, String name, long parent, String group) {
         BatchStart event = new BatchStart();
         if (event.shouldCommit()) {
             event.batch = batch;
             event.name = name;
             event.parent = parent;
+            event.group = group;
             event.commit();
         }
     }
@@ -247,6 +249,8 @@ public final class FlightEvents {
         private String name;
         @Label("Parent")
         private long parent;
+        @Label("Group")
+        private String group;
     }
 
     @Name("raybatch.BatchEnd")
