@@ -380,7 +380,7 @@ impl BatchTable {
     }
 
     /// All blocks of ids that a task received, the last ones first.
-    fn id_blocks(&self, slot: u64) -> Vec<IdBlock> {
+    pub(super) fn id_blocks(&self, slot: u64) -> Vec<IdBlock> {
         let mut blocks = Vec::new();
         let Some((count, mut newest)) = self.record(slot).map(|record| record.blocks()) else { return blocks };
         let mut here = count - count.saturating_sub(1) / MORE_BLOCKS * MORE_BLOCKS;

@@ -716,6 +716,15 @@ impl World {
         let result = self.all[n].results[0];
         self.all[n].touched = true;
         self.lose_for(n);
+        // and what it submitted
+        let mut above = vec![n];
+        while let Some(parent) = above.pop() {
+            let subs: Vec<usize> = self.all[parent].subs.values().copied().collect();
+            for &sub in &subs {
+                self.all[sub].touched |= !self.all[sub].accepted;
+            }
+            above.extend(subs);
+        }
         self.note("cancel", n as u64, 0);
         self.tasks.cancel(&self.objects[result].id, "a simulation");
     }
