@@ -117,8 +117,8 @@ impl Core {
         let Some(before) = segment.follows.and_then(|n| actor.segments.get(&n)) else {
             return self.rebuild_failed(fx, number, instance, &format!("{why}, and what led to it is forgotten"));
         };
-        if let Some(link) = before.links.iter().find(|link| self.record(link.task).is_none()) {
-            let task = self.label(link.task);
+        if let Some(task) = before.links.iter().find(|task| self.record(**task).is_none()) {
+            let task = self.label(*task);
             return self.rebuild_failed(fx, number, instance, &format!("{why}, and so is {task}, which led to it"));
         }
         log::warn!("{}: {why}; what led to it is replayed", actor.name);
@@ -133,14 +133,14 @@ impl Core {
         let Some((checkpoint, seam)) = actor.join_before(segment) else { return };
         fx.frees.extend(checkpoint);
         let links = actor.segments.get(&segment).map(|s| s.links.clone()).unwrap_or_default();
-        for (n, link) in links.iter().enumerate() {
-            if let Some(record) = self.record(link.task) {
+        for (n, task) in links.iter().enumerate() {
+            if let Some(record) = self.record(*task) {
                 record.set_place(Some((segment, n as u32)));
             }
         }
         // the first task after it has taken the state of the last one before it
         if let Some([y, x]) = seam.and_then(|n| links.get(n..n + 2)) {
-            self.note_state(x.task.serial, y.task.serial, number);
+            self.note_state(x.serial, y.serial, number);
         }
     }
 }
