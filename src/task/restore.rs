@@ -109,7 +109,9 @@ impl Core {
     fn fall_back(&mut self, fx: &mut Effects, number: u32, instance: u32, checkpoint: ObjectId, why: &str) {
         let Some(actor) = self.actors.get(&number) else { return };
         let Some(rebuild) = actor.rebuilds.get(&instance) else { return };
-        let Some(segment) = actor.segments.get(&rebuild.segment) else { return };
+        let Some(segment) = actor.segments.get(&rebuild.segment) else {
+            return self.rebuild_failed(fx, number, instance, &format!("{why}, and what came after it is forgotten"));
+        };
         if segment.checkpoint != Some(checkpoint) {
             // another one found it out before
             return self.rebuild_anew(number, instance);

@@ -642,6 +642,7 @@ impl World {
             before: BTreeMap::new(),
             may_die: restarts.is_some() || !fault_tolerant,
             lost: false,
+            fell_back: false,
         });
         let actor = self.actors.len() - 1;
         let args = self.pick_args();
