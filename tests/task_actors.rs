@@ -364,3 +364,27 @@ fn a_checkpoint_of_a_batchs_beginning_goes_with_the_batch_although_its_task_was_
     lab.close(other);
     assert_eq!(lab.client.status(home).unwrap().objects, before + 2);
 }
+
+/// The simulation found this one: whoever waited for the result waited for ever.
+#[test]
+fn a_checkpoint_that_cannot_be_restored_for_a_result_whose_chain_is_forgotten_meanwhile_loses_that() {
+    let mut lab = lab();
+    let home = lab.batch();
+    let normal = BatchKey::NORMAL;
+    let actor = lab.actor(home, CheckpointPolicy::Never, 10);
+    checkpoint(&mut lab, home, actor);
+    let m = increment(&mut lab, normal, actor);
+    lab.run_all();
+    lab.client.delete(&[m.id]).unwrap();
+    let waits = lab.submit(normal, &[m.id], Lab::function(|a| a[0]));
+    lab.tasks.remake(&[m.id]);
+    let restore = lab.take().expect("the checkpoint before it");
+    assert_eq!(restore.kind, WorkKind::Restore);
+    lab.checkpoint(home, actor);
+    let save = lab.take().expect("a later one");
+    lab.run(&save);
+    lab.throw(restore.run, "it was written by another version");
+    lab.run_all();
+    assert_eq!(lab.tasks.active(&[waits.task.serial.cast_signed()]), [0]);
+    assert!(lab.tasks.actor_lives(actor));
+}

@@ -6,7 +6,7 @@ mod task_support;
 
 use raybatch::batch::BatchKey;
 use raybatch::error::ErrorCode;
-use raybatch::task::{Ending, Remade, Run, Submission, Submitted, TaskKind, TaskRef};
+use raybatch::task::{CheckpointPolicy, Ending, Order, Remade, Run, Submission, Submitted, TaskKind, TaskRef};
 use task_support::{Lab, Made};
 
 fn lab() -> Lab {
@@ -133,4 +133,66 @@ fn a_run_that_is_cancelled_submits_nothing_more() {
     assert_eq!(lab.tasks.submit(&sub(0, work.run)).unwrap().0, Submitted::Accepted);
     lab.tasks.cancel(&t.id, "a test");
     assert_eq!(lab.tasks.submit(&sub(1, work.run)).unwrap_err().code(), ErrorCode::TaskCancelled);
+}
+
+/// Ray's cancel takes a task's sub-tasks along: they ran on for nobody.
+#[test]
+fn what_a_task_submitted_is_cancelled_with_it() {
+    let mut lab = lab();
+    let key = lab.batch();
+    let t = one(&mut lab, key);
+    let other = one(&mut lab, key);
+    let work = lab.take().unwrap();
+    assert_eq!(work.run.task, t.task);
+    let submit = |lab: &Lab, parent: Run, n| {
+        let (first, _) = lab.tasks.block_of(&lab.client, parent, 0, 8, false).unwrap();
+        let task = TaskRef { serial: parent.task.serial, slot: first + n };
+        lab.tasks.submit(&Submission { parent: Some(parent), ..plain(task) }).unwrap();
+        Made { task, id: raybatch::id::ObjectId::new(key.id, key.life.wrapping_add(task.slot), 0) }
+    };
+    let (done, runs, waits) = (submit(&lab, work.run, 0), submit(&lab, work.run, 1), submit(&lab, work.run, 2));
+    let work = lab.take().expect("the other one");
+    lab.run(&work);
+    let first = lab.take().unwrap();
+    let below = submit(&lab, first.run, 0);
+    lab.report(first.run, Ending::Value, 1);
+    let second = lab.take().unwrap();
+    assert_eq!((first.run.task, second.run.task), (done.task, runs.task));
+    lab.tasks.orders();
+    assert!(lab.tasks.cancel(&t.id, "a test").0);
+    for made in [t, runs, waits, below] {
+        let (tag, why) = lab.failure(&made.id).expect("a failure");
+        assert!(tag == 2 && why.contains("cancelled by a test"), "{why}");
+    }
+    assert!(lab.failure(&waits.id).unwrap().1.contains(&t.id.to_string()), "it says with whom");
+    assert_eq!((lab.read(&done.id), lab.read(&other.id)), (Some(1), Some(1)));
+    let interrupted = lab.tasks.orders().into_iter().filter(|o| matches!(o, Order::Interrupt(_))).count();
+    assert_eq!((interrupted, lab.take()), (2, None));
+}
+
+/// An actor would lose its instance for the sake of whoever called it.
+#[test]
+fn an_actor_that_a_cancelled_task_made_or_calls_goes_on() {
+    let mut lab = lab();
+    let key = lab.batch();
+    let actor = lab.actor(key, CheckpointPolicy::Never, 5);
+    lab.run_all();
+    let t = one(&mut lab, key);
+    let work = lab.take().unwrap();
+    let (first, _) = lab.tasks.block_of(&lab.client, work.run, 0, 8, false).unwrap();
+    let call = |n| Submission {
+        kind: TaskKind::Method,
+        actor,
+        parent: Some(work.run),
+        ..plain(TaskRef { serial: t.task.serial, slot: first + n })
+    };
+    lab.tasks.submit(&call(0)).unwrap();
+    lab.tasks.submit(&call(1)).unwrap();
+    let method = lab.take().expect("the first call");
+    assert!(lab.tasks.cancel(&t.id, "a test").0);
+    lab.report(method.run, Ending::Value, 5);
+    assert_eq!(lab.take(), None, "the second call was not begun");
+    let next = lab.call(key, actor, &[], Lab::method(|state, _| *state));
+    let work = lab.take().expect("it lives, and need not be rebuilt");
+    assert_eq!((work.run.task, work.instance), (next.task, method.instance));
 }

@@ -19,12 +19,6 @@ pub(super) enum Main {
     Rebuilding(u32),
 }
 
-/// A task that ran on it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Link {
-    pub(super) task: TaskRef,
-}
-
 /// Tasks between two checkpoints.
 #[derive(Default, Debug)]
 pub(super) struct Segment {
@@ -34,7 +28,8 @@ pub(super) struct Segment {
     pub(super) beginning_of: Option<u32>,
     /// The segment whose last task the checkpoint was taken after.
     pub(super) follows: Option<u32>,
-    pub(super) links: Vec<Link>,
+    /// What ran, in order.
+    pub(super) links: Vec<TaskRef>,
     /// batch → how many of the links are its
     pub(super) batches: BTreeMap<u32, u32>,
 }
@@ -200,7 +195,7 @@ impl Actor {
     /// Adds a link at the end. Returns its place.
     pub(super) fn add_link(&mut self, task: TaskRef) -> (u32, u32) {
         let segment = self.segments.entry(self.last_segment).or_default();
-        segment.links.push(Link { task });
+        segment.links.push(task);
         *segment.batches.entry(task.serial).or_default() += 1;
         (self.last_segment, segment.links.len() as u32 - 1)
     }
@@ -243,7 +238,7 @@ impl Actor {
 
     /// The task that ran last since the last checkpoint.
     pub(super) fn last_task(&self) -> Option<TaskRef> {
-        self.segment()?.links.last().map(|link| link.task)
+        self.segment()?.links.last().copied()
     }
 
     /// True if what this batch did to it must be done again to rebuild it.

@@ -59,8 +59,8 @@ impl Core {
         let Some(links) = self.actors.get(&number).and_then(|a| a.segment()).map(|s| s.links.as_slice()) else {
             return;
         };
-        let Some(y) = links.last().map(|link| link.task.serial).filter(|y| *y != x) else { return };
-        if links.windows(2).any(|two| two[0].task.serial == y && two[1].task.serial == x) {
+        let Some(y) = links.last().map(|task| task.serial).filter(|y| *y != x) else { return };
+        if links.windows(2).any(|two| two[0].serial == y && two[1].serial == x) {
             return;
         }
         let Some(edge) = self.tables.get_mut(&y).and_then(|t| t.dependents.get_mut(&x)) else { return };

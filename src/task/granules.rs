@@ -2,7 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::table::{GRANULE, PAGE_RECORDS};
+/// Records of a page.
+pub(super) const PAGE_RECORDS: u64 = 32;
+/// Slots that are reserved at once: those of a page of the index.
+pub(super) const GRANULE: u64 = 256;
 
 /// The pages of 256 task slots, as the slab numbers them.
 #[derive(Default)]

@@ -111,10 +111,10 @@ impl Tasks {
         self.alert(flags);
     }
 
-    /// Cancels the task that makes an object, if it is not over. `by` says in its failure who did.
+    /// Cancels the task that makes an object, if it is not over, and what it submitted to its batch. `by` says in their failures
+    /// who did.
     pub fn cancel(&self, id: &ObjectId, by: &str) -> (bool, Flags) {
-        let failure = Failure::Cancelled(format!("cancelled by {by}").into());
-        self.ask(|core, fx| core.maker(id).is_some_and(|task| core.cancel(fx, task, &failure)))
+        self.ask(|core, fx| core.maker(id).is_some_and(|task| core.cancel_tree(fx, task, by)))
     }
 
     /// Cancels an actor's tasks that are not over. The actor lives on.

@@ -2,18 +2,21 @@
 //! depends on whom. Those who run them, threads of Java or a test, ask for work and report what came of it.
 //!
 //! [`Tasks`] is the door: it holds the lock, asks the table what follows, and does it when the lock is released. Behind it,
-//! [`core`] is the table; [`submit`], [`arguments`], [`ready`] and [`outcome`] are the way of a task through it; [`actor`],
-//! [`turns`], [`jobs`], [`rebuild`] and [`restore`] are actors; [`depends`] says when records can go. [`table`], [`record`] and [`queue`] hold
-//! what there is of one batch. The design is in `docs/tasks.md`.
+//! [`core`] is the table; [`submit`], [`arguments`], [`ready`], [`storing`], [`outcome`] and [`cancel`] are the way of a task
+//! through it; [`actor`], [`turns`], [`checkpoints`], [`jobs`], [`rebuild`] and [`restore`] are actors; [`depends`] says when
+//! records can go. [`table`], [`granules`], [`record`], [`lists`] and [`queue`] hold what there is of one batch. The design is in `docs/tasks.md`.
 
 mod actor;
 mod arguments;
+mod cancel;
+mod checkpoints;
 mod core;
 mod depends;
 mod failure;
 mod granules;
 mod hooks;
 mod jobs;
+mod lists;
 #[cfg(all(test, shuttle))]
 mod models;
 mod outcome;
@@ -24,6 +27,7 @@ mod record;
 mod recovery;
 mod restore;
 mod state;
+mod storing;
 mod submit;
 mod sync;
 mod table;

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use super::actor::{FIRST_INSTANCE, Main};
 use super::core::{Core, Effects, Todo};
 use super::jobs::JobEnd;
 use super::record::{CHECKPOINT, CREATION, HAD_FAILED, REPLAY, UNWINDING, WANTED};
 use super::state::{TaskState, TaskStep};
-use super::types::{Ending, Failure, Order, Run, TaskRef};
+use super::types::{Ending, Failure, Run, TaskRef};
 use crate::batch::Presence;
 use crate::id::ObjectId;
 
@@ -138,7 +137,7 @@ impl Core {
     }
 
     /// A run is over for good.
-    fn over(&mut self, fx: &mut Effects, task: TaskRef, failed: bool, nanos: u64) {
+    pub(super) fn over(&mut self, fx: &mut Effects, task: TaskRef, failed: bool, nanos: u64) {
         self.end_run(fx, task);
         let rerun = self.is_rerun(task);
         let Some(table) = self.tables.get_mut(&task.serial) else { return };
@@ -181,7 +180,7 @@ impl Core {
     }
 
     /// A first run is over, with no thread in it any more.
-    fn settled(&mut self, fx: &mut Effects, task: TaskRef) {
+    pub(super) fn settled(&mut self, fx: &mut Effects, task: TaskRef) {
         self.pending = self.pending.saturating_sub(1);
         if self.pending < self.max_pending {
             // all who wait are woken; whoever finds none says so again
@@ -275,7 +274,7 @@ impl Core {
 
     /// Those who asked for lost objects of a task look for them when it is over. What was freed again meanwhile, or was put
     /// before they asked, needs another run.
-    fn answer_askers(&mut self, fx: &mut Effects, task: TaskRef, failed: bool) {
+    pub(super) fn answer_askers(&mut self, fx: &mut Effects, task: TaskRef, failed: bool) {
         let Some(asked) = self.asked_for.remove(&task) else { return };
         let mut again = Vec::new();
         for (id, runs) in asked {
@@ -332,104 +331,10 @@ impl Core {
     }
 
     /// All results of a task that are not there are this failure.
-    fn seal_all(&self, fx: &mut Effects, task: TaskRef, failure: &Failure) {
+    pub(super) fn seal_all(&self, fx: &mut Effects, task: TaskRef, failure: &Failure) {
         let Some(table) = self.table(task.serial).filter(|t| !t.is_collected()) else { return };
         let returns = table.record(task.slot).map_or(0, |r| r.returns());
         fx.seals.extend((0..returns).map(|index| (table.result(task.slot, index), failure.clone())));
-    }
-
-    /// Cancels a task that is not over. False when it is.
-    pub(super) fn cancel(&mut self, fx: &mut Effects, task: TaskRef, failure: &Failure) -> bool {
-        let Some(record) = self.record(task) else { return false };
-        if self.is_rerun(task) {
-            return false;
-        }
-        match record.state() {
-            Some(TaskState::Waiting | TaskState::Ready) => {
-                self.stop_waiting(fx, task, TaskStep::Cancel, failure.clone());
-                true
-            }
-            Some(TaskState::Running) if !record.has_returned() => {
-                record.step(TaskStep::Cancel);
-                record.set(UNWINDING, true);
-                let run = Run { task, attempt: record.attempt() };
-                if let Some(table) = self.tables.get_mut(&task.serial) {
-                    table.counts.cancelled += 1;
-                }
-                fx.orders.push(Order::Interrupt(run));
-                self.seal_all(fx, task, failure);
-                self.answer_askers(fx, task, true);
-                self.resolve(fx, task, true);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// The thread of a cancelled run came back, or was given up.
-    fn unwound(&mut self, fx: &mut Effects, task: TaskRef, began: bool) {
-        self.end_run(fx, task);
-        let Some(record) = self.record(task) else { return };
-        record.set(UNWINDING, false);
-        record.next_attempt();
-        let (actor, creation) = (record.actor(), record.has(CREATION));
-        self.release_internals(fx, task);
-        if actor != 0 {
-            if creation {
-                // it may have been constructed nevertheless
-                fx.orders.push(Order::DropInstance { actor, instance: FIRST_INSTANCE });
-            }
-            self.method_broken_off(fx, actor, task, began);
-        }
-        self.settled(fx, task);
-    }
-
-    /// A run's thread does not come back.
-    pub(super) fn abandon(&mut self, fx: &mut Effects, run: Run, thread: &str) {
-        if run.task.serial == 0 {
-            return self.abandon_job(fx, run.task.slot, thread);
-        }
-        let Some(record) = self.record(run.task).filter(|r| r.attempt() == run.attempt) else { return };
-        if record.is(TaskState::Running) && self.is_rerun(run.task) {
-            self.abandon_rerun(fx, run.task);
-        } else {
-            if record.is(TaskState::Running) {
-                record.set_returned(false);
-                self.cancel(fx, run.task, &Failure::Cancelled("its thread was given up".into()));
-            }
-            if !self.record(run.task).is_some_and(|r| r.has(UNWINDING)) {
-                return;
-            }
-            self.unwound(fx, run.task, true);
-        }
-        if let Some(table) = self.tables.get_mut(&run.task.serial) {
-            table.abandoned.push(thread.to_owned());
-        }
-    }
-
-    /// The thread of a further run does not come back. An instance on which it replayed something is in the middle of it.
-    fn abandon_rerun(&mut self, fx: &mut Effects, task: TaskRef) {
-        if self.record(task).is_some_and(|r| r.has(WANTED)) {
-            self.seal_all(fx, task, &Failure::Cancelled("the thread that made it again was given up".into()));
-        }
-        let on = self.replays.remove(&task);
-        self.over(fx, task, true, 0);
-        let Some((number, instance)) = on else { return };
-        let why = "a thread that replayed a task on it was given up";
-        if self.actors.get(&number).is_some_and(|a| a.main == Main::Rebuilding(instance)) {
-            self.lose(fx, number, why);
-        } else {
-            self.rebuild_failed(fx, number, instance, why);
-        }
-    }
-
-    /// Cancels all of a batch that is not over, and what is done for its actors.
-    pub(super) fn cancel_all(&mut self, fx: &mut Effects, serial: u32, failure: &Failure) {
-        self.cancel_jobs_of(fx, serial);
-        let Some(table) = self.table(serial).filter(|t| t.counts.active > 0) else { return };
-        for slot in table.slots() {
-            self.cancel(fx, TaskRef { serial, slot }, failure);
-        }
     }
 
     /// Does what follows from what was done.

@@ -30,6 +30,17 @@ impl Core {
         Ok(())
     }
 
+    /// An actor whose instance is gone gets another one.
+    pub(super) fn begin_rebuild(&mut self, number: u32) {
+        let Some(actor) = self.actors.get_mut(&number) else { return };
+        let instance = actor.next_instance();
+        let segment = actor.last_segment;
+        let until = actor.segment().map_or(0, |s| s.links.len() as u32);
+        actor.main = Main::Rebuilding(instance);
+        actor.rebuilds.insert(instance, Rebuild::new(segment, until, None));
+        self.todo.push_back(Todo::Rebuild { actor: number, instance });
+    }
+
     /// The next step of a rebuilding.
     pub(super) fn rebuild_on(&mut self, fx: &mut Effects, number: u32, instance: u32) {
         let Some(actor) = self.actors.get_mut(&number) else { return };
@@ -38,10 +49,10 @@ impl Core {
             return self.rebuild_failed(fx, number, instance, "the chain before it is forgotten");
         };
         let Some(next) = rebuild.next else { return self.begin_state(fx, number, instance) };
-        let Some(link) = segment.links.get(next as usize).filter(|_| next < rebuild.until).copied() else {
+        let Some(task) = segment.links.get(next as usize).filter(|_| next < rebuild.until).copied() else {
             return self.rebuilt(fx, number, instance);
         };
-        let (task, scratch_for, owner) = (link.task, rebuild.scratch_for, actor.owner);
+        let (scratch_for, owner) = (rebuild.scratch_for, actor.owner);
         let Some(record) = self.record(task) else {
             return self.rebuild_failed(fx, number, instance, "a task of its chain is forgotten");
         };

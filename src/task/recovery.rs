@@ -262,14 +262,14 @@ impl Core {
         }
         actor.last_segment = beginning;
         self.let_go(fx, number);
-        for link in struck {
-            if let Some(record) = self.record(link.task) {
+        for task in struck {
+            if let Some(record) = self.record(task) {
                 record.set(STRUCK, true);
                 record.set_place(None);
             }
             // nothing leads to its results any more
-            if self.record(link.task).is_some_and(|r| r.has(WANTED) && r.state().is_some_and(TaskState::is_over)) {
-                self.never(fx, link.task, "its batch was rolled back");
+            if self.record(task).is_some_and(|r| r.has(WANTED) && r.state().is_some_and(TaskState::is_over)) {
+                self.never(fx, task, "its batch was rolled back");
             }
         }
         self.todo.push_back(Todo::Advance(number));

@@ -109,7 +109,9 @@ impl Core {
     fn fall_back(&mut self, fx: &mut Effects, number: u32, instance: u32, checkpoint: ObjectId, why: &str) {
         let Some(actor) = self.actors.get(&number) else { return };
         let Some(rebuild) = actor.rebuilds.get(&instance) else { return };
-        let Some(segment) = actor.segments.get(&rebuild.segment) else { return };
+        let Some(segment) = actor.segments.get(&rebuild.segment) else {
+            return self.rebuild_failed(fx, number, instance, &format!("{why}, and what came after it is forgotten"));
+        };
         if segment.checkpoint != Some(checkpoint) {
             // another one found it out before
             return self.rebuild_anew(number, instance);
@@ -117,8 +119,8 @@ impl Core {
         let Some(before) = segment.follows.and_then(|n| actor.segments.get(&n)) else {
             return self.rebuild_failed(fx, number, instance, &format!("{why}, and what led to it is forgotten"));
         };
-        if let Some(link) = before.links.iter().find(|link| self.record(link.task).is_none()) {
-            let task = self.label(link.task);
+        if let Some(task) = before.links.iter().find(|task| self.record(**task).is_none()) {
+            let task = self.label(*task);
             return self.rebuild_failed(fx, number, instance, &format!("{why}, and so is {task}, which led to it"));
         }
         log::warn!("{}: {why}; what led to it is replayed", actor.name);
@@ -133,14 +135,14 @@ impl Core {
         let Some((checkpoint, seam)) = actor.join_before(segment) else { return };
         fx.frees.extend(checkpoint);
         let links = actor.segments.get(&segment).map(|s| s.links.clone()).unwrap_or_default();
-        for (n, link) in links.iter().enumerate() {
-            if let Some(record) = self.record(link.task) {
+        for (n, task) in links.iter().enumerate() {
+            if let Some(record) = self.record(*task) {
                 record.set_place(Some((segment, n as u32)));
             }
         }
         // the first task after it has taken the state of the last one before it
         if let Some([y, x]) = seam.and_then(|n| links.get(n..n + 2)) {
-            self.note_state(x.task.serial, y.task.serial, number);
+            self.note_state(x.serial, y.serial, number);
         }
     }
 }

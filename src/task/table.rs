@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use hashbrown::HashMap;
 
-use super::granules::{Granule, Granules};
+use super::granules::{GRANULE, Granule, Granules, PAGE_RECORDS};
 use super::queue::Queues;
-use super::record::{INLINE_ARGUMENTS, IdBlock, MORE_ARGUMENTS, MORE_BLOCKS, Record};
+use super::record::{IdBlock, Record};
 use super::state::TaskState;
 use super::takers::Takers;
 use super::types::{Counts, TaskRef};
@@ -18,10 +18,6 @@ use crate::error::Result;
 use crate::id::ObjectId;
 use crate::store::Slab;
 
-/// Records of a page.
-pub(super) const PAGE_RECORDS: u64 = 32;
-/// Slots that are reserved at once: those of a page of the index.
-pub(super) const GRANULE: u64 = 256;
 /// Slots of the smallest block of puts.
 pub(super) const LEAST_PUTS: u64 = 8;
 
@@ -77,8 +73,8 @@ pub(super) struct BatchTable {
     pub(super) key: BatchKey,
     /// `None` in normal mode and once it is collected.
     pub(super) batch: Option<Arc<Batch>>,
-    slab: Slab,
-    granules: Granules,
+    pub(super) slab: Slab,
+    pub(super) granules: Granules,
     /// slot / 256 → for each 8 slots of puts the slot of the task that received them, + 1
     put_owners: HashMap<u64, Box<[u64; (GRANULE / LEAST_PUTS) as usize]>>,
     /// who takes what, once somebody has asked
@@ -246,26 +242,12 @@ impl BatchTable {
     }
 
     /// A page of records, all zero.
-    fn page(&mut self) -> Result<u32> {
+    pub(super) fn page(&mut self) -> Result<u32> {
         let Some(page) = self.free_pages.pop() else { return self.slab.add_page() };
         for n in 0..PAGE_RECORDS as u32 {
             self.slab.record(page, n).iter().for_each(|word| word.store(0, Ordering::Relaxed));
         }
         Ok(page)
-    }
-
-    /// A fresh extension record for a task: its number + 1.
-    fn extension(&mut self, slot: u64) -> Result<u32> {
-        let (page, n) = match self.granules.granule_mut(slot).extension() {
-            Some(place) => place,
-            None => {
-                let page = self.page()?;
-                let granule = self.granules.granule_mut(slot);
-                granule.add_extensions(page);
-                granule.extension().unwrap_or((page, 0))
-            }
-        };
-        Ok(page * PAGE_RECORDS as u32 + n + 1)
     }
 
     /// Forgets tasks of granules before the last so many, if those of one are all over and `may` be forgotten. Looks at a few:
@@ -320,97 +302,6 @@ impl BatchTable {
                 self.put_owners.remove(&granule);
             }
         }
-    }
-
-    fn extended(&self, number: u32) -> Option<Record<'_>> {
-        let n = number.checked_sub(1)?;
-        Some(Record(self.slab.record(n / PAGE_RECORDS as u32, n % PAGE_RECORDS as u32)))
-    }
-
-    /// Notes the arguments of a task just begun.
-    pub(super) fn set_arguments(&mut self, slot: u64, ids: &[ObjectId]) -> Result<()> {
-        let more = ids.get(INLINE_ARGUMENTS as usize..).unwrap_or_default();
-        let mut newest = 0;
-        for five in more.chunks(MORE_ARGUMENTS as usize) {
-            let number = self.extension(slot)?;
-            if let Some(extension) = self.extended(number) {
-                extension.set_before(newest);
-                for (n, id) in five.iter().enumerate() {
-                    extension.set_more_argument(n as u32, id);
-                }
-            }
-            newest = number;
-        }
-        if let Some(record) = self.blank(slot) {
-            for (n, id) in ids.iter().take(INLINE_ARGUMENTS as usize).enumerate() {
-                record.set_inline_argument(n as u32, id);
-            }
-            record.set_arguments(ids.len() as u32, newest);
-        }
-        if let Some(takers) = &mut self.takers {
-            takers.add(slot, ids);
-        }
-        Ok(())
-    }
-
-    /// The objects a task takes, in order.
-    pub(super) fn arguments(&self, slot: u64) -> Vec<ObjectId> {
-        let Some(record) = self.record(slot) else { return Vec::new() };
-        let (count, mut newest) = record.arguments();
-        let mut ids: Vec<_> = (0..count.min(INLINE_ARGUMENTS)).map(|n| record.inline_argument(n)).collect();
-        let mut left = count.saturating_sub(INLINE_ARGUMENTS);
-        let mut chunks = Vec::new();
-        while let Some(extension) = self.extended(newest) {
-            let here = if left.is_multiple_of(MORE_ARGUMENTS) { MORE_ARGUMENTS } else { left % MORE_ARGUMENTS };
-            chunks.push((0..here).map(|n| extension.more_argument(n)).collect::<Vec<_>>());
-            left -= here.min(left);
-            newest = extension.before();
-        }
-        ids.extend(chunks.into_iter().rev().flatten());
-        ids
-    }
-
-    /// The nth block of ids that a task received.
-    pub(super) fn id_block(&self, slot: u64, nth: u32) -> Option<IdBlock> {
-        let (count, mut newest) = self.record(slot)?.blocks();
-        if nth >= count {
-            return None;
-        }
-        let mut last = (count - 1) / MORE_BLOCKS;
-        while last > nth / MORE_BLOCKS {
-            newest = self.extended(newest)?.before();
-            last -= 1;
-        }
-        Some(self.extended(newest)?.block(nth % MORE_BLOCKS))
-    }
-
-    /// All blocks of ids that a task received, the last ones first.
-    fn id_blocks(&self, slot: u64) -> Vec<IdBlock> {
-        let mut blocks = Vec::new();
-        let Some((count, mut newest)) = self.record(slot).map(|record| record.blocks()) else { return blocks };
-        let mut here = count - count.saturating_sub(1) / MORE_BLOCKS * MORE_BLOCKS;
-        while let Some(extension) = self.extended(newest) {
-            blocks.extend((0..here).map(|n| extension.block(n)));
-            newest = extension.before();
-            here = MORE_BLOCKS;
-        }
-        blocks
-    }
-
-    /// Notes that a task received a block of ids.
-    pub(super) fn add_id_block(&mut self, slot: u64, block: IdBlock) -> Result<()> {
-        let Some((count, newest)) = self.record(slot).map(|record| record.blocks()) else { return Ok(()) };
-        let number = if count.is_multiple_of(MORE_BLOCKS) { self.extension(slot)? } else { newest };
-        if let Some(extension) = self.extended(number) {
-            if number != newest {
-                extension.set_before(newest);
-            }
-            extension.set_block(count % MORE_BLOCKS, block);
-        }
-        if let Some(record) = self.record(slot) {
-            record.set_blocks(count + 1, number);
-        }
-        Ok(())
     }
 
     /// The slots of all tasks there are records of, in order.

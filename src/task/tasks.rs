@@ -7,16 +7,16 @@ use hashbrown::HashMap;
 
 use super::core::{Core, Effects};
 use super::failure;
-use super::outcome::{Report, Target};
+use super::granules::GRANULE;
 use super::record::IdBlock;
 use super::sync::Mutex;
-use super::table::{GRANULE, LEAST_PUTS};
-use super::types::{ActorSpec, BatchLoad, Ending, Order, Outcome, Run, Submission, Submitted, TaskKind, Work};
+use super::table::LEAST_PUTS;
+use super::types::{ActorSpec, BatchLoad, Order, Run, Submission, Submitted, TaskKind, Work};
 use crate::batch::{Batch, BatchKey, Client, Engine};
 use crate::error::{Error, ErrorCode, Result};
 use crate::gcs::TaskRecord;
 use crate::id::ObjectId;
-use crate::store::{Kind, Source};
+use crate::store::Kind;
 
 /// Tokens of the notifier's that are the table's own.
 pub(super) const OWN_TOKENS: u64 = 1 << 62;
@@ -286,7 +286,7 @@ impl Tasks {
         Ok(unaligned.next_multiple_of(LEAST_PUTS))
     }
 
-    fn key(&self, serial: u32) -> Option<BatchKey> {
+    pub(super) fn key(&self, serial: u32) -> Option<BatchKey> {
         self.tell(|core, _| core.table(serial).map(|t| t.key))
     }
 
@@ -326,155 +326,6 @@ impl Tasks {
             _ => core.read_as(run.task),
         };
         self.tell(read)
-    }
-
-    /// Stores one of a run's results. False when nobody wants it: it is there, or the run is not listened to any more.
-    ///
-    /// # Errors
-    /// `StoreFull`, `BatchLimit`; what the source says.
-    pub fn put_result(&self, run: Run, index: u32, kind: Kind, source: &dyn Source) -> Result<bool> {
-        let target = self.tell(|core, _| {
-            core.note_returned(run);
-            core.target(run, Ending::Stored, index)
-        });
-        self.store(target, kind, source).map(|stored| stored.is_some())
-    }
-
-    /// Stores what a run puts, under the nth id of one of its blocks.
-    ///
-    /// # Errors
-    /// `TaskCancelled` when the run is not listened to any more; `StoreFull`, `BatchLimit`; what the source says.
-    pub fn put_in_run(&self, run: Run, first: u64, index: u32, kind: Kind, source: &dyn Source) -> Result<()> {
-        let key = self.key(run.task.serial).ok_or_else(|| over(run))?;
-        let id = ObjectId::new(key.id, key.life.wrapping_add(first), index);
-        let (target, goes_on, own) =
-            self.tell(|core, _| (core.put_target(run, &id), core.goes_on(run), core.maker(&id) == Some(run.task)));
-        if !goes_on {
-            return Err(over(run));
-        }
-        if !own {
-            let text = format!("object {id} is in no block of ids that the task in slot {} received", run.task.slot);
-            return Err(Error::new(ErrorCode::InvalidArgument, text).object(id));
-        }
-        self.store(target, kind, source).map(|_| ())
-    }
-
-    /// Stores where the table says. `Some` with the id that it got if that is not the object's own.
-    fn store(&self, target: Target, kind: Kind, source: &dyn Source) -> Result<Option<ObjectId>> {
-        match target {
-            Target::Nowhere => Ok(None),
-            Target::Result(id) => self.engine.put_result(&id, kind, source).map(|new| new.then_some(id)),
-            Target::Internal(by, id) => {
-                let alias = self.store_in(by, kind, source)?;
-                self.ask(|core, fx| core.add_internal(fx, by, id, alias));
-                Ok(Some(alias))
-            }
-            // those are stored on a way of their own
-            Target::Checkpoint(_) => Ok(None),
-        }
-    }
-
-    /// Stores an object of the table's own in a batch.
-    fn store_in(&self, serial: u32, kind: Kind, source: &dyn Source) -> Result<ObjectId> {
-        loop {
-            let own = self.tell(|core, _| {
-                let table = core.known(serial)?;
-                Ok::<_, Error>((table.own_id(), table.key, table.batch.clone()))
-            });
-            let (id, key, batch) = own?;
-            if let Some(id) = id {
-                self.engine.gcs().append(id.batch, TaskRecord { task: id.task, count: 1 });
-                return match self.engine.put_result(&id, kind, source)? {
-                    true => Ok(id),
-                    false => Err(self.engine.gone(key)),
-                };
-            }
-            let batch = batch.ok_or_else(|| self.engine.gone(key))?;
-            let first = self.engine.reserve_slots(&batch, GRANULE + LEAST_PUTS)?.next_multiple_of(LEAST_PUTS);
-            self.ask(|core, _| core.known(serial).map(|t| t.puts.refill(first))).0?;
-        }
-    }
-
-    /// Reports how runs ended.
-    pub fn complete(&self, outcomes: &[Outcome<'_>]) -> Flags {
-        let target = |core: &mut Core, o: &Outcome<'_>| {
-            let target = core.target(o.run, o.ending, 0);
-            if target != Target::Nowhere {
-                core.note_returned(o.run);
-            }
-            target
-        };
-        let (targets, before): (Vec<_>, _) = self.ask(|core, _| outcomes.iter().map(|o| target(core, o)).collect());
-        let reports: Vec<_> = outcomes.iter().zip(targets).map(|(o, target)| self.store_outcome(o, target)).collect();
-        let ((), after) = self.ask(|core, fx| reports.iter().for_each(|report| core.report(fx, report)));
-        Flags { ready: before.ready + after.ready, orders: before.orders || after.orders }
-    }
-
-    fn store_outcome(&self, o: &Outcome<'_>, target: Target) -> Report {
-        let mut report = Report { run: o.run, ending: o.ending, nanos: o.nanos, stored: None };
-        if matches!(o.ending, Ending::Stored | Ending::NotBegun | Ending::LostArgument) {
-            return report;
-        }
-        if let Target::Checkpoint(owner) = target {
-            return self.store_checkpoint(o, owner, report);
-        }
-        if let Err(e) = self.store(target, o.kind, &o.bytes) {
-            report.ending = Ending::ThrewForGood;
-            self.seal_refusal(target, o.bytes.len(), &e);
-        }
-        if o.ending != Ending::Value {
-            self.seal_others(o, target);
-        }
-        report
-    }
-
-    /// An actor's state. The table hears of it before the task that asked for it is seen to be over: whoever sees that may
-    /// rely on the checkpoint.
-    fn store_checkpoint(&self, o: &Outcome<'_>, owner: u32, mut report: Report) -> Report {
-        let stored = self.store_in(owner, o.kind, &o.bytes);
-        if o.run.task.serial == 0 {
-            report.stored = stored.ok();
-            return report;
-        }
-        let target = self.tell(|core, _| core.target(o.run, Ending::Stored, 0));
-        match stored {
-            Ok(checkpoint) => {
-                self.tell(|core, fx| core.checkpoint_stored(fx, o.run, checkpoint, o.nanos));
-                let none: &[u8] = &[];
-                let _ = self.store(target, Kind::Null, &none);
-            }
-            Err(e) => {
-                report.ending = Ending::ThrewForGood;
-                self.seal_refusal(target, o.bytes.len(), &e);
-            }
-        }
-        report
-    }
-
-    fn seal_refusal(&self, target: Target, len: usize, e: &Error) {
-        if let Target::Result(id) = target {
-            self.seal_bytes(&id, &failure::not_stored(&format!("its value of {len} bytes could not be stored: {e}")));
-        }
-    }
-
-    fn seal_bytes(&self, id: &ObjectId, bytes: &[u8]) {
-        if self.engine.put_result(id, Kind::Failure, &bytes).is_err() {
-            let none: &[u8] = &[];
-            let _ = self.engine.put_result(id, Kind::Failure, &none);
-        }
-    }
-
-    /// A task of several results failed: they all say so.
-    fn seal_others(&self, o: &Outcome<'_>, first: Target) {
-        if !matches!(first, Target::Result(_)) {
-            return;
-        }
-        for index in 1.. {
-            match self.tell(|core, _| core.target(o.run, Ending::ThrewForGood, index)) {
-                Target::Result(id) => self.seal_bytes(&id, o.bytes),
-                _ => return,
-            }
-        }
     }
 
     /// A run gives its slots up while it waits, or takes them again.

@@ -112,19 +112,23 @@ impl World {
     /// Records of collected batches stand while a live batch depends on them, and no longer.
     fn check_records(&self) {
         let live: BTreeSet<usize> = (1..self.batches.len()).filter(|b| !self.is_collected(*b)).collect();
-        let mut owners = BTreeSet::new();
+        let (mut owners, mut perhaps) = (BTreeSet::new(), BTreeSet::new());
         for (a, actor) in self.actors.iter().enumerate().filter(|(_, actor)| actor.fault_tolerant) {
             if !self.is_alive(a) {
                 continue;
             }
+            let mut since = true;
             for link in actor.chain.iter().rev() {
                 match link {
-                    Link::Checkpoint => break,
-                    Link::Task(n) => drop(owners.insert((actor.owner, self.all[*n].batch))),
+                    Link::Checkpoint => since = false,
+                    Link::Task(n) if since => drop(owners.insert((actor.owner, self.all[*n].batch))),
+                    Link::Task(n) if actor.fell_back => drop(perhaps.insert((actor.owner, self.all[*n].batch))),
+                    Link::Task(_) => break,
                 }
             }
         }
         let mut at_most = owners.clone();
+        at_most.extend(perhaps);
         // normal mode holds nothing, and is not held
         let took: Vec<_> = self.took.iter().filter(|(x, y, _)| *x != 0 && *y != 0).collect();
         at_most.extend(took.iter().map(|(x, y, _)| (*x, *y)));

@@ -651,6 +651,7 @@ impl World {
             before: BTreeMap::new(),
             may_die: restarts.is_some() || !fault_tolerant,
             lost: false,
+            fell_back: false,
         });
         let actor = self.actors.len() - 1;
         let args = self.pick_args();
@@ -725,6 +726,15 @@ impl World {
         let result = self.all[n].results[0];
         self.all[n].touched = true;
         self.lose_for(n);
+        // and what it submitted
+        let mut above = vec![n];
+        while let Some(parent) = above.pop() {
+            let subs: Vec<usize> = self.all[parent].subs.values().copied().collect();
+            for &sub in &subs {
+                self.all[sub].touched |= !self.all[sub].accepted;
+            }
+            above.extend(subs);
+        }
         self.note("cancel", n as u64, 0);
         self.tasks.cancel(&self.objects[result].id, "a simulation");
     }

@@ -101,6 +101,8 @@ pub(crate) struct Actor {
     pub(crate) may_die: bool,
     /// It lost an instance.
     pub(crate) lost: bool,
+    /// One of its checkpoints could not be restored: what led to it may be needed once more.
+    pub(crate) fell_back: bool,
 }
 
 /// What is in an actor's chain.

@@ -65,6 +65,21 @@ impl World {
         self.link_checkpoint(actor);
     }
 
+    /// A checkpoint cannot be restored: what led to it is replayed, if that is remembered.
+    pub(crate) fn restoring_fails(&mut self, number: u32) {
+        let Some(actor) = self.actors.iter().position(|a| a.number == number) else { return };
+        self.actors[actor].may_die = true;
+        self.actors[actor].fell_back = true;
+        let task = |link: &Link| match link {
+            Link::Task(n) => Some(self.all[*n].batch),
+            Link::Checkpoint => None,
+        };
+        // each task depends on the one before, whatever was between them
+        let batches: Vec<usize> = self.actors[actor].chain.iter().filter_map(task).collect();
+        let pairs = batches.windows(2).filter(|two| two[0] != two[1]).map(|two| (two[1], two[0], actor));
+        self.followed.extend(pairs);
+    }
+
     /// A method begins to run: on an instance in the right state?
     pub(crate) fn check_state(&self, n: usize, state: u64) {
         let actor = self.all[n].actor.unwrap();

@@ -153,6 +153,11 @@ impl World {
             let Some(&state) = self.instances.get(&at) else { return Went::Ended(Ending::Threw, Vec::new()) };
             return Went::Ended(Ending::Value, vec![state]);
         }
+        if self.random.percent(5) {
+            self.restoring_fails(work.actor);
+            let ending = if self.random.percent(70) { Ending::Threw } else { Ending::LostArgument };
+            return Went::Ended(ending, Vec::new());
+        }
         let ids = self.tasks.arguments(work.run);
         match ids.first().map(|id| self.look(id)) {
             Some(Seen::Value(state)) => {

@@ -1,5 +1,6 @@
 package io.raybatch;
 
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 
@@ -21,6 +22,9 @@ final class Instances {
     /** actor → how it is constructed */
     private final ConcurrentMap<Integer, Creation> creations = new ConcurrentHashMap<>();
 
+    /** Actors that left the batch they were born in, and were not constructed yet. */
+    private final Set<Integer> movedBefore = ConcurrentHashMap.newKeySet();
+
     void set(int actor, int instance, Object object) {
         live.put(key(actor, instance), object);
     }
@@ -37,6 +41,9 @@ final class Instances {
     /** Remembers how an actor is constructed. */
     void created(int actor, Creation creation) {
         creations.putIfAbsent(actor, creation);
+        if (movedBefore.contains(actor)) {
+            moved(actor);
+        }
     }
 
     /** Null for one that was never constructed, or is dead. */
@@ -46,19 +53,26 @@ final class Instances {
 
     /** The actor leaves the batch that it was born in: what it is constructed with must not go with that. */
     void moved(int actor) {
-        creations.computeIfPresent(actor, (number, creation) -> creation.entry() instanceof StoredCall call
+        // it may be constructed just now: whoever is later sees the other
+        movedBefore.add(actor);
+        Creation known = creations.computeIfPresent(actor, (number, creation) -> creation.entry() instanceof StoredCall call
                 ? new Creation(creation.ray(), call.withCopies(creation.ray()))
                 : creation);
+        if (known != null) {
+            movedBefore.remove(actor);
+        }
     }
 
     /** The actor is dead. */
     void forget(int actor) {
         creations.remove(actor);
+        movedBefore.remove(actor);
     }
 
     void clear() {
         live.clear();
         creations.clear();
+        movedBefore.clear();
     }
 
     private static long key(int actor, int instance) {

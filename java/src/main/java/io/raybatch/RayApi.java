@@ -627,7 +627,8 @@ public final class RayApi implements TaskCalls, AutoCloseable {
 
     /**
      * Cancels the task of a result, unless it is over: it does not begin, or is interrupted, and its thread is given up where it
-     * ignores that. Whoever gets its results is told.
+     * ignores that. Whoever gets its results is told. So it is with the tasks that it submitted to its batch, and those below
+     * them; but not with methods that already run, nor with actors.
      *
      * @param ref one of its results
      * @return true if it was not over

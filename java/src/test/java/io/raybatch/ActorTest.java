@@ -222,6 +222,28 @@ class ActorTest extends StoreTest {
         assertThatThrownBy(() -> kept.task(Saved::get).remote().get(SOON)).isInstanceOf(ActorDiedException.class);
     }
 
+    /** What it was made of was copied only when its constructor had run before: it died when it was to be restored. */
+    @Test
+    void one_that_is_kept_before_it_is_constructed_is_kept_with_what_it_is_made_of() {
+        CountDownLatch go = new CountDownLatch(1);
+        try (Batch outer = ray.startBatch()) {
+            ActorHandle<Saved> kept;
+            try (Batch inner = outer.startBatch()) {
+                ObjectRef<int[]> late = inner.task(() -> {
+                    go.await();
+                    return new int[] {100};
+                }).remote();
+                kept = inner.actor((int[] x) -> new Saved(x), late).remote();
+                inner.keep(kept);
+                go.countDown();
+                assertThat(kept.task(Saved::incAndGet).remote().get(SOON)).isEqualTo(101);
+            }
+            ray.checkpoint(kept).get(SOON);
+            ray.kill(kept);
+            assertThat(kept.task(Saved::incAndGet).remote().get(SOON)).isEqualTo(102);
+        }
+    }
+
     @Test
     void two_batches_interleaved_on_it_and_a_kill_afterwards_leave_the_right_count() {
         ActorHandle<Counter> counter = ray.actor(() -> new Counter()).remote();
