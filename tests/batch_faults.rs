@@ -15,7 +15,9 @@ use raybatch::store::{FaultPoint, Kind, NthFault};
 /// Something of everything that asks for memory. What it returns has lived through all of it.
 fn work(c: &Client) -> Result<Vec<(ObjectId, Vec<u8>)>> {
     let mut alive = Vec::new();
-    let outer = c.start_batch(BatchSpec { max_objects: Some(1000), ..BatchSpec::default() }, "t")?;
+    c.open_group("user/job")?;
+    let group = Some("user/job".to_owned());
+    let outer = c.start_batch(BatchSpec { max_objects: Some(1000), group, ..BatchSpec::default() }, "t")?;
     let inner = c.start_batch(BatchSpec { parent: Some(outer), ..BatchSpec::default() }, "t")?;
     for (n, size) in [10, 5000, 100_000, 3 << 20].into_iter().enumerate() {
         let bytes = vec![n as u8 + 1; size];
@@ -46,6 +48,9 @@ fn clean_up(c: &Client) {
     c.delete(&left).unwrap();
     let stats = c.stats().unwrap();
     assert_eq!((stats.objects, stats.store.live, stats.store.draining), (0, 0, 0));
+    for group in c.groups().unwrap() {
+        assert_eq!((group.bytes, group.objects, group.held, group.batches), (0, 0, 0, 0), "{}", group.path);
+    }
     c.audit().unwrap();
 }
 

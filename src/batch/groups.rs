@@ -65,7 +65,7 @@ pub struct GroupStatus {
     pub batches: u64,
     /// Tasks that run and are not blocked.
     pub tasks: u64,
-    /// How often one of its batches found no memory: each is a put, or some other step, that failed or waited.
+    /// How often a put or create of one of its batches, a result of a task or a keep found no memory: it failed, or waited.
     pub refused: u64,
 }
 
@@ -81,6 +81,8 @@ pub(crate) struct Group {
     max_priority: AtomicI64,
     /// tasks of its batches that run and are not blocked
     running: AtomicU64,
+    /// what failed since there was no memory for it
+    refused: AtomicU64,
 }
 
 impl Group {
@@ -95,6 +97,7 @@ impl Group {
             max_tasks: AtomicU64::new(u64::MAX),
             max_priority: AtomicI64::new(i64::MAX),
             running: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
         })
     }
 
@@ -188,7 +191,7 @@ impl Group {
             share: shares.fair(&self.share),
             batches: self.share.batches(),
             tasks: self.running.load(Ordering::Relaxed),
-            refused: self.share.refused(),
+            refused: self.refused.load(Ordering::Relaxed),
         }
     }
 }
@@ -343,6 +346,14 @@ impl Batch {
     /// The group it is in.
     pub(crate) fn group(&self) -> Option<&Arc<Group>> {
         self.member.as_ref().map(|member| &member.group)
+    }
+
+    /// There was no memory for something of it.
+    #[cold]
+    pub(super) fn note_refused(&self) {
+        for group in self.group().into_iter().flat_map(|group| group.chain()) {
+            group.refused.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// As the owner of an object in the side table.

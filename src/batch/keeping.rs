@@ -265,13 +265,21 @@ impl Engine {
         }
     }
 
+    /// What is told of an object for which there is no memory where it is to be.
+    pub(super) fn not_kept(&self, target: &Batch, e: Error) -> Error {
+        if e.code() == ErrorCode::StoreFull {
+            target.note_refused();
+        }
+        self.with_holders(e)
+    }
+
     /// Takes it from its owner; tells what it was charged there. `None` when the owner has it no more.
     fn take_over(&self, id: &ObjectId, owner: &Owner, target: &Batch, bytes: u64) -> Result<Option<Charge>> {
         match owner {
             Owner::Maker(maker) => {
                 let moved = match maker.region() {
                     Some(region) => {
-                        region.move_to_table(id, target.as_owner()).map_err(|e| self.with_holders(e.object(*id)))?
+                        region.move_to_table(id, target.as_owner()).map_err(|e| self.not_kept(target, e.object(*id)))?
                     }
                     None => Found::Dropped,
                 };

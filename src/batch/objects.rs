@@ -187,7 +187,10 @@ impl Engine {
         match e.code() {
             // it ended between the check and the put
             ErrorCode::ObjectCollected => errors::ended(&batch.record),
-            ErrorCode::StoreFull => self.with_holders(e.batch(batch.id())),
+            ErrorCode::StoreFull => {
+                batch.note_refused();
+                self.with_holders(e.batch(batch.id()))
+            }
             _ => e,
         }
     }

@@ -113,7 +113,7 @@ impl Engine {
         } else {
             keeper.unclaim(id, number);
         }
-        made.map_err(|e| self.with_holders(e))
+        made.map_err(|e| self.not_kept(&keeper, e))
     }
 
     /// Who has an object that a live batch made and gave away; `None` when that one is collected.

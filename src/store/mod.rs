@@ -189,7 +189,7 @@ impl Store {
         let slabs = Arc::new(Held::default());
         let mark = match &spill {
             Some(spill) => spill.pressure.high(),
-            None => Pressure::new(arena.len(), HIGH_WATER).high(),
+            None => pressure::mark(arena.len(), HIGH_WATER),
         };
         let bookkeeping = vec![Arc::clone(&headers.held), Arc::clone(&stripes.held), Arc::clone(&slabs)];
         let shares = Arc::new(Shares::new(&arena, bookkeeping, mark));

@@ -38,12 +38,11 @@ struct State {
 impl Pressure {
     pub(crate) fn new(capacity: u64, high_percent: u8) -> Self {
         /// How far below the high-water mark a round goes, in percent of the arena.
-        const SPAN: u64 = 10;
-        let percent = u64::from(high_percent.clamp(1, 100));
-        let mark = |percent: u64| (u128::from(capacity) * u128::from(percent) / 100) as u64;
+        const SPAN: u8 = 10;
+        let percent = high_percent.clamp(1, 100);
         Pressure {
-            high: mark(percent),
-            low: mark(percent.saturating_sub(SPAN)),
+            high: mark(capacity, percent),
+            low: mark(capacity, percent.saturating_sub(SPAN)),
             raised: AtomicBool::new(false),
             round: AtomicU64::new(1),
             fruitless: AtomicU64::new(0),
@@ -152,6 +151,11 @@ impl Pressure {
         self.state.lock().stopped = true;
         self.changed.notify_all();
     }
+}
+
+/// So many percent of the arena.
+pub(crate) fn mark(capacity: u64, percent: u8) -> u64 {
+    (u128::from(capacity) * u128::from(percent) / 100) as u64
 }
 
 #[cfg(test)]

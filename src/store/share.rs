@@ -30,9 +30,7 @@ pub struct Share {
     held: AtomicU64,
     /// batches that live
     batches: AtomicU64,
-    /// loans that were refused
-    refused: AtomicU64,
-    /// one of them would have been above the share
+    /// a loan was refused that would have been above it
     wants: AtomicBool,
 }
 
@@ -58,7 +56,6 @@ impl Share {
             within: Mutex::default(),
             held: AtomicU64::new(0),
             batches: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
             wants: AtomicBool::new(false),
         }
     }
@@ -96,12 +93,6 @@ impl Share {
     #[must_use]
     pub fn batches(&self) -> u64 {
         self.batches.load(Ordering::Relaxed)
-    }
-
-    /// How often one of its batches found no memory.
-    #[must_use]
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
     }
 
     fn is_active(&self) -> bool {
@@ -268,9 +259,6 @@ impl Shares {
 
     /// A loan of so many bytes failed.
     pub(crate) fn failed(&self, share: Option<&Arc<Share>>, bytes: u64) {
-        if let Some(share) = share {
-            share.chain().for_each(|share| _ = share.refused.fetch_add(1, Ordering::Relaxed));
-        }
         if !self.would_be_above(share, bytes) {
             self.wanting.store(true, Ordering::Relaxed);
         } else if let Some(share) = share {

@@ -33,7 +33,7 @@ public record GroupStatus(String path, Limits limits, Usage usage) {
      * @param share memory that is its fair share now
      * @param batches that are not collected, a count
      * @param tasks that run and wait for nothing, a count
-     * @param refused how often a batch of it found no memory: a put, or another step, that failed or waited
+     * @param refused how often there was no memory for a put, a keep or a task's result: it failed, or waited
      */
     public record Usage(long bytes, long objects, long held, long share, long batches, long tasks, long refused) {
 
