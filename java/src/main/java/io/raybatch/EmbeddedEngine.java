@@ -123,9 +123,11 @@ final class EmbeddedEngine implements Engine {
         ObjectId result = new ObjectId(task.work().batch(), task.work().life() + task.slot(), 0);
         try {
             Object found = Values.get(ray, null, 0, result.batch(), result.task(), result.index());
-            if (found instanceof Failures.Failure failure
-                    && failure.exception(result, ray.config().serializer()) instanceof TaskCancelledException who) {
-                return Failures.cancelled("task " + task.name(), who.reason(), "", ErrorDetails.of(result));
+            if (found instanceof Failures.Failure failure) {
+                RayException why = failure.exception(result, ray.config().serializer());
+                String reason = why instanceof TaskCancelledException who ? who.reason()
+                        : why instanceof ActorDiedException ? why.getMessage() : "";
+                return Failures.cancelled("task " + task.name(), reason, "", ErrorDetails.of(result));
             }
         } catch (RayException gone) {
             // with its batch

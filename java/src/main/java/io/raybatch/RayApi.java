@@ -668,8 +668,8 @@ public final class RayApi implements TaskCalls, AutoCloseable {
     }
 
     /**
-     * Ends an actor's instance, whatever it does: a task that runs on it is run again on the next. The next task has it rebuilt, if
-     * it may be.
+     * Ends an actor's instance, whatever it does: a task that runs on it fails with {@link ActorDiedException}. The next task has
+     * it rebuilt, if it may be; one that is just being constructed is dead.
      *
      * @param actor to kill
      */

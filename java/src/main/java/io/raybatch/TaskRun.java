@@ -25,7 +25,6 @@ final class TaskRun {
     /** The client of what runs now. */
     private RayApi ray;
     private BatchWork lastWork;
-    private ClassLoader lastLoader;
     /** Where the piece stands that is begun and not reported; -1 when there is none. */
     private int begun = -1;
 
@@ -177,7 +176,6 @@ final class TaskRun {
     void forget() {
         ray = null;
         lastWork = null;
-        lastLoader = null;
         Thread.currentThread().setContextClassLoader(TaskRun.class.getClassLoader());
         CurrentBatch.forget(any -> true);
     }
@@ -269,12 +267,12 @@ final class TaskRun {
         return ray.config().serializer();
     }
 
-    /** What the function loads by the thread's class loader is found where the function comes from. */
-    private void lendLoaderOf(Object function) {
+    /** What the function loads by the thread's class loader is found where the function comes from, whatever ran before it. */
+    private static void lendLoaderOf(Object function) {
         ClassLoader loader = function.getClass().getClassLoader();
-        if (loader != lastLoader) {
-            Thread.currentThread().setContextClassLoader(loader);
-            lastLoader = loader;
+        Thread thread = Thread.currentThread();
+        if (thread.getContextClassLoader() != loader) {
+            thread.setContextClassLoader(loader);
         }
     }
 

@@ -240,6 +240,21 @@ class WorkersTest extends StoreTest {
         }
     }
 
+    @Test
+    void a_task_that_sets_its_threads_class_loader_sets_it_for_itself_only() {
+        reopen(config -> config.taskSlots(1));
+        ClassLoader own = WorkersTest.class.getClassLoader();
+        try (Batch b = ray.startBatch()) {
+            for (int n = 0; n < 3; n++) {
+                assertThat(b.task(() -> {
+                    boolean was = Thread.currentThread().getContextClassLoader() == own;
+                    Thread.currentThread().setContextClassLoader(null);
+                    return was;
+                }).remote().get(SOON)).isTrue();
+            }
+        }
+    }
+
     private static volatile WeakReference<Late> late;
 
     static final class Late {
