@@ -102,6 +102,7 @@ class ResourceGroupTest extends StoreTest {
         ResourceGroup a = ray.group("a");
         ResourceGroup b = ray.group("b").maxPriority(1);
         try (Batch outer = ray.startBatch(in(a)); Batch inner = ray.startBatch()) {
+            assertThat(outer.status().group()).isEqualTo("a");
             assertThat(inner.status().group()).isEqualTo("a");
             assertThatThrownBy(() -> ray.startBatch(in(b)))
                     .isInstanceOf(InvalidArgumentException.class)
@@ -283,6 +284,7 @@ class ResourceGroupTest extends StoreTest {
         CountDownLatch rounds = new CountDownLatch(20);
         CompletableFuture<Integer> greedy;
         try (Batch first = ray.startBatch(in(modest))) { // it is there before the other fills the store
+            assertThat(modest.usage().batches()).isOne();
             ray.setCurrentBatch(0);
             greedy = greedy(user.group("greedy"), stop, rounds);
             try {
@@ -290,6 +292,7 @@ class ResourceGroupTest extends StoreTest {
             } finally {
                 stop.set(true);
             }
+            assertThat(first.status().objects()).isZero();
         }
         assertThat(join(greedy)).isGreaterThanOrEqualTo(19);
         assertThat(user.usage().refused()).isGreaterThanOrEqualTo(19);
