@@ -280,3 +280,67 @@ impl Shares {
         self.wanting.swap(false, Ordering::Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::faults::NoFaults;
+
+    const ALL: u64 = 64 * PAGE;
+
+    fn shares() -> Shares {
+        let Ok(arena) = Arena::open(ALL, None, "t", Arc::new(NoFaults)) else { panic!("no arena") };
+        Shares::new(&arena, Vec::new(), 48 * PAGE)
+    }
+
+    #[test]
+    fn what_is_active_divides_the_arena_evenly() {
+        let shares = shares();
+        let (a, b) = (shares.whole().part("a"), shares.whole().part("b"));
+        let (x, y) = (a.part("a/x"), a.part("a/y"));
+        assert_eq!(shares.fair(&a), ALL, "one that is not active, as if it were the only one that is");
+        x.join();
+        assert_eq!([&a, &x, &y, &b].map(|share| shares.fair(share)), [ALL, ALL, ALL / 2, ALL / 2]);
+        b.add(1);
+        assert_eq!([&a, &x, &b].map(|share| shares.fair(share)), [ALL / 2; 3]);
+        a.add(1);
+        assert_eq!(shares.fair(&x), ALL / 4, "the own batches of a are one beside it");
+        x.leave();
+        a.sub(1);
+        assert_eq!([&a, &b].map(|share| shares.fair(share)), [ALL / 2, ALL]);
+        drop(b);
+        assert_eq!(shares.fair(&a), ALL, "one that nobody has any more holds nothing");
+    }
+
+    #[test]
+    fn the_outermost_step_decides_who_is_furthest_above() {
+        let shares = shares();
+        let (a, b) = (shares.whole().part("a"), shares.whole().part("b"));
+        let (x, y) = (a.part("a/x"), a.part("a/y"));
+        x.add(30 * PAGE);
+        y.add(4 * PAGE);
+        b.add(31 * PAGE);
+        let standing = |share: &Share| shares.standing(Some(share));
+        // a has 34 of 32, b 31; within a, x 30 of 16, y 4
+        assert!(standing(&x) > standing(&y) && standing(&y) > standing(&b));
+        assert!(standing(&x).is_above() && standing(&y).is_above() && !standing(&b).is_above());
+        y.sub(4 * PAGE);
+        assert!(standing(&b) > standing(&x) && !standing(&x).is_above(), "31 and 30 of 32");
+    }
+
+    #[test]
+    fn nothing_is_refused_up_to_the_mark_and_beyond_it_what_would_be_above() {
+        let shares = shares();
+        let (a, b) = (shares.whole().part("a"), shares.whole().part("b"));
+        b.join();
+        a.add(40 * PAGE);
+        assert!(shares.refuses(Some(&a), 47 * PAGE).is_none(), "the arena itself has lent one page");
+        assert!(
+            shares.refuses(Some(&a), 48 * PAGE).is_some_and(|why| why.to_string().contains("group 'a' holds 163840"))
+        );
+        assert!(shares.refuses(Some(&b), 48 * PAGE).is_some(), "more than half");
+        b.add(30 * PAGE);
+        assert!(shares.refuses(None, 60 * PAGE).is_none(), "what is in no group is not refused");
+        assert!(!shares.may_evict(Some(&a), PAGE) && shares.may_evict(Some(&b), 2 * PAGE) && shares.may_evict(None, 1));
+    }
+}

@@ -103,6 +103,7 @@ class ResourceGroupTest extends StoreTest {
         ResourceGroup a = ray.group("a");
         ResourceGroup b = ray.group("b").maxPriority(1);
         try (Batch outer = ray.startBatch(in(a)); Batch inner = ray.startBatch()) {
+            assertThat(outer.status().group()).isEqualTo("a");
             assertThat(inner.status().group()).isEqualTo("a");
             assertThatThrownBy(() -> ray.startBatch(in(b)))
                     .isInstanceOf(InvalidArgumentException.class)
@@ -285,6 +286,7 @@ class ResourceGroupTest extends StoreTest {
         CountDownLatch rounds = new CountDownLatch(20);
         CompletableFuture<Integer> greedy;
         try (Batch first = ray.startBatch(in(modest))) { // it is there before the other fills the store
+            assertThat(modest.usage().batches()).isOne();
             ray.setCurrentBatch(0);
             greedy = greedy(user.group("greedy"), stop, rounds);
             try {
@@ -292,6 +294,7 @@ class ResourceGroupTest extends StoreTest {
             } finally {
                 stop.set(true);
             }
+            assertThat(first.status().objects()).isZero();
         }
         assertThat(join(greedy)).isGreaterThanOrEqualTo(19);
         assertThat(user.usage().refused()).isGreaterThanOrEqualTo(19);
