@@ -127,7 +127,9 @@ impl Core {
                 }
             }
             // what it has yet to make comes by itself
-            _ if !state.is_over() && absent && !self.is_rerun(task) => return Remade::Coming,
+            _ if !state.is_over() && absent && !self.is_rerun(task) && self.is_result(task, id) => {
+                return Remade::Coming;
+            }
             TaskState::Waiting | TaskState::Ready | TaskState::Running => self.want(task),
             // its failure is being sealed, or it was freed
             TaskState::Failed | TaskState::Cancelled => {
