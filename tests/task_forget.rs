@@ -180,3 +180,28 @@ fn a_recursive_free_spares_what_any_task_needs_whenever_it_was_submitted() {
     free(&lab, late[0]);
     assert_eq!(lab.read(&x.id), None, "nobody needs it");
 }
+
+/// The simulation found this one: the put was freed with the result of whoever took it, and the run that had put it waited for
+/// that result for ever.
+#[test]
+fn a_recursive_free_spares_what_a_run_put_that_goes_on() {
+    let mut lab = lab();
+    let key = lab.batch();
+    let outer = lab.submit(key, &[], Lab::function(|_| 0));
+    let run = lab.take().unwrap();
+    let (first, _) = lab.tasks.block_of(&lab.client, run.run, 0, 8, true).unwrap();
+    lab.tasks.put_in_run(run.run, first, 0, Kind::Bytes, &5i64.to_le_bytes().as_slice()).unwrap();
+    let x = ObjectId::new(key.id, key.life.wrapping_add(first), 0);
+    let taker = lab.submit(key, &[x], Lab::function(|a| a[0] + 1));
+    let work = lab.take().unwrap();
+    lab.run(&work);
+    lab.tasks.free_recursive(&lab.client, &[taker.id]).unwrap();
+    // the run gets what it had somebody make of it
+    assert_eq!(lab.tasks.remake(&[taker.id]).0, [Remade::Coming]);
+    let again = lab.take().expect("it need not wait for the run's end");
+    lab.run(&again);
+    assert_eq!(lab.read(&taker.id), Some(6));
+    lab.run(&run);
+    lab.tasks.free_recursive(&lab.client, &[taker.id]).unwrap();
+    assert_eq!((lab.read(&x), lab.read(&outer.id)), (None, Some(0)), "nobody needs it any more");
+}

@@ -6,6 +6,8 @@ mod task_support;
 
 use raybatch::batch::BatchKey;
 use raybatch::error::ErrorCode;
+use raybatch::id::ObjectId;
+use raybatch::store::Kind;
 use raybatch::task::{CheckpointPolicy, Ending, Order, Remade, Run, Submission, Submitted, TaskKind, TaskRef};
 use task_support::{Lab, Made};
 
@@ -36,7 +38,7 @@ fn plain(task: TaskRef) -> Submission<'static> {
 fn blank(lab: &Lab, key: BatchKey) -> Made {
     let block = lab.tasks.block(&lab.client, key, 8).unwrap();
     let task = TaskRef { serial: block.serial, slot: block.first };
-    Made { task, id: raybatch::id::ObjectId::new(key.id, block.base.wrapping_add(block.first), 0) }
+    Made { task, id: ObjectId::new(key.id, block.base.wrapping_add(block.first), 0) }
 }
 
 /// It failed for good, and its result was lost with it.
@@ -148,7 +150,7 @@ fn what_a_task_submitted_is_cancelled_with_it() {
         let (first, _) = lab.tasks.block_of(&lab.client, parent, 0, 8, false).unwrap();
         let task = TaskRef { serial: parent.task.serial, slot: first + n };
         lab.tasks.submit(&Submission { parent: Some(parent), ..plain(task) }).unwrap();
-        Made { task, id: raybatch::id::ObjectId::new(key.id, key.life.wrapping_add(task.slot), 0) }
+        Made { task, id: ObjectId::new(key.id, key.life.wrapping_add(task.slot), 0) }
     };
     let (done, runs, waits) = (submit(&lab, work.run, 0), submit(&lab, work.run, 1), submit(&lab, work.run, 2));
     let work = lab.take().expect("the other one");
@@ -195,4 +197,22 @@ fn an_actor_that_a_cancelled_task_made_or_calls_goes_on() {
     let next = lab.call(key, actor, &[], Lab::method(|state, _| *state));
     let work = lab.take().expect("it lives, and need not be rebuilt");
     assert_eq!((work.run.task, work.instance), (next.task, method.instance));
+}
+
+/// The simulation found this one: whoever waited for it waited for ever.
+#[test]
+fn a_put_that_was_lost_and_whose_retried_task_is_cancelled_is_lost() {
+    let lab = lab();
+    let t = blank(&lab, BatchKey::NORMAL);
+    lab.tasks.submit(&Submission { retries: 1, ..plain(t.task) }).unwrap();
+    let work = lab.take().unwrap();
+    let (first, _) = lab.tasks.block_of(&lab.client, work.run, 0, 8, true).unwrap();
+    lab.tasks.put_in_run(work.run, first, 0, Kind::Bytes, &5i64.to_le_bytes().as_slice()).unwrap();
+    let put = ObjectId::new(BatchKey::NORMAL.id, lab.client.normal_base().wrapping_add(first), 0);
+    lab.throw(work.run, "for now");
+    lab.client.delete(&[put]).unwrap();
+    assert_eq!(lab.tasks.remake(&[put]).0, [Remade::Coming]);
+    let again = lab.take().expect("it tries once more");
+    lab.tasks.abandon(again.run, "a thread");
+    assert_eq!(lab.failure(&put).map(|f| f.0), Some(5));
 }

@@ -186,7 +186,7 @@ impl Core {
         }
     }
 
-    fn is_result(&self, task: TaskRef, id: &ObjectId) -> bool {
+    pub(super) fn is_result(&self, task: TaskRef, id: &ObjectId) -> bool {
         self.table(task.serial).is_some_and(|t| t.result(task.slot, id.index) == *id)
     }
 

@@ -133,7 +133,9 @@ impl Core {
                 }
             }
             // what it has yet to make comes by itself
-            _ if !state.is_over() && absent && !self.is_rerun(task) => return Remade::Coming,
+            _ if !state.is_over() && absent && !self.is_rerun(task) && self.is_result(task, id) => {
+                return Remade::Coming;
+            }
             TaskState::Waiting | TaskState::Ready | TaskState::Running => self.want(task),
             // its failure is being sealed, or it was freed
             TaskState::Failed | TaskState::Cancelled => {
@@ -169,8 +171,13 @@ impl Core {
         freed.into_iter().collect()
     }
 
-    /// True if a task takes an object that is not over, or has a result that is not freed.
+    /// True if a task takes an object that is not over, or has a result that is not freed; or if the run that put it goes on,
+    /// which may itself wait for whoever takes it.
     fn is_needed(&mut self, id: &ObjectId, freed: &BTreeSet<ObjectId>) -> bool {
+        let goes_on = |r: Record<'_>| !r.state().is_some_and(TaskState::is_over) && !r.has_returned();
+        if self.maker(id).is_some_and(|task| !self.is_result(task, id) && self.record(task).is_some_and(goes_on)) {
+            return true;
+        }
         // a batch whose tasks take what another one's make depends on it; but nobody knows of normal mode, and of puts
         let maker = self.maker(id).and_then(|task| self.table(task.serial)).filter(|t| !t.key.id.is_normal());
         let normal = self.lives.get(&BatchId::NORMAL).into_iter().flatten().copied();

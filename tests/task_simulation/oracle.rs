@@ -122,10 +122,11 @@ impl World {
                 self.all[n].touched = true;
                 self.lose_for(n);
             }
-            // a checkpoint that could not be restored
+            // a checkpoint that could not be restored; or an instance in whose saving the thread still is
             None => {
                 if let Some(a) = self.actors.iter_mut().find(|a| a.number == work.actor) {
                     a.may_die |= work.kind == WorkKind::Restore;
+                    a.lost = true;
                 }
             }
         }
