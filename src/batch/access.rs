@@ -284,8 +284,7 @@ impl Client {
     /// `Closed`.
     pub fn watch(&self, ids: &[ObjectId], token: u64) -> Result<()> {
         let engine = self.engine()?;
-        engine.store.notifier().watch(ids, token);
-        engine.synchronize(ids);
+        engine.watch_for(ids, token);
         // a close that woke everybody before the token was there is seen here
         self.engine().map(|_| ())
     }

@@ -348,8 +348,29 @@ impl Engine {
         }
     }
 
+    /// Has a token woken, once, when one of these is sealed or can never be: who looks for them after this misses nothing.
+    pub(super) fn watch_for(&self, ids: &[ObjectId], token: u64) {
+        if self.are_placed(ids) {
+            return self.store.notifier().watch_placed(ids, token);
+        }
+        self.store.notifier().watch(ids, token);
+        self.synchronize(ids);
+    }
+
+    /// True if no put into a lease makes any of these.
+    fn are_placed(&self, ids: &[ObjectId]) -> bool {
+        let mut last = None;
+        ids.iter().filter(|id| !id.batch.is_normal()).all(|id| {
+            if last.as_ref().is_none_or(|(batch, _)| *batch != id.batch) {
+                last = Some((id.batch, self.live(BatchKey::any(id.batch))));
+            }
+            let region = last.as_ref().and_then(|(_, batch)| batch.as_ref()?.region());
+            region.is_some_and(|region| region.is_placed(id))
+        })
+    }
+
     /// Returns when every put is over that had begun before and may be of one of these.
-    pub(super) fn synchronize(&self, ids: &[ObjectId]) {
+    fn synchronize(&self, ids: &[ObjectId]) {
         let mut last = None;
         for id in ids.iter().filter(|id| !id.batch.is_normal()) {
             if last != Some(id.batch)

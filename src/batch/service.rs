@@ -79,8 +79,7 @@ impl Engine {
 
     /// Has a token woken when an object is sealed or can never be. Look for it after this.
     pub(crate) fn watch(&self, id: &ObjectId, token: u64) {
-        self.store().notifier().watch(&[*id], token);
-        self.synchronize(&[*id]);
+        self.watch_for(&[*id], token);
     }
 
     /// Passes a token on that the notifier woke: true if it was the task room's.

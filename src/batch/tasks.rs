@@ -120,7 +120,7 @@ impl Engine {
     pub(super) fn watch_batch(&self, key: BatchKey, token: u64) {
         // As a waiter for an object that there never is, whom a collection wakes as it wakes all who wait for one of the
         // batch. The mark has whoever completes it without a collection look for waiters.
-        self.store.notifier().watch(&[ObjectId::new(key.id, u64::MAX, u32::MAX)], token);
+        self.store.notifier().watch_placed(&[ObjectId::new(key.id, u64::MAX, u32::MAX)], token);
         if let Some(batch) = self.live(key) {
             batch.life.mark(Mark::WATCHED);
         }

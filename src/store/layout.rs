@@ -41,7 +41,7 @@ pub(crate) const MAX_OBJECT: u64 = i32::MAX as u64;
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"RAYBATCH");
 /// Layout version, second word.
 pub(crate) const LAYOUT_VERSION: u64 = 2;
-/// In the superblock, on a line of its own: how many wait or listen.
+/// In the superblock, on a line of its own: how many wait for what a put may make, or listen.
 pub(crate) const AWAITED: u64 = 64;
 
 /// Bytes of a region header.

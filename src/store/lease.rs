@@ -230,7 +230,7 @@ impl Region {
         }
         self.with_budget(len, || {
             let inside = self.enter()?;
-            let awaited = self.core.notifier.is_awaited();
+            let awaited = self.core.notifier.are_puts_awaited();
             let at = self.reserve(&inside, len, alignment(len))?;
             source.copy_to(&self.core.arena.span_mut(at.offset, len))?;
             let entry = Entry {

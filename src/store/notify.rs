@@ -4,8 +4,9 @@
 //! are *posted* wherever they arise, locks held or not, and *flushed* to the waker when no lock is held.
 //!
 //! A waiter that registers and then looks again misses nothing: it fences after registering, the sealer between sealing
-//! and looking for waiters ([`Notifier::post`] is called after the entry is stored). A put, which may be the JVM's own,
-//! has no such fence: see [`Notifier::is_awaited`].
+//! and looking for waiters ([`Notifier::post`] is called after the entry is stored). A put into a lease, which may be the
+//! JVM's own, has no such fence: see [`Notifier::are_puts_awaited`]. It need not care for those who wait for what no such put
+//! makes, the results of tasks first of all, for whom there is always somebody who waits.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
@@ -132,9 +133,11 @@ type Waker = Box<dyn Fn(u64) + Send + Sync>;
 
 /// See the module.
 pub struct Notifier {
-    /// Its superblock says how many tokens wait and subscriptions listen: 0 lets every post return at once, and has the
-    /// JVM put by itself.
+    /// Its superblock says how many tokens wait for what a put may make, and subscriptions listen: 0 has the JVM put by
+    /// itself.
     arena: Arc<Arena>,
+    /// tokens that wait, and subscriptions: 0 lets every post return at once
+    interested: AtomicU64,
     waker: OnceLock<Waker>,
     waiters: Mutex<Waiters>,
     subscriptions: RwLock<Vec<Arc<Subscription>>>,
@@ -147,13 +150,14 @@ pub struct Notifier {
 struct Waiters {
     /// object → tokens that wait for it
     by_object: HashMap<ObjectId, Vec<u64>>,
-    /// token → objects it waits for
-    by_token: HashMap<u64, Vec<ObjectId>>,
+    /// token → objects it waits for, and whether a put may make one of them
+    by_token: HashMap<u64, (Vec<ObjectId>, bool)>,
 }
 
 impl Waiters {
-    fn remove(&mut self, token: u64) -> bool {
-        let Some(ids) = self.by_token.remove(&token) else { return false };
+    /// Returns whether it waited for what a put may make; `None` if it did not wait.
+    fn remove(&mut self, token: u64) -> Option<bool> {
+        let (ids, puts) = self.by_token.remove(&token)?;
         for id in ids {
             if let Some(tokens) = self.by_object.get_mut(&id) {
                 tokens.retain(|&t| t != token);
@@ -162,7 +166,7 @@ impl Waiters {
                 }
             }
         }
-        true
+        Some(puts)
     }
 }
 
@@ -170,6 +174,7 @@ impl Notifier {
     pub(crate) fn new(arena: &Arc<Arena>) -> Self {
         Notifier {
             arena: Arc::clone(arena),
+            interested: AtomicU64::new(0),
             waker: OnceLock::new(),
             waiters: Mutex::default(),
             subscriptions: RwLock::default(),
@@ -184,8 +189,30 @@ impl Notifier {
         &self.journal
     }
 
-    fn interested(&self) -> &AtomicU64 {
-        self.arena.word(AWAITED)
+    /// One more is interested, in puts as well or not.
+    fn count(&self, puts: bool) {
+        if puts {
+            self.arena.word(AWAITED).fetch_add(1, Ordering::SeqCst);
+        }
+        self.interested.fetch_add(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+    }
+
+    /// So many are not any more.
+    fn uncount(&self, many: u64, puts: bool) {
+        if puts {
+            self.arena.word(AWAITED).fetch_sub(many, Ordering::SeqCst);
+        }
+        self.interested.fetch_sub(many, Ordering::SeqCst);
+    }
+
+    /// Takes a token out.
+    fn take(&self, waiters: &mut Waiters, token: u64) -> bool {
+        let removed = waiters.remove(token);
+        if let Some(puts) = removed {
+            self.uncount(1, puts);
+        }
+        removed.is_some()
     }
 
     /// Sets what wakes a token, once; called with no lock held, from any thread. Later calls change nothing.
@@ -193,25 +220,32 @@ impl Notifier {
         let _ = self.waker.set(waker);
     }
 
-    /// Has `token` woken, once, when one of the objects is sealed or can never be. Look for the objects after this.
+    /// Has `token` woken, once, when one of the objects is sealed or can never be. Go through the leases in which they may be
+    /// put after this, and look for the objects then.
     pub fn watch(&self, ids: &[ObjectId], token: u64) {
+        self.register(ids, token, true);
+    }
+
+    /// As [`Notifier::watch`], for objects that no put into a lease makes: those in reserved slots, and of normal mode. Whoever
+    /// seals them fences and tells, so puts need not.
+    pub fn watch_placed(&self, ids: &[ObjectId], token: u64) {
+        self.register(ids, token, false);
+    }
+
+    fn register(&self, ids: &[ObjectId], token: u64, puts: bool) {
         let mut waiters = self.waiters.lock();
-        if waiters.remove(token) {
-            self.interested().fetch_sub(1, Ordering::SeqCst);
-        }
+        self.take(&mut waiters, token);
         for id in ids {
             waiters.by_object.entry(*id).or_default().push(token);
         }
-        waiters.by_token.insert(token, ids.to_vec());
-        self.interested().fetch_add(1, Ordering::SeqCst);
-        fence(Ordering::SeqCst);
+        waiters.by_token.insert(token, (ids.to_vec(), puts));
+        self.count(puts);
     }
 
     /// Forgets a token.
     pub fn unwatch(&self, token: u64) {
-        if self.waiters.lock().remove(token) {
-            self.interested().fetch_sub(1, Ordering::SeqCst);
-        }
+        let mut waiters = self.waiters.lock();
+        self.take(&mut waiters, token);
     }
 
     /// Starts a subscription. `existing` is called once events are being queued: its objects come first, and none is
@@ -220,8 +254,7 @@ impl Notifier {
         let queue = Queue { events: VecDeque::new(), known: None, open: true };
         let subscription = Arc::new(Subscription { token, queue: Mutex::new(queue), arrived: Condvar::new() });
         self.subscriptions.write().push(Arc::clone(&subscription));
-        self.interested().fetch_add(1, Ordering::SeqCst);
-        fence(Ordering::SeqCst);
+        self.count(true);
         let existing = existing();
         {
             let mut queue = subscription.queue.lock();
@@ -255,17 +288,23 @@ impl Notifier {
         let mut all = self.subscriptions.write();
         let before = all.len();
         all.retain(|s| !Arc::ptr_eq(s, subscription));
-        self.interested().fetch_sub((before - all.len()) as u64, Ordering::SeqCst);
+        self.uncount((before - all.len()) as u64, true);
         drop(all);
         subscription.close();
         self.wake_later(subscription.token);
         self.flush();
     }
 
-    /// True when somebody waits or listens. A put asks while it is in a lease; who comes to wait or listen goes through
-    /// the leases once before they look ([`super::Region::synchronize`]), so that each put either is seen or sees them.
+    /// True when somebody waits or listens.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.interested().load(Ordering::Relaxed) > 0
+        self.interested.load(Ordering::Relaxed) > 0
+    }
+
+    /// True when somebody waits for what a put may make, or listens. A put asks while it is in a lease; who comes to wait or
+    /// listen goes through the leases once before they look ([`super::Region::synchronize`]), so that each put either is seen
+    /// or sees them.
+    pub(crate) fn are_puts_awaited(&self) -> bool {
+        self.arena.word(AWAITED).load(Ordering::Relaxed) > 0
     }
 
     /// Queues an event; `flush` follows when no lock is held.
@@ -294,8 +333,7 @@ impl Notifier {
         let mut waiters = self.waiters.lock();
         if let Some(tokens) = waiters.by_object.get(id).cloned() {
             for token in tokens {
-                if waiters.remove(token) {
-                    self.interested().fetch_sub(1, Ordering::SeqCst);
+                if self.take(&mut waiters, token) {
                     self.wake_later(token);
                 }
             }
@@ -325,10 +363,9 @@ impl Notifier {
         }
         let mut waiters = self.waiters.lock();
         let tokens: Vec<u64> =
-            waiters.by_token.iter().filter(|(_, ids)| ids.iter().any(&matches)).map(|(&token, _)| token).collect();
+            waiters.by_token.iter().filter(|(_, (ids, _))| ids.iter().any(&matches)).map(|(&token, _)| token).collect();
         for token in tokens {
-            waiters.remove(token);
-            self.interested().fetch_sub(1, Ordering::SeqCst);
+            self.take(&mut waiters, token);
             self.wake_later(token);
         }
         drop(waiters);

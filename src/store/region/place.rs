@@ -42,6 +42,13 @@ impl Region {
         reserved
     }
 
+    /// True for an object in a slot that was reserved: no put makes it.
+    #[must_use]
+    pub fn is_placed(&self, id: &ObjectId) -> bool {
+        let body = self.body.lock();
+        !body.closed && body.index.is_reserved(id.slot(self.base))
+    }
+
     /// So many pages, in as few runs as there are.
     fn lend_index(&self, pages: u64) -> Result<Vec<Run>> {
         let most = self.core.arena.len() / PAGE;

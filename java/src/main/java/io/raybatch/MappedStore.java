@@ -19,7 +19,7 @@ final class MappedStore {
     /** Halves of words. */
     static final VarHandle HALF = MethodHandles.byteBufferViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
 
-    /** In the superblock: how many wait or listen. */
+    /** In the superblock: how many wait for what a put may make, or listen. */
     static final int AWAITED = 64;
 
     private static final int WINDOW_BITS = 30;
@@ -69,7 +69,7 @@ final class MappedStore {
         return (int) at & WINDOW_MASK;
     }
 
-    /** True while somebody waits for an object or listens. To be asked by whoever is in a lease. */
+    /** True while somebody waits for an object that a put may make, or listens. To be asked by whoever is in a lease. */
     boolean isAwaited() {
         return (long) WORD.getOpaque(windows[0], AWAITED) != 0;
     }

@@ -9,6 +9,8 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -51,6 +53,47 @@ class DirectAccessTest extends StoreTest {
             assertThat(b.get(b.put(List.of(1, 2)))).isEqualTo(List.of(1, 2));
             assertThat(b.get(b.put(new long[] {7}))).containsExactly(7);
         }
+    }
+
+    private static boolean putsDirectly(Batch b) {
+        return b.scope().region().put(new byte[] {1}, 0, 1, Native.KIND_BYTES) != MappedRegion.NOT_HERE;
+    }
+
+    @Test
+    void who_waits_for_tasks_or_a_batchs_end_leaves_the_putting_to_java_and_who_waits_for_a_put_does_not() throws Exception {
+        CountDownLatch go = new CountDownLatch(1);
+        try (Batch b = ray.startBatch(); Batch ending = ray.startBatch(77)) {
+            b.put(0); // the first one gets room, natively
+            assertThat(putsDirectly(b)).isTrue();
+            List<CompletableFuture<?>> waiting = new ArrayList<>();
+            try {
+                for (int n = 0; n < 2; n++) {
+                    ObjectRef<Integer> result = (n == 0 ? b.task(() -> await(go)) : ending.task(() -> await(go))).remote();
+                    waiting.add(inThread(() -> result.get(SOON)));
+                    waiting.add(result.stage().toCompletableFuture());
+                }
+                ObjectRef<Integer> third = ray.task(() -> await(go)).batch(b).remote();
+                waiting.add(inThread(() -> ray.wait(List.of(third), 1, SOON)));
+                waiting.add(inThread(() -> ray.endBatch(77)));
+                sleep(A_MOMENT);
+                assertThat(putsDirectly(b)).as("while results and an end are waited for").isTrue();
+
+                ObjectWriter writer = b.create(8);
+                CompletableFuture<byte[]> put = inThread(() -> writer.ref().get(SOON));
+                ActorTest.until("a put is waited for", () -> !putsDirectly(b));
+                seal(writer, bytes(1, 8));
+                assertThat(join(put)).hasSize(8);
+                ActorTest.until("it is not any more", () -> putsDirectly(b));
+            } finally {
+                go.countDown();
+            }
+            waiting.forEach(StoreTest::join);
+        }
+    }
+
+    private static int await(CountDownLatch go) throws InterruptedException {
+        go.await();
+        return 1;
     }
 
     @ParameterizedTest

@@ -360,9 +360,9 @@ class DiscussionTest extends TaskStoreTest {
         assertThat(x2.get()).as("made of an object of a batch that is collected").isEqualTo(2);
         assertThatThrownBy(x1::get).isInstanceOf(ObjectCollectedException.class);
         b2.close();
-        assertThat(ray.status(31).recordsHeld()).isEmpty();
-        assertThat(ray.status(32).recordsHeld()).isEmpty();
-        assertThat(ray.stats().live()).isZero();
+        // the value is there before its maker's run is over
+        ActorTest.until("the records go", () -> ray.status(31).recordsHeld().isEmpty() && ray.status(32).recordsHeld().isEmpty());
+        ActorTest.until("nothing is left", () -> ray.stats().live() == 0);
     }
 
     // ---- the stack of batches -----------------------------------------------------------------------------------------
