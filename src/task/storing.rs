@@ -1,6 +1,6 @@
 //! What runs make: where it is stored, and what it is when the store does not take it.
 
-use super::core::Core;
+use super::core::{Core, Effects};
 use super::failure;
 use super::granules::GRANULE;
 use super::outcome::{Report, Target};
@@ -30,13 +30,12 @@ impl Tasks {
     /// # Errors
     /// `TaskCancelled` when the run is not listened to any more; `StoreFull`, `BatchLimit`; what the source says.
     pub fn put_in_run(&self, run: Run, first: u64, index: u32, kind: Kind, source: &dyn Source) -> Result<()> {
-        let key = self.key(run.task.serial).ok_or_else(|| over(run))?;
-        let id = ObjectId::new(key.id, key.life.wrapping_add(first), index);
-        let (target, goes_on, own) =
-            self.tell(|core, _| (core.put_target(run, &id), core.goes_on(run), core.maker(&id) == Some(run.task)));
-        if !goes_on {
-            return Err(over(run));
-        }
+        let look = |core: &mut Core, _: &mut Effects| {
+            let key = core.table(run.task.serial).filter(|_| core.goes_on(run))?.key;
+            let id = ObjectId::new(key.id, key.life.wrapping_add(first), index);
+            Some((id, core.put_target(run, &id), core.maker(&id) == Some(run.task)))
+        };
+        let (id, target, own) = self.tell(look).ok_or_else(|| over(run))?;
         if !own {
             let text = format!("object {id} is in no block of ids that the task in slot {} received", run.task.slot);
             return Err(Error::new(ErrorCode::InvalidArgument, text).object(id));
