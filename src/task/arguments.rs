@@ -162,13 +162,17 @@ impl Core {
     /// Nobody wants any more what tasks of collected batches were to make for this one; somebody else may.
     pub(super) fn pass_wishes_on(&mut self, serial: u32) {
         self.internals.retain(|_, internal| internal.by != serial);
-        let tasks: Vec<TaskRef> =
+        let mut tasks: Vec<TaskRef> =
             self.on_behalf.iter().filter(|(_, by)| **by == serial).map(|(task, _)| *task).collect();
+        // its own that just run again: until now they needed nobody to run for
+        if self.table(serial).is_some_and(|t| t.counts.waiting + t.counts.ready + t.counts.running > 0) {
+            tasks.extend(self.waiters.keys().filter(|task| task.serial == serial && self.is_rerun(**task)));
+        }
         for task in tasks {
             let lives = |w: &Waiter| match w {
                 Waiter::Task(run) | Waiter::Look(run) if self.waits(*run) => {
                     let user = self.runs_for(run.task);
-                    self.table(user).is_some_and(|t| !t.is_collected()).then_some(user)
+                    self.table(user).is_some_and(|t| t.batch.is_some()).then_some(user)
                 }
                 _ => None,
             };
@@ -180,7 +184,16 @@ impl Core {
                 .filter(|(id, by)| **by == serial && self.maker(id) == Some(task))
                 .map(|(id, _)| *id)
                 .collect();
-            for id in theirs {
+            let takers = self.waiters.get(&task).into_iter().flatten().filter_map(|w| match w {
+                Waiter::Task(run) if task.serial == serial && self.runs_for(run.task) == other => Some(run.task),
+                _ => None,
+            });
+            let taken: Vec<ObjectId> = takers
+                .filter_map(|taker| self.table(taker.serial).map(|t| t.arguments(taker.slot)))
+                .flatten()
+                .filter(|id| self.maker(id) == Some(task))
+                .collect();
+            for id in theirs.into_iter().chain(taken) {
                 self.wanted.insert(id, other);
             }
         }
