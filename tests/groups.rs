@@ -480,6 +480,28 @@ fn where_the_greedy_hold_on_nobody_else_is_spilled_for_them() {
     client.audit().unwrap();
 }
 
+/// A sub-group above its share of a group that is below its own had its neighbour spilled, which could not help it.
+#[test]
+fn nor_is_a_neighbour_within_the_same_group() {
+    let (client, _files) = spilling(&[]);
+    for path in ["a/greedy", "a/modest"] {
+        client.open_group(path).unwrap();
+    }
+    let modest = start(&client, "a/modest");
+    let greedy = start_with(&client, "a/greedy", BatchSpec { latency_sensitive: true, ..BatchSpec::default() });
+    for n in 0..5 {
+        client.put_bytes(modest, &filled(n));
+    }
+    fill(&client, greedy);
+    let first = client.ask_for_room(7).unwrap().unwrap();
+    eventually("two rounds made no room", || client.ask_for_room(7).unwrap().unwrap() >= first + 2);
+    client.forget_room(7);
+    assert_eq!(client.seen(modest).spilled, 0);
+    client.end(greedy);
+    client.end(modest);
+    client.audit().unwrap();
+}
+
 #[test]
 fn kept_objects_that_lie_in_files_count_as_used_and_not_as_held() {
     let (client, _files) = spilling(&[]);

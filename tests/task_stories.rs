@@ -356,3 +356,49 @@ fn what_is_not_fault_tolerant_is_not_rolled_back() {
     lab.close(b);
     lab.close(home);
 }
+
+/// One that waited for room was counted twice, as blocked and as waiting: another was told that there would be none, though a
+/// third one ran and would have made some.
+#[test]
+fn while_another_task_runs_there_may_be_room() {
+    let lab = Lab::with_pending(16 * MIB, 2, 3);
+    let b = lab.batch();
+    let _tasks: Vec<_> = (0..3).map(|_| submit_wide(&lab, b, 1)).collect();
+    let (a, computes) = (lab.take().unwrap().run, lab.take().unwrap().run);
+    let submit = |run: Run| {
+        let (slot, _) = lab.tasks.block_of(&lab.client, run, 0, 1, false).unwrap();
+        lab.tasks.submit(&inner(TaskRef { slot, ..run.task }, 1, &[], Some(run))).unwrap().0
+    };
+    assert_eq!(submit(a), Submitted::Full { stuck: false });
+    lab.tasks.blocked(a, true);
+    let c = lab.take().expect("a slot is free").run;
+    assert_eq!(submit(c), Submitted::Full { stuck: false }, "one computes, and will end");
+    lab.tasks.blocked(c, true);
+    lab.report(computes, Ending::Value, 1);
+    lab.tasks.blocked(a, false);
+    assert_eq!(submit(a), Submitted::Accepted);
+    lab.tasks.blocked(c, false);
+    assert_eq!(submit(c), Submitted::Full { stuck: false }, "the other one goes on");
+    for run in [a, c] {
+        lab.report(run, Ending::Value, 1);
+    }
+    let last = lab.take().unwrap();
+    lab.report(last.run, Ending::Value, 1);
+    lab.close(b);
+}
+
+/// A result that found no room made its task deaf to cancels while it waited for some, and it ran again in a cancelled batch.
+#[test]
+fn a_task_whose_result_waits_for_room_can_be_cancelled() {
+    let lab = lab();
+    let b = lab.batch_of(BatchSpec { max_bytes: Some(10), ..BatchSpec::default() });
+    let task = submit_wide(&lab, b, 1);
+    let run = lab.take().unwrap().run;
+    let refused = lab.tasks.put_result(run, 0, Kind::Bytes, &[0u8; 100].as_slice()).unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::BatchLimit);
+    let id = ObjectId::new(b.id, b.life.wrapping_add(task.slot), 0);
+    assert!(lab.tasks.cancel(&id, "a test").0, "nobody has seen anything of it");
+    lab.report(run, Ending::Threw, 1);
+    assert!(lab.take().is_none());
+    lab.close(b);
+}

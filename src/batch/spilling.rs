@@ -25,7 +25,7 @@ use super::groups::Group;
 use super::tree::Batch;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::BatchId;
-use crate::store::{Note, Occasion, Pressure, Share, Standing};
+use crate::store::{Note, Occasion, Pressure, Share, Standing, Wants};
 
 impl Engine {
     /// Starts the thread, in a store that spills.
@@ -62,13 +62,12 @@ impl Engine {
                 if !wanted() {
                     return true;
                 }
-                match self.spill_one(&victim, pressure) {
-                    Ok(bytes) => {
-                        made += bytes;
-                        holder.gave |= bytes > 0;
-                    }
-                    // the disk is full, or ill: it is not tried again for every batch there is
-                    Err(_) => return made > 0,
+                let before = made;
+                let spilled = self.spill_one(&victim, pressure, &mut made);
+                holder.gave |= made > before;
+                // the disk is full, or ill: it is not tried again for every batch there is
+                if spilled.is_err() {
+                    return made > 0;
                 }
             };
             // where those who are above their share hold on to what they have
@@ -87,79 +86,93 @@ impl Engine {
     pub(super) fn spill_all(&self) -> Result<u64> {
         let mut sum = 0;
         if self.store.spills_normal_mode() {
-            sum += self.spill_oldest(u64::MAX)?;
+            self.spill_oldest(u64::MAX, &mut sum)?;
         }
         for batch in self.victims() {
-            sum += self.spill(&batch)?;
+            self.spill(&batch, &mut sum)?;
         }
         Ok(sum)
     }
 
-    /// Writes one batch to its file. Returns the bytes of memory that went back.
-    fn spill(&self, batch: &Batch) -> Result<u64> {
-        let Some(region) = batch.region() else { return Ok(0) };
+    /// Writes one batch to its file. Adds to `made` the bytes of memory that go back, also of what fails half-way.
+    fn spill(&self, batch: &Batch, made: &mut u64) -> Result<()> {
+        let Some(region) = batch.region() else { return Ok(()) };
         let began = self.store.notifier().journal().is_on().then(Instant::now);
-        let bytes = region.spill(&mut |_| self.wake_for_room())?;
-        if bytes > 0 {
-            log::debug!("store '{}': batch {} gave {bytes} bytes back", self.name, super::errors::label(&batch.record));
-        }
+        let before = *made;
+        let mut freed = |bytes| {
+            *made += bytes;
+            self.wake_for_room();
+        };
+        let mut spilled = region.spill(&mut freed);
         if region.is_dropped() {
             // what was being written when it was collected is let go by now
             self.view_released();
         }
-        let adopted: Vec<_> = batch.adopted.lock().iter().flatten().map(|(id, _)| *id).collect();
-        let bytes = bytes + self.store.table().spill(&adopted, &mut |_| self.wake_for_room())?;
+        if spilled.is_ok() {
+            let adopted: Vec<_> = batch.adopted.lock().iter().flatten().map(|(id, _)| *id).collect();
+            spilled = self.store.table().spill(&adopted, &mut freed);
+        }
+        let bytes = *made - before;
         if bytes > 0 {
+            log::debug!("store '{}': batch {} gave {bytes} bytes back", self.name, super::errors::label(&batch.record));
             self.note(Occasion::Spilled, batch, |note| {
                 note.bytes = bytes;
                 note.nanos = nanos_since(began);
             });
         }
-        Ok(bytes)
+        spilled.map(|_| ())
     }
 
     /// Writes objects of normal mode to files, as many as there are bytes too many. They go first: in another store they
     /// would be evicted first.
-    fn spill_normal_mode(&self, pressure: &Pressure) -> Result<u64> {
+    fn spill_normal_mode(&self, pressure: &Pressure, made: &mut u64) -> Result<()> {
         /// For those who wait though memory is not short: it may lie scattered.
         const LEAST: u64 = 1 << 20;
         if !self.store.spills_normal_mode() {
-            return Ok(0);
+            return Ok(());
         }
         let bytes = pressure.excess(self.store.used()).max(LEAST);
-        self.spill_oldest(bytes)
+        self.spill_oldest(bytes, made)
     }
 
-    fn spill_oldest(&self, bytes: u64) -> Result<u64> {
+    fn spill_oldest(&self, bytes: u64, made: &mut u64) -> Result<()> {
         let journal = self.store.notifier().journal();
         let began = journal.is_on().then(Instant::now);
+        let before = *made;
         let oldest = self.store.table().oldest(bytes);
-        let bytes = self.store.table().spill(&oldest, &mut |_| self.wake_for_room())?;
+        let spilled = self.store.table().spill(&oldest, &mut |bytes| {
+            *made += bytes;
+            self.wake_for_room();
+        });
+        let bytes = *made - before;
         if bytes > 0 {
             let nanos = nanos_since(began);
             journal.note(|| Note { bytes, nanos, ..Note::new(Occasion::Spilled, BatchId::NORMAL) });
         }
-        Ok(bytes)
+        spilled.map(|_| ())
     }
 
-    fn spill_one(&self, victim: &Victim, pressure: &Pressure) -> Result<u64> {
+    fn spill_one(&self, victim: &Victim, pressure: &Pressure, made: &mut u64) -> Result<()> {
         match victim {
-            Victim::NormalMode => self.spill_normal_mode(pressure),
-            Victim::Batch(batch) => self.spill(batch),
+            Victim::NormalMode => self.spill_normal_mode(pressure, made),
+            Victim::Batch(batch) => self.spill(batch, made),
         }
     }
 
     /// All who hold something, with what of it may be spilled: what is in no group first.
     fn holders(&self) -> Vec<Holder> {
         let shares = self.store.shares();
-        let mut all = vec![Holder::new(None, shares.take_wants(None))];
+        // what is in no group is nobody's outer group
+        let rest = shares.take_wants(None);
+        let mut all = vec![Holder::new(None, Wants { all: false, own: rest.all || rest.own })];
         all[0].victims.push_back(Victim::NormalMode);
         // group → its place in the list
         let mut places: HashMap<*const Group, usize> = HashMap::new();
         // outer ones come first
         for group in self.groups.all() {
             let outer = group.outer().and_then(|outer| places.get(&Arc::as_ptr(outer)));
-            let wants = shares.take_wants(Some(group.share())) || outer.is_some_and(|at| all[*at].wants);
+            let mut wants = shares.take_wants(Some(group.share()));
+            wants.all |= outer.is_some_and(|at| all[*at].wants.all);
             places.insert(Arc::as_ptr(&group), all.len());
             all.push(Holder::new(Some(group), wants));
         }
@@ -168,7 +181,7 @@ impl Engine {
                 None => 0,
                 // made since
                 Some(group) => *places.entry(Arc::as_ptr(group)).or_insert_with(|| {
-                    all.push(Holder::new(Some(Arc::clone(group)), false));
+                    all.push(Holder::new(Some(Arc::clone(group)), Wants::default()));
                     all.len() - 1
                 }),
             };
@@ -185,7 +198,7 @@ impl Engine {
         let any_above = standings.iter().any(Standing::is_above);
         let short = self.store.pressure().is_some_and(|pressure| pressure.is_short(self.store.used()));
         let all = all || (short && !any_above);
-        let gives = |n: &usize| all || holders[*n].wants || standings[*n].is_above() || standings[*n].is_alone();
+        let gives = |n: &usize| all || holders[*n].wants.any() || standings[*n].is_above() || standings[*n].is_alone();
         let spared = holders.iter().enumerate().any(|(n, holder)| !holder.victims.is_empty() && !gives(&n));
         // One that gave all it had, and is the furthest above again, fills up faster than others could give. Of equals
         // the first one.
@@ -228,14 +241,14 @@ struct Holder {
     group: Option<Arc<Group>>,
     /// In the order in which they are to be spilled.
     victims: VecDeque<Victim>,
-    /// It, or a group it is in, was refused more than its share.
-    wants: bool,
+    /// It was refused more than its share; or, for all within it, a group it is in was.
+    wants: Wants,
     /// Something of it was spilled.
     gave: bool,
 }
 
 impl Holder {
-    fn new(group: Option<Arc<Group>>, wants: bool) -> Holder {
+    fn new(group: Option<Arc<Group>>, wants: Wants) -> Holder {
         Holder { group, victims: VecDeque::new(), wants, gave: false }
     }
 

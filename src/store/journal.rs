@@ -84,8 +84,11 @@ impl Journal {
         self.on.load(Ordering::Relaxed)
     }
 
-    /// Begins to note, or ceases to; what was noted can still be taken.
+    /// Begins to note, anew, or ceases to; what was noted can still be taken.
     pub fn turn(&self, on: bool) {
+        if on && !self.is_on() {
+            *self.notes.lock() = Notes::default();
+        }
         self.on.store(on, Ordering::Relaxed);
     }
 
@@ -133,6 +136,10 @@ mod tests {
         assert_eq!((first.len(), first[0].batch, lost), (2, BatchId(3), 3));
         let (rest, lost) = journal.take(usize::MAX);
         assert_eq!((rest.len(), lost), (Journal::MOST - 2, 0));
+        journal.turn(true);
+        journal.note(|| Note::new(Occasion::Spilled, BatchId(1)));
+        journal.turn(false);
+        journal.turn(true);
         assert_eq!(journal.take(1).0.len(), 0);
     }
 }

@@ -61,7 +61,7 @@ pub use self::notify::{Event, EventKind, Notifier, Subscription};
 pub use self::pin::{Hold, Pin};
 pub use self::pressure::Pressure;
 pub use self::region::{Region, RegionMemory};
-pub use self::share::{Share, Shares, Standing};
+pub use self::share::{Share, Shares, Standing, Wants};
 pub use self::slab::{Record, Slab};
 pub use self::spill::{Disk, DiskFile, LocalDisk, SpillConfig, SpillStats};
 pub use self::table::{Owner, Table, TableUsage};

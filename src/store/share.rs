@@ -32,6 +32,8 @@ pub struct Share {
     batches: AtomicU64,
     /// a loan was refused that would have been above it
     wants: AtomicBool,
+    /// or above what of it is for its own batches
+    wants_own: AtomicBool,
 }
 
 impl Share {
@@ -57,6 +59,7 @@ impl Share {
             held: AtomicU64::new(0),
             batches: AtomicU64::new(0),
             wants: AtomicBool::new(false),
+            wants_own: AtomicBool::new(false),
         }
     }
 
@@ -135,6 +138,23 @@ struct Step<'a> {
     own: bool,
     held: u64,
     fair: u64,
+}
+
+/// Who of a group was refused more than their share.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Wants {
+    /// The group as a whole: all within it are to give.
+    pub all: bool,
+    /// Its own batches, which are in no group within it.
+    pub own: bool,
+}
+
+impl Wants {
+    /// True if anybody was.
+    #[must_use]
+    pub fn any(self) -> bool {
+        self.all || self.own
+    }
 }
 
 /// Why a loan is refused though there is memory.
@@ -259,19 +279,20 @@ impl Shares {
 
     /// A loan of so many bytes failed.
     pub(crate) fn failed(&self, share: Option<&Arc<Share>>, bytes: u64) {
-        if !self.would_be_above(share, bytes) {
-            self.wanting.store(true, Ordering::Relaxed);
-        } else if let Some(share) = share {
-            share.chain().for_each(|share| share.wants.store(true, Ordering::Relaxed));
-        } else {
-            self.whole.wants.store(true, Ordering::Relaxed);
+        let steps = self.steps(share.map(|share| &**share));
+        // whoever is above there is to give, and all within it; not what else is within an outer group that is below its own
+        match steps.iter().find(|step| step.held + bytes > step.fair) {
+            Some(step) if step.own => step.share.wants_own.store(true, Ordering::Relaxed),
+            Some(step) => step.share.wants.store(true, Ordering::Relaxed),
+            None => self.wanting.store(true, Ordering::Relaxed),
         }
     }
 
     /// Takes note of whether a group, what is in none for `None`, was refused more than its share since this was asked last.
     #[must_use]
-    pub fn take_wants(&self, share: Option<&Share>) -> bool {
-        share.unwrap_or(&self.whole).wants.swap(false, Ordering::Relaxed)
+    pub fn take_wants(&self, share: Option<&Share>) -> Wants {
+        let share = share.unwrap_or(&self.whole);
+        Wants { all: share.wants.swap(false, Ordering::Relaxed), own: share.wants_own.swap(false, Ordering::Relaxed) }
     }
 
     /// True if somebody who is not above their share found no memory since this was asked last.

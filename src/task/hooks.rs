@@ -20,6 +20,7 @@ impl TaskHooks for Tasks {
             let cancelled = matches!(reason, Reason::TimedOut | Reason::Cancelled);
             if let Some(table) = core.table_mut(serial) {
                 table.ended = true;
+                table.cancelled |= cancelled;
                 // who has no time left for tasks has none for checkpoints
                 if cancelled && table.boundary.is_some() {
                     table.boundary = Some(Boundary::Saving(0));

@@ -72,9 +72,20 @@ impl Core {
 
     /// A run has returned. From now on its values may be seen, although the table has not heard of its end: whoever sees
     /// them and then cancels it, or kills its actor, comes too late.
-    pub(super) fn note_returned(&mut self, run: Run) {
+    ///
+    /// True if that is new.
+    pub(super) fn note_returned(&mut self, run: Run) -> bool {
+        let Some(record) = self.record(run.task).filter(|r| self.goes_on(run) && !r.has_returned()) else {
+            return false;
+        };
+        record.set_returned(true);
+        true
+    }
+
+    /// Nothing of what a run returned could be stored, and it may wait: so nobody comes too late.
+    pub(super) fn note_refused(&mut self, run: Run) {
         if let Some(record) = self.record(run.task).filter(|_| self.goes_on(run)) {
-            record.set_returned(true);
+            record.set_returned(false);
         }
     }
 
@@ -83,6 +94,11 @@ impl Core {
         let goes_on = self.record(run.task).is_some_and(|r| r.is(TaskState::Running) && r.attempt() == run.attempt);
         let Some(table) = self.table(run.task.serial).filter(|_| goes_on) else { return Target::Nowhere };
         self.place_for(table.is_collected(), *id)
+    }
+
+    /// True for a batch that timed out or was cancelled.
+    fn is_cancelled(&self, serial: u32) -> bool {
+        self.table(serial).is_some_and(|t| t.cancelled)
     }
 
     /// A run ended, and what it made is stored.
@@ -111,6 +127,12 @@ impl Core {
             Ending::NotBegun => {
                 self.end_run(fx, run.task);
                 self.requeue(fx, run.task);
+            }
+            // its batch was cancelled when it had returned, and was passed over: it does not run again
+            Ending::Threw if actor == 0 && record.retries_left() && self.is_cancelled(run.task.serial) => {
+                let by = Failure::Cancelled("cancelled: its batch was, before it could run again".into());
+                self.seal_all(fx, run.task, &by);
+                self.over(fx, run.task, true, nanos);
             }
             Ending::Threw if actor == 0 && record.take_retry() => {
                 self.end_run(fx, run.task);

@@ -177,10 +177,12 @@ impl Core {
             return;
         };
         record.set_waits_for_room(waits);
+        // one that is blocked is counted as that
+        let blocked = record.is_blocked();
         if waits {
-            self.full_inside += 1;
+            self.full_inside += u64::from(!blocked);
         } else {
-            self.full_inside = self.full_inside.saturating_sub(1);
+            self.full_inside = self.full_inside.saturating_sub(u64::from(!blocked));
         }
     }
 
@@ -310,7 +312,7 @@ impl Core {
         let more = table.queues.highest().is_some();
         if let Some(record) = table.record(task.slot).filter(|r| r.waits_for_room()) {
             record.set_waits_for_room(false);
-            self.full_inside = self.full_inside.saturating_sub(1);
+            self.full_inside = self.full_inside.saturating_sub(u64::from(!record.is_blocked()));
         }
         // one that ends while it is blocked, as its thread is given up, has given its slots up before
         if let Some(record) = table.record(task.slot).filter(|r| r.is_blocked()) {

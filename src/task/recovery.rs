@@ -88,6 +88,14 @@ impl Core {
             return;
         }
         record.set_blocked(blocked);
+        if record.waits_for_room() {
+            // it counts among the blocked now, not twice; one that goes on asks again, or waits for room no more
+            if blocked {
+                self.full_inside = self.full_inside.saturating_sub(1);
+            } else {
+                record.set_waits_for_room(false);
+            }
+        }
         let cpus = record.cpus();
         if blocked {
             self.blocked += 1;

@@ -18,11 +18,12 @@ impl Tasks {
     /// # Errors
     /// `StoreFull`, `BatchLimit`; what the source says.
     pub fn put_result(&self, run: Run, index: u32, kind: Kind, source: &dyn Source) -> Result<bool> {
-        let target = self.tell(|core, _| {
-            core.note_returned(run);
-            core.target(run, Ending::Stored, index)
-        });
-        self.store(target, kind, source).map(|stored| stored.is_some())
+        let (first, target) = self.tell(|core, _| (core.note_returned(run), core.target(run, Ending::Stored, index)));
+        let stored = self.store(target, kind, source);
+        if stored.is_err() && first {
+            self.tell(|core, _| core.note_refused(run));
+        }
+        stored.map(|stored| stored.is_some())
     }
 
     /// Stores what a run puts, under the nth id of one of its blocks.

@@ -56,6 +56,9 @@ impl Core {
             }
             // all that run wait for the like, or for others, and nobody is free to run what is ready
             let stuck = s.parent.is_some() && self.running <= self.blocked + self.full_inside && !self.can_run_more();
+            if let Some(run) = s.parent.filter(|_| stuck) {
+                self.wait_for_room(run, false); // it is told so, and goes on
+            }
             return Ok(Submitted::Full { stuck });
         }
         if let Some(run) = s.parent {

@@ -104,6 +104,8 @@ pub(super) struct BatchTable {
     pub(super) owned_actors: BTreeSet<u32>,
     /// its end was noted
     pub(super) ended: bool,
+    /// with its end, or after it, its tasks were cancelled
+    pub(super) cancelled: bool,
     /// its actors are to be saved when its last task is over, before it completes
     pub(super) boundary: Option<Boundary>,
     /// threads that were given up in its tasks
@@ -144,6 +146,7 @@ impl BatchTable {
             used_actors: BTreeSet::new(),
             owned_actors: BTreeSet::new(),
             ended: false,
+            cancelled: false,
             boundary: None,
             abandoned: Vec::new(),
             collected_ms: None,

@@ -41,7 +41,7 @@ impl Recent {
     }
 
     fn bytes(&self) -> u64 {
-        self.image.as_ref().map_or(0, |_| self.segment.len)
+        self.image.as_ref().map_or(0, |image| self.segment.len + 8 * image.sums.len() as u64)
     }
 }
 

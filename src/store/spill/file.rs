@@ -15,6 +15,8 @@ use crate::store::apart::Apart;
 
 /// Segments up to this size are written in one go.
 const SMALL: usize = 64 << 10;
+/// Bytes that are asked for at once, to be read one after the other.
+const AHEAD: u64 = 4 << 20;
 /// Bytes read at once.
 const BLOCK: usize = 256 << 10;
 
@@ -179,6 +181,8 @@ impl SpillFile {
     /// The system's; `UnexpectedEof` when it is not all there.
     pub(crate) fn read_segment(&self, segment: &Segment, mut block: impl FnMut(usize, &[u8])) -> io::Result<Vec<u64>> {
         let file = self.directory.disk().open(&self.path)?;
+        // what follows as well: the system fetches it while this one is checked
+        file.will_read(segment.at, AHEAD.max(2 * segment.len));
         let mut buffer = vec![0; BLOCK.min(segment.len as usize)];
         let mut at = 0;
         while at < segment.len {

@@ -3,6 +3,7 @@ package io.raybatch;
 import io.raybatch.flight.FlightEvents;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -25,9 +26,13 @@ final class Flight {
 
     private static volatile boolean on;
 
+    /** Changes that were told of, and the last one that was heeded: whoever is told of one later knows more. */
+    private static final AtomicLong TOLD = new AtomicLong();
+    private static long heeded;
+
     static {
         try {
-            FlightEvents.onChange(Flight::turn);
+            FlightEvents.onChange(Flight::changed);
         } catch (LinkageError notThere) {
             // a runtime without the module jdk.jfr: nothing will ever be recorded
         }
@@ -44,9 +49,11 @@ final class Flight {
     /** For the owner of a store, until {@link #close()}. */
     static Flight of(long client) {
         Flight flight = new Flight(client);
-        STORES.add(flight);
-        if (on) {
-            flight.start();
+        synchronized (Flight.class) {
+            STORES.add(flight);
+            if (on) {
+                flight.start();
+            }
         }
         return flight;
     }
@@ -69,9 +76,17 @@ final class Flight {
         stop();
     }
 
-    private static void turn(boolean recording) {
-        on = recording;
-        STORES.forEach(recording ? Flight::start : Flight::stop);
+    /** Two may be told at once; with no lock held while Flight Recorder is asked, for it may hold one of its own. */
+    private static void changed() {
+        long change = TOLD.incrementAndGet();
+        boolean recording = FlightEvents.isRecording();
+        synchronized (Flight.class) {
+            if (change > heeded) {
+                heeded = change;
+                on = recording;
+                STORES.forEach(recording ? Flight::start : Flight::stop);
+            }
+        }
     }
 
     private synchronized void start() {
@@ -83,7 +98,8 @@ final class Flight {
         } catch (RayClosedException over) {
             return;
         }
-        Background.run(this::watch);
+        long mine = journal;
+        Background.run(() -> watch(mine));
     }
 
     private synchronized void stop() {
@@ -94,18 +110,23 @@ final class Flight {
         }
     }
 
-    private void watch() {
-        while (look()) {
+    private void watch(long mine) {
+        while (isOpen(mine)) {
+            try {
+                look();
+            } catch (RuntimeException | Error e) {
+                RayLog.warn("events of a store could not be passed on", e);
+            }
             LockSupport.parkNanos(EACH_NANOS);
         }
     }
 
-    /** False when nothing is recorded any more. */
-    private synchronized boolean look() {
-        if (journal == 0) {
-            return false;
-        }
-        while (true) {
+    private synchronized boolean isOpen(long mine) {
+        return journal == mine;
+    }
+
+    private synchronized void look() {
+        while (journal != 0) {
             Object[] notes = Native.journal(journal);
             long[] figures = (long[]) notes[0];
             String[] words = (String[]) notes[1];
@@ -116,7 +137,7 @@ final class Flight {
                 pass(figures, 1 + n * FIGURES, words[2 * n], words[2 * n + 1]);
             }
             if (words.length == 0) {
-                return true;
+                return;
             }
         }
     }

@@ -119,7 +119,8 @@ public final class ResourceGroup {
 
     /**
      * Limits how many tasks of the group's batches run at one time; the others wait. Those that wait for something do not
-     * count. With 0 no further task begins.
+     * count. With 0 no further task begins. Those that have yet to begin are among the {@link RayConfig#maxPendingTasks()
+     * pending} ones, which are counted for the whole store: who submits without end to a group that is held back fills that up.
      *
      * @param tasks not negative; {@link Integer#MAX_VALUE} for no limit
      * @return this

@@ -180,7 +180,7 @@ final class Submitter {
                 if ((flags & Native.FLAG_STUCK) != 0) {
                     throw tooMany(parent);
                 }
-                flags = tell(call, work, parent, slot, kind, actor, returns, ids);
+                flags = tellOrWait(call, work, parent, slot, kind, actor, returns, ids);
                 if ((flags & Native.FLAG_FULL) == 0) {
                     return flags;
                 }

@@ -207,6 +207,11 @@ final class TaskRun {
             case Native.RUN_ON_ACTOR -> keep(call(work, entry, aliased, instanceOf(actor, instance)), entry, discard);
             case Native.CONSTRUCT -> {
                 engine.instances().created(actor, new Instances.Creation(ray, entry));
+                if (context.isCancelled()) {
+                    // it is dead, and who carried that out may have been here before
+                    engine.instances().forget(actor);
+                    throw context.cancelled();
+                }
                 made(actor, instance, constructed(call(work, entry, aliased, null), entry));
             }
             case Native.RESTORE -> made(actor, instance, restored(actor));

@@ -1,6 +1,5 @@
 package io.raybatch.flight;
 
-import java.util.function.Consumer;
 import jdk.jfr.Category;
 import jdk.jfr.DataAmount;
 import jdk.jfr.Description;
@@ -39,23 +38,24 @@ public final class FlightEvents {
     private FlightEvents() {}
 
     /**
-     * Has somebody told whether anything is recorded: at once if that is so, and with each change.
+     * Has somebody told that what is recorded may have changed: at once if anything is recorded, and with each change.
      *
-     * @param told hears true while a recording goes on
+     * @param told looks at {@link #isRecording()}
      */
-    public static void onChange(Consumer<Boolean> told) {
+    public static void onChange(Runnable told) {
         FlightRecorder.addListener(new FlightRecorderListener() {
             @Override
             public void recordingStateChanged(Recording recording) {
-                told.accept(isRecording());
+                told.run();
             }
         });
-        if (FlightRecorder.isInitialized() && isRecording()) {
-            told.accept(true);
+        if (FlightRecorder.isInitialized()) {
+            told.run();
         }
     }
 
-    private static boolean isRecording() {
+    /** {@return true while a recording goes on} */
+    public static boolean isRecording() {
         return FlightRecorder.getFlightRecorder().getRecordings().stream().anyMatch(r -> r.getState() == RecordingState.RUNNING);
     }
 
