@@ -97,6 +97,11 @@ impl SpillDirectory {
         self.failed_removals.load(Ordering::Relaxed)
     }
 
+    /// True where only so many bytes may be in use.
+    pub(super) fn is_capped(&self) -> bool {
+        self.cap.is_some()
+    }
+
     /// Takes room for a file to grow, within the cap.
     pub(super) fn reserve(&self, bytes: u64) -> io::Result<()> {
         let fits = |used: u64| used.checked_add(bytes).filter(|sum| self.cap.is_none_or(|cap| *sum <= cap));

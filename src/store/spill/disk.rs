@@ -2,12 +2,11 @@
 
 use std::fs::File;
 use std::io;
-use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{Advice, FallocateFlags, Mode, OFlags};
+use rustix::fs::{FallocateFlags, Mode, OFlags};
 
 use crate::store::faults::{FaultPoint, Faults};
 
@@ -45,9 +44,6 @@ pub trait DiskFile: Send + Sync {
     /// # Errors
     /// The system's.
     fn read_at(&self, bytes: &mut [u8], at: u64) -> io::Result<usize>;
-
-    /// That part will be read soon, and may be fetched meanwhile. A hint: nothing depends on it.
-    fn will_read(&self, _at: u64, _len: u64) {}
 
     /// Makes it that long.
     ///
@@ -112,10 +108,6 @@ impl DiskFile for LocalFile {
     fn read_at(&self, bytes: &mut [u8], at: u64) -> io::Result<usize> {
         self.faults.check(FaultPoint::SpillRead)?;
         self.file.read_at(bytes, at)
-    }
-
-    fn will_read(&self, at: u64, len: u64) {
-        let _ = rustix::fs::fadvise(&self.file, at, NonZeroU64::new(len), Advice::WillNeed);
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

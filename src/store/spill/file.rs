@@ -15,10 +15,10 @@ use crate::store::apart::Apart;
 
 /// Segments up to this size are written in one go.
 const SMALL: usize = 64 << 10;
-/// Bytes that are asked for at once, to be read one after the other.
-const AHEAD: u64 = 4 << 20;
+/// Bytes of a file without a use before they are given back. In a folder that is capped all are, at once.
+const UNUSED: u64 = 16 << 20;
 /// Bytes read at once.
-const BLOCK: usize = 256 << 10;
+const BLOCK: usize = 64 << 10;
 
 /// See the module. Removed when nobody has it any more.
 pub(crate) struct SpillFile {
@@ -28,6 +28,8 @@ pub(crate) struct SpillFile {
     writer: Mutex<Writer>,
     /// bytes counted to the directory
     charged: AtomicU64,
+    /// segments that nobody will read any more, from where to where
+    unused: Mutex<Vec<(u64, u64)>>,
 }
 
 struct Writer {
@@ -91,6 +93,7 @@ impl SpillFile {
             life,
             writer: Mutex::new(Writer { file: None, end: header.len() as u64 }),
             charged: AtomicU64::new(header.len() as u64),
+            unused: Mutex::default(),
         });
         // if this fails, or the store is closed meanwhile, the file goes with `made`
         if directory.is_closed() {
@@ -150,13 +153,24 @@ impl SpillFile {
         self.writer.lock().file = None;
     }
 
-    /// Gives the room of a segment back that nobody will read any more, where the file system can.
+    /// Gives the room of a segment back that nobody will read any more, where the file system can: with others, for that
+    /// is work for each, and who reads a file from end to end would do it for nothing.
     pub(crate) fn discard(&self, segment: &Segment) {
-        let bytes = segment.end() - segment.at;
-        let punched = self.directory.disk().open(&self.path).and_then(|file| file.punch(segment.at, bytes));
-        if punched.is_ok() {
-            self.charged.fetch_sub(bytes, Ordering::Relaxed);
-            self.directory.release(bytes);
+        let holes = {
+            let mut unused = self.unused.lock();
+            unused.push((segment.at, segment.end()));
+            let bytes: u64 = unused.iter().map(|(at, end)| end - at).sum();
+            if bytes < UNUSED && !self.directory.is_capped() {
+                return;
+            }
+            std::mem::take(&mut *unused)
+        };
+        let Ok(file) = self.directory.disk().open(&self.path) else { return };
+        for (at, end) in joined(holes) {
+            if file.punch(at, end - at).is_ok() {
+                self.charged.fetch_sub(end - at, Ordering::Relaxed);
+                self.directory.release(end - at);
+            }
         }
     }
 
@@ -181,8 +195,6 @@ impl SpillFile {
     /// The system's; `UnexpectedEof` when it is not all there.
     pub(crate) fn read_segment(&self, segment: &Segment, mut block: impl FnMut(usize, &[u8])) -> io::Result<Vec<u64>> {
         let file = self.directory.disk().open(&self.path)?;
-        // what follows as well: the system fetches it while this one is checked
-        file.will_read(segment.at, AHEAD.max(2 * segment.len));
         let mut buffer = vec![0; BLOCK.min(segment.len as usize)];
         let mut at = 0;
         while at < segment.len {
@@ -208,6 +220,19 @@ impl Drop for SpillFile {
         self.directory.remove(&self.path);
         self.directory.release(*self.charged.get_mut());
     }
+}
+
+/// Neighbours as one.
+fn joined(mut parts: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+    parts.sort_unstable();
+    let mut all: Vec<(u64, u64)> = Vec::new();
+    for (at, end) in parts {
+        match all.last_mut() {
+            Some(last) if last.1 == at => last.1 = end,
+            _ => all.push((at, end)),
+        }
+    }
+    all
 }
 
 /// What an object is told whose bytes are not those that were written.
