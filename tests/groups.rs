@@ -454,6 +454,13 @@ fn whoever_is_furthest_above_their_share_is_spilled_first_whatever_their_priorit
     assert_eq!([rest, a, y, high].map(spilled), [0; 4]);
 }
 
+/// Waits for room through rounds in vain, until it would be told so.
+fn wait_in_vain(client: &Client) {
+    let first = client.ask_for_room(7).unwrap().unwrap();
+    eventually("two rounds made no room", || client.ask_for_room(7).unwrap().unwrap() >= first + 2);
+    client.forget_room(7);
+}
+
 #[test]
 fn where_the_greedy_hold_on_nobody_else_is_spilled_for_them() {
     let (client, _files) = spilling(&[]);
@@ -465,10 +472,7 @@ fn where_the_greedy_hold_on_nobody_else_is_spilled_for_them() {
         client.put_bytes(modest, &filled(n));
     }
     fill(&client, greedy);
-    // rounds in vain, until it would be told so
-    let first = client.ask_for_room(7).unwrap().unwrap();
-    eventually("two rounds made no room", || client.ask_for_room(7).unwrap().unwrap() >= first + 2);
-    client.forget_room(7);
+    wait_in_vain(&client);
     assert_eq!(client.seen(modest).spilled, 0);
     // for itself it is
     for n in 0..100 {
@@ -493,9 +497,7 @@ fn nor_is_a_neighbour_within_the_same_group() {
         client.put_bytes(modest, &filled(n));
     }
     fill(&client, greedy);
-    let first = client.ask_for_room(7).unwrap().unwrap();
-    eventually("two rounds made no room", || client.ask_for_room(7).unwrap().unwrap() >= first + 2);
-    client.forget_room(7);
+    wait_in_vain(&client);
     assert_eq!(client.seen(modest).spilled, 0);
     client.end(greedy);
     client.end(modest);
@@ -530,8 +532,8 @@ fn a_store_that_ignores_batches_ignores_what_their_groups_hold() {
     assert_eq!((seen(&client, "g").bytes, seen(&client, "g").held, seen(&client, "g").batches), (0, 0, 1));
 }
 
-/// The result of a task does not wait for room: what cannot be stored is lost. So it is not refused what is there, where files
-/// make room again.
+/// Who reports the results of tasks does not wait for room: what cannot be stored then is lost. So it is not refused what is
+/// there, where files make room again.
 #[test]
 fn a_tasks_result_has_what_is_left_where_files_make_room_for_others() {
     for spills in [false, true] {

@@ -6,8 +6,8 @@ mod task_support;
 
 use raybatch::batch::{BatchKey, BatchSpec};
 use raybatch::error::ErrorCode;
-use raybatch::task::{CheckpointPolicy, Order, Submission, Submitted, TaskKind, TaskRef, WorkKind};
-use task_support::{Lab, Made};
+use raybatch::task::{CheckpointPolicy, Order, Submitted, TaskKind, TaskRef, WorkKind};
+use task_support::{Lab, Made, plain};
 
 fn lab() -> Lab {
     Lab::new(64 << 20, 4)
@@ -23,21 +23,6 @@ fn increment(lab: &mut Lab, key: BatchKey, actor: u32) -> Made {
         *state
     };
     lab.call(key, actor, &[], Lab::method(method))
-}
-
-fn plain(task: TaskRef) -> Submission<'static> {
-    Submission {
-        task,
-        kind: TaskKind::Plain,
-        returns: 1,
-        retries: 0,
-        cpus: 1,
-        priority: None,
-        actor: 0,
-        caller: 1,
-        arguments: &[],
-        parent: None,
-    }
 }
 
 /// Once somebody had waited for room, all were told of it with each task that ended, for ever.

@@ -9,7 +9,7 @@ use raybatch::error::ErrorCode;
 use raybatch::id::ObjectId;
 use raybatch::store::Kind;
 use raybatch::task::{CheckpointPolicy, Ending, Order, Remade, Run, Submission, Submitted, TaskKind, TaskRef};
-use task_support::{Lab, Made};
+use task_support::{Lab, Made, plain};
 
 fn lab() -> Lab {
     Lab::new(64 << 20, 4)
@@ -17,21 +17,6 @@ fn lab() -> Lab {
 
 fn one(lab: &mut Lab, key: BatchKey) -> Made {
     lab.submit(key, &[], Lab::function(|_| 1))
-}
-
-fn plain(task: TaskRef) -> Submission<'static> {
-    Submission {
-        task,
-        kind: TaskKind::Plain,
-        returns: 1,
-        retries: 0,
-        cpus: 1,
-        priority: None,
-        actor: 0,
-        caller: 1,
-        arguments: &[],
-        parent: None,
-    }
 }
 
 /// Takes a block for a task, which may be submitted otherwise than the laboratory does it.

@@ -43,11 +43,13 @@ impl Lease {
     }
 
     fn work(&self) {
+        // SAFETY: loom itself checks that nobody writes it meanwhile, which is what is to be found out.
         self.owner.with(|owner| assert_eq!(unsafe { *owner }, 1, "in somebody else's lease"));
     }
 
     /// Gives the memory back; and the lease may serve another region at once.
     fn give_back(&self) {
+        // SAFETY: as in `work`; that nobody reads it either.
         self.owner.with_mut(|owner| unsafe { *owner = 2 });
         self.settled.fetch_add(1, Ordering::SeqCst);
         gate::open(&self.gate);

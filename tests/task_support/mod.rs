@@ -244,3 +244,19 @@ impl Lab {
         self.client.stats().expect("open").store.used
     }
 }
+
+/// A task that takes nothing and returns one value, to be submitted otherwise than the laboratory does it.
+pub(crate) fn plain(task: TaskRef) -> Submission<'static> {
+    Submission {
+        task,
+        kind: TaskKind::Plain,
+        returns: 1,
+        retries: 0,
+        cpus: 1,
+        priority: None,
+        actor: 0,
+        caller: 1,
+        arguments: &[],
+        parent: None,
+    }
+}
