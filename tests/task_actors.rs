@@ -118,6 +118,29 @@ fn a_restoring_that_hangs_is_interrupted_when_somebody_kills_the_actor_and_the_n
     assert_eq!(lab.tasks.status(home).unwrap().abandoned, ["a thread"]);
 }
 
+/// The kill was remembered for the end of what runs, and the end of a checkpoint forgot it: the next task ran on the instance
+/// that had been killed.
+#[test]
+fn who_sees_a_checkpoint_and_kills_the_actor_then_has_it_rebuilt() {
+    let mut lab = lab();
+    let home = lab.batch();
+    let actor = lab.actor(home, CheckpointPolicy::Never, 5);
+    lab.run_all();
+    let taken = lab.checkpoint(home, actor);
+    let work = lab.take().expect("the checkpoint");
+    let none: &[u8] = &[];
+    assert!(lab.tasks.put_result(work.run, 0, Kind::Null, &none).unwrap());
+    assert!(lab.client.contains(&taken.id).unwrap(), "it is seen before the worker has reported");
+    lab.tasks.kill_actor(actor, false, "a test");
+    lab.report(work.run, Ending::Stored, 0);
+    let m = increment(&mut lab, home, actor);
+    let next = lab.take().expect("its creation");
+    assert!(next.kind == WorkKind::Construct && next.instance != work.instance, "{next:?} after {work:?}");
+    lab.run(&next);
+    lab.run_all();
+    assert_eq!(lab.read(&m.id), Some(6));
+}
+
 #[test]
 fn an_instance_is_lost_with_the_thread_that_was_given_up_saving_it() {
     let mut lab = lab();

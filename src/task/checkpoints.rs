@@ -25,12 +25,13 @@ impl Core {
     }
 
     /// A checkpoint in the order of a caller's tasks is taken, or failed.
-    pub(super) fn checkpoint_taken(&mut self, number: u32, task: TaskRef) {
+    pub(super) fn checkpoint_taken(&mut self, fx: &mut Effects, number: u32, task: TaskRef) {
         if let Some(actor) = self.actors.get_mut(&number)
             && actor.at == Some(task)
         {
             actor.at = None;
         }
+        self.meet_doom(fx, number);
         self.todo.push_back(Todo::Advance(number));
     }
 

@@ -189,7 +189,7 @@ impl Core {
             if creation {
                 self.constructed(fx, actor, task, failed, nanos);
             } else if checkpoint {
-                self.checkpoint_taken(actor, task);
+                self.checkpoint_taken(fx, actor, task);
             } else {
                 self.method_over(fx, actor, task, nanos);
             }

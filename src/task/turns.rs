@@ -207,7 +207,7 @@ impl Core {
     }
 
     /// Somebody killed it meanwhile.
-    fn meet_doom(&mut self, fx: &mut Effects, number: u32) {
+    pub(super) fn meet_doom(&mut self, fx: &mut Effects, number: u32) {
         if let Some(why) = self.actors.get_mut(&number).and_then(|actor| actor.doomed.take()) {
             self.lose(fx, number, &why);
         }
