@@ -1,4 +1,5 @@
-//! Those who come late: to a table that is full, to a batch that is collected, to a task nobody makes again.
+//! Those who come late: to a table that is full, to a batch that is collected, to a task nobody makes again, or that somebody
+//! tried to make again in vain.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
@@ -6,7 +7,9 @@ mod task_support;
 
 use raybatch::batch::{BatchKey, BatchSpec};
 use raybatch::error::ErrorCode;
-use raybatch::task::{CheckpointPolicy, Order, Submitted, TaskKind, TaskRef, WorkKind};
+use raybatch::id::ObjectId;
+use raybatch::store::Kind;
+use raybatch::task::{CheckpointPolicy, Ending, Order, Remade, Submitted, TaskKind, TaskRef, WorkKind};
 use task_support::{Lab, Made, plain};
 
 fn lab() -> Lab {
@@ -133,4 +136,92 @@ fn a_batch_at_its_limit_has_its_turn_again_when_a_task_of_it_ends_or_waits() {
     lab.run_all();
     let read: Vec<_> = made.iter().map(|made| lab.read(&made.id)).collect();
     assert_eq!(read, [Some(1), Some(1), None, Some(1)]);
+}
+
+fn sum(lab: &mut Lab, key: BatchKey, arguments: &[ObjectId]) -> Made {
+    lab.submit(key, arguments, Lab::function(|a| a.iter().sum()))
+}
+
+/// A task that was to run again for a batch that went meanwhile had failed for good, also for those who came later.
+#[test]
+fn what_could_not_be_made_again_for_a_batch_that_went_is_made_for_another() {
+    let mut lab = lab();
+    let (a, first, second) = (lab.batch(), lab.batch(), lab.batch());
+    let x = one(&mut lab, a);
+    let m = sum(&mut lab, a, &[x.id]);
+    let users = [sum(&mut lab, first, &[m.id]), sum(&mut lab, second, &[m.id])];
+    lab.run_all();
+    lab.close(a);
+    lab.client.free(&users.map(|user| user.id)).unwrap();
+    assert_eq!(lab.tasks.remake(&[users[0].id]).0, [Remade::Coming]);
+    let work = lab.take().expect("x");
+    lab.run(&work);
+    let work = lab.take().expect("m");
+    lab.close(first); // and what stands for x with it
+    lab.run(&work);
+    assert_eq!(lab.take(), None, "nobody wants it");
+    assert_eq!(lab.tasks.remake(&[users[1].id]).0, [Remade::Coming]);
+    lab.run_all();
+    assert_eq!(lab.read(&users[1].id), Some(1));
+}
+
+/// The value of a collected batch that a task was to take was held for it for ever, when another argument turned out to be lost.
+#[test]
+fn a_task_that_fails_for_one_argument_lets_go_of_the_others() {
+    let mut lab = lab();
+    let (a, b, user) = (lab.batch(), lab.batch(), lab.batch());
+    let x = one(&mut lab, a);
+    let two = 2i64.to_le_bytes();
+    let slot = lab.client.put(b, Kind::Bytes, &two.as_slice()).unwrap();
+    let put = ObjectId::from_slot(b.id, b.life, slot.slot, slot.index);
+    let made = [sum(&mut lab, user, &[x.id]), sum(&mut lab, user, &[x.id, put])];
+    lab.run_all();
+    assert_eq!(made.map(|m| lab.read(&m.id)), [Some(1), Some(3)]);
+    lab.close(a);
+    lab.close(b);
+    lab.client.free(&made.map(|m| m.id)).unwrap();
+    lab.tasks.remake(&[made[0].id]);
+    let work = lab.take().expect("x");
+    lab.run(&work);
+    let work = lab.take().expect("who takes it");
+    lab.tasks.remake(&[made[1].id]);
+    assert_eq!(lab.failure(&made[1].id).map(|f| f.0), Some(5), "what was put is lost");
+    lab.run(&work);
+    assert_eq!(lab.read(&made[0].id), Some(1));
+    assert_eq!(lab.client.status(user).unwrap().objects, 2, "a value and a failure; what stood for x is gone");
+}
+
+/// A replayed task that could not read its arguments left the state as it was, and the actor went on from there.
+#[test]
+fn a_task_that_fails_as_it_is_replayed_is_replayed_from_the_beginning() {
+    let mut lab = lab();
+    let home = lab.batch();
+    let actor = lab.actor(home, CheckpointPolicy::Never, 0);
+    let first = increment(&mut lab, home, actor);
+    lab.run_all();
+    lab.tasks.kill_actor(actor, false, "a test");
+    let second = increment(&mut lab, home, actor);
+    let construct = lab.take().expect("its creation");
+    lab.run(&construct);
+    let replay = lab.take().expect("the first task");
+    assert!(replay.replay && replay.run.task == first.task);
+    lab.report(replay.run, Ending::ThrewForGood, 0);
+    let again = lab.take().expect("its creation once more");
+    assert_eq!(again.run.task, construct.run.task);
+    lab.run(&again);
+    lab.run_all();
+    assert_eq!(lab.read(&second.id), Some(2));
+    // if that does not help
+    lab.tasks.kill_actor(actor, false, "a test");
+    let third = increment(&mut lab, home, actor);
+    while let Some(work) = lab.take() {
+        if work.run.task == first.task {
+            lab.report(work.run, Ending::ThrewForGood, 0);
+        } else {
+            lab.run(&work);
+        }
+    }
+    let (_, why) = lab.failure(&third.id).expect("a dead actor's task");
+    assert!(why.contains("fails whenever it is replayed"), "{why}");
+    lab.client.audit().unwrap();
 }

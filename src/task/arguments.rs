@@ -40,12 +40,12 @@ impl Core {
         // until it is known how many; for good, if one of them is found to be a failure: its actor must not take it for ready
         record.set_missing(u32::MAX);
         let ids = self.table(task.serial).map(|table| table.arguments(task.slot)).unwrap_or_default();
-        let (mut missing, mut aliased) = (0, false);
+        let mut missing = 0;
         let user = self.runs_for(task);
         for id in &ids {
             match self.look_at(user, id) {
                 Seen::There => {}
-                Seen::Internal => aliased |= self.use_internal(task, id),
+                Seen::Internal => self.use_internal(task, id),
                 Seen::Waits(maker) => {
                     self.wait_for(fx, run, maker, id);
                     missing += 1;
@@ -67,9 +67,6 @@ impl Core {
         }
         if let Some(record) = self.record(task) {
             record.set_missing(missing);
-            if aliased {
-                record.set(ALIASED, true);
-            }
         }
         if missing == 0 {
             self.arguments_there(fx, task);
@@ -220,11 +217,13 @@ impl Core {
         self.record(task).is_some_and(|r| r.actor() != 0 && r.has(WANTED))
     }
 
-    /// Counts a task among those that take an internal object. False when there is none.
-    fn use_internal(&mut self, task: TaskRef, id: &ObjectId) -> bool {
-        let Some(internal) = self.internals.get_mut(id) else { return false };
+    /// Counts a task among those that take an internal object, until it is over.
+    fn use_internal(&mut self, task: TaskRef, id: &ObjectId) {
+        let Some(internal) = self.internals.get_mut(id) else { return };
         internal.users.insert(task);
-        true
+        if let Some(record) = self.record(task) {
+            record.set(ALIASED, true);
+        }
     }
 
     /// A task that took internal objects is over.
@@ -298,6 +297,37 @@ impl Core {
         }
     }
 
+    /// A task cannot run again now. Who waits for what it was to make is told why; if they looked once more, they would ask for
+    /// another run.
+    pub(super) fn fail_takers(&mut self, maker: TaskRef, failure: &Failure) {
+        let why: Arc<str> = match failure {
+            Failure::Lost(id, why) => format!("{} needs object {id}, which is lost: {why}", self.label(maker)).into(),
+            _ => format!("{} cannot run again: an argument of it failed", self.label(maker)).into(),
+        };
+        let waiters = self.waiters.remove(&maker).unwrap_or_default();
+        let mut others = Vec::new();
+        for waiter in waiters {
+            match (waiter, self.lacks(&waiter, maker)) {
+                (Waiter::Task(run) | Waiter::Look(run), Some(id)) => {
+                    self.todo.push_back(Todo::Fail(run, Failure::Lost(id, Arc::clone(&why))));
+                }
+                _ => others.push(waiter),
+            }
+        }
+        if !others.is_empty() {
+            self.waiters.insert(maker, others);
+        }
+    }
+
+    /// What of a task's a waiting one lacks.
+    fn lacks(&self, waiter: &Waiter, maker: TaskRef) -> Option<ObjectId> {
+        let (Waiter::Task(run) | Waiter::Look(run)) = waiter else { return None };
+        let ids = self.table(run.task.serial).filter(|_| self.waits(*run))?.arguments(run.task.slot);
+        let is_there =
+            |id: &ObjectId| self.internals.contains_key(id) || matches!(self.engine.presence(id), Presence::Sealed(_));
+        ids.into_iter().find(|id| self.maker(id) == Some(maker) && !is_there(id))
+    }
+
     /// One argument of a waiting task is there.
     fn argument_came(&mut self, fx: &mut Effects, run: Run, maker: TaskRef) {
         if !self.waits(run) {
@@ -305,12 +335,10 @@ impl Core {
         }
         if self.table(maker.serial).is_some_and(|t| t.is_collected()) {
             let ids = self.table(run.task.serial).map(|t| t.arguments(run.task.slot)).unwrap_or_default();
-            let mut aliased = false;
-            for id in ids.iter().filter(|id| self.maker(id) == Some(maker)).copied().collect::<Vec<_>>() {
-                aliased |= self.use_internal(run.task, &id);
-            }
-            if let Some(record) = self.record(run.task).filter(|_| aliased) {
-                record.set(ALIASED, true);
+            for id in ids {
+                if self.maker(&id) == Some(maker) {
+                    self.use_internal(run.task, &id);
+                }
             }
         }
         self.one_less_missing(fx, run);

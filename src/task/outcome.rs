@@ -166,7 +166,8 @@ impl Core {
         let Some(record) = table.record(task.slot) else { return };
         // what failed the first time has failed, whatever its replay does
         let replayed = record.has(REPLAY);
-        let ends_failed = if rerun && replayed { record.has(HAD_FAILED) } else { failed };
+        let had_failed = record.has(HAD_FAILED);
+        let ends_failed = if rerun && replayed { had_failed } else { failed };
         record.step(if ends_failed { TaskStep::Fail } else { TaskStep::Succeed });
         let actor = record.actor();
         let (creation, checkpoint) = (record.has(CREATION), record.has(CHECKPOINT));
@@ -184,7 +185,7 @@ impl Core {
         self.release_internals(fx, task);
         self.on_behalf.remove(&task);
         if replayed {
-            self.replayed(fx, task, failed);
+            self.replayed(fx, task, failed, failed && !had_failed);
         } else if actor != 0 && !rerun {
             if creation {
                 self.constructed(fx, actor, task, failed, nanos);
@@ -255,9 +256,14 @@ impl Core {
     pub(super) fn stop_waiting(&mut self, fx: &mut Effects, task: TaskRef, step: TaskStep, failure: Failure) {
         let rerun = self.is_rerun(task);
         let Some(table) = self.tables.get_mut(&task.serial) else { return };
+        let collected = table.is_collected();
         let Some(record) = table.record(task.slot) else { return };
         let was_ready = record.is(TaskState::Ready);
-        let replayed = record.has(REPLAY);
+        let (replayed, wanted) = (record.has(REPLAY), record.has(WANTED));
+        // What is lost for this run may be there for a later one, in another batch's name. In a batch that lives, a result
+        // that was asked for says what became of it.
+        let stands = rerun && !record.has(HAD_FAILED) && (!wanted || collected);
+        let step = if step == TaskStep::Fail && stands { TaskStep::GiveUp } else { step };
         if !record.step(step) {
             return;
         }
@@ -272,13 +278,16 @@ impl Core {
         } else {
             table.counts.waiting -= 1;
         }
-        if step == TaskStep::Cancel {
-            table.counts.cancelled += 1;
-        } else {
-            table.counts.failed += 1;
+        match step {
+            TaskStep::Cancel => table.counts.cancelled += 1,
+            TaskStep::GiveUp => table.counts.done += 1,
+            _ => table.counts.failed += 1,
         }
         self.seal_all(fx, task, &failure);
         self.answer_askers(fx, task, true);
+        if step == TaskStep::GiveUp {
+            self.fail_takers(task, &failure);
+        }
         self.resolve(fx, task, true);
         self.release_internals(fx, task);
         self.on_behalf.remove(&task);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::actor::{Main, Rebuild};
 use super::core::{Core, Effects, Todo, Waiter};
 use super::record::{REPLAY, WANTED};
+use super::restore::TRIES;
 use super::state::{TaskState, TaskStep};
 use super::types::{Failure, Order, TaskRef};
 
@@ -73,18 +74,27 @@ impl Core {
         self.todo.push_back(Todo::Await(task));
     }
 
-    /// A task was replayed.
-    pub(super) fn replayed(&mut self, fx: &mut Effects, task: TaskRef, failed: bool) {
+    /// A task was replayed. `differs`: it failed, which it had not before.
+    pub(super) fn replayed(&mut self, fx: &mut Effects, task: TaskRef, failed: bool, differs: bool) {
         let Some((number, instance)) = self.replays.remove(&task) else { return };
         let actor = self.actors.get_mut(&number);
         let Some((creation, rebuild)) = actor.and_then(|a| Some((a.creation, a.rebuilds.get_mut(&instance)?))) else {
             return fx.orders.push(Order::DropInstance { actor: number, instance });
         };
-        rebuild.next = rebuild.next.map(|n| n + 1);
         if failed && task == creation {
             return self.rebuild_failed(fx, number, instance, "its constructor threw");
         }
-        self.todo.push_back(Todo::Rebuild { actor: number, instance });
+        if !differs {
+            rebuild.next = rebuild.next.map(|n| n + 1);
+            return self.todo.push_back(Todo::Rebuild { actor: number, instance });
+        }
+        // going on would make another state than those saw who used it
+        rebuild.tries += 1;
+        if rebuild.tries <= TRIES {
+            return self.rebuild_anew(number, instance);
+        }
+        let why = format!("{} fails whenever it is replayed, and did not fail before", self.label(task));
+        self.rebuild_failed(fx, number, instance, &why);
     }
 
     /// A task cannot be replayed: an argument is lost.

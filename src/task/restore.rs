@@ -12,9 +12,9 @@ use super::types::{Ending, Order, TaskRef};
 use crate::batch::Presence;
 use crate::id::ObjectId;
 
-/// How often an instance is tried to be constructed with arguments that are lost again, or not made by the run that made
-/// them before.
-const TRIES: u32 = 8;
+/// How often an instance is begun anew whose arguments are lost again, or not made by the run that made them before, or on
+/// which a task fails that did not fail before.
+pub(super) const TRIES: u32 = 8;
 
 impl Core {
     /// A rebuilding begins.
@@ -98,7 +98,7 @@ impl Core {
         self.fall_back(fx, number, instance, checkpoint, &why);
     }
 
-    fn rebuild_anew(&mut self, number: u32, instance: u32) {
+    pub(super) fn rebuild_anew(&mut self, number: u32, instance: u32) {
         if let Some(rebuild) = self.actors.get_mut(&number).and_then(|a| a.rebuilds.get_mut(&instance)) {
             rebuild.next = None;
             self.todo.push_back(Todo::Rebuild { actor: number, instance });

@@ -54,6 +54,8 @@ pub enum TaskStep {
     Fail,
     /// Somebody cancelled it, or its actor died.
     Cancel,
+    /// It was to run again, and cannot now; what it did before stands.
+    GiveUp,
     /// It is to run again: it threw and may try once more, or its worker gave it back before it began.
     Retry,
     /// Its actor was lost before a worker took it.
@@ -74,6 +76,7 @@ pub fn next(state: TaskState, step: TaskStep) -> Option<TaskState> {
         (Running, TaskStep::Succeed) => Done,
         (Waiting | Running, TaskStep::Fail) => Failed,
         (Waiting | Ready | Running, TaskStep::Cancel) => Cancelled,
+        (Waiting, TaskStep::GiveUp) => Done,
         // a failed task of an actor changed its state before it threw, and is replayed as well
         (Ready, TaskStep::Recall) | (Running, TaskStep::LoseArgument) | (Done | Failed, TaskStep::Remake) => Waiting,
         _ => return None,
@@ -84,12 +87,13 @@ pub fn next(state: TaskState, step: TaskStep) -> Option<TaskState> {
 mod tests {
     use super::*;
 
-    const STEPS: [TaskStep; 9] = [
+    const STEPS: [TaskStep; 10] = [
         TaskStep::Prepare,
         TaskStep::Take,
         TaskStep::Succeed,
         TaskStep::Fail,
         TaskStep::Cancel,
+        TaskStep::GiveUp,
         TaskStep::Retry,
         TaskStep::Recall,
         TaskStep::LoseArgument,
@@ -102,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_waiting_task_gets_ready_or_is_over_before_it_began() {
-        assert_eq!(legal(TaskState::Waiting), [TaskStep::Prepare, TaskStep::Fail, TaskStep::Cancel]);
+        assert_eq!(legal(TaskState::Waiting), [TaskStep::Prepare, TaskStep::Fail, TaskStep::Cancel, TaskStep::GiveUp]);
     }
 
     #[test]

@@ -37,7 +37,6 @@ pub(crate) struct World {
     /// (x, y): a task of batch x took an object of y; ran on an actor right after one of y
     pub(crate) took: BTreeSet<(usize, usize, usize)>,
     pub(crate) followed: BTreeSet<(usize, usize, usize)>,
-    pub(crate) used_at_first: u64,
     pub(crate) with_normal: bool,
     trace: u64,
     loud: bool,
@@ -75,7 +74,6 @@ impl World {
             serial: None,
         };
         client.open_group("outer/inner").unwrap();
-        let used_at_first = client.stats().unwrap().store.used;
         World {
             random,
             client,
@@ -93,7 +91,6 @@ impl World {
             forgotten: BTreeSet::new(),
             took: BTreeSet::new(),
             followed: BTreeSet::new(),
-            used_at_first,
             with_normal,
             trace: 0,
             loud: std::env::var("RAYBATCH_TRACE").is_ok(),
