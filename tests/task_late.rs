@@ -225,3 +225,32 @@ fn a_task_that_fails_as_it_is_replayed_is_replayed_from_the_beginning() {
     assert!(why.contains("fails whenever it is replayed"), "{why}");
     lab.client.audit().unwrap();
 }
+
+/// What is replayed ran for its own batch; when that went meanwhile it ran for nobody, and what it takes was made in vain.
+#[test]
+fn a_replay_goes_on_for_its_actors_batch_when_its_own_is_collected() {
+    let mut lab = lab();
+    let (home, user, maker) = (lab.batch(), lab.batch(), lab.batch());
+    let actor = lab.actor(home, CheckpointPolicy::Never, 0);
+    let x = one(&mut lab, maker);
+    let add = |state: &mut i64, a: &[i64]| {
+        *state += a[0];
+        *state
+    };
+    lab.call(user, actor, &[x.id], Lab::method(add));
+    let before = increment(&mut lab, home, actor);
+    lab.run_all();
+    assert_eq!(lab.read(&before.id), Some(2));
+    lab.client.free(&[x.id]).unwrap();
+    lab.tasks.kill_actor(actor, false, "a test");
+    let after = increment(&mut lab, home, actor);
+    let work = lab.take().expect("its creation");
+    lab.run(&work);
+    let work = lab.take().expect("what its first task takes");
+    assert_eq!(work.run.task, x.task);
+    lab.close(user);
+    lab.close(maker);
+    lab.run(&work);
+    lab.run_all();
+    assert_eq!(lab.read(&after.id), Some(3));
+}

@@ -159,6 +159,18 @@ impl Core {
     /// Nobody wants any more what tasks of collected batches were to make for this one; somebody else may.
     pub(super) fn pass_wishes_on(&mut self, serial: u32) {
         self.internals.retain(|_, internal| internal.by != serial);
+        // first: others may run for these
+        let mut replays: Vec<TaskRef> = self.replays.keys().copied().collect();
+        replays.retain(|task| match self.on_behalf.get(task) {
+            Some(by) => *by == serial,
+            None => task.serial == serial,
+        });
+        replays.sort_unstable();
+        for task in replays {
+            if let Some(user) = self.replays_for(task) {
+                self.on_behalf.insert(task, user);
+            }
+        }
         let mut tasks: Vec<TaskRef> =
             self.on_behalf.iter().filter(|(_, by)| **by == serial).map(|(task, _)| *task).collect();
         // its own that just run again: until now they needed nobody to run for

@@ -53,7 +53,6 @@ impl Core {
         let Some(task) = segment.links.get(next as usize).filter(|_| next < rebuild.until).copied() else {
             return self.rebuilt(fx, number, instance);
         };
-        let (scratch_for, owner) = (rebuild.scratch_for, actor.owner);
         let Some(record) = self.record(task) else {
             return self.rebuild_failed(fx, number, instance, "a task of its chain is forgotten");
         };
@@ -65,13 +64,21 @@ impl Core {
             // a cancelled task is in no chain
             return self.rebuild_failed(fx, number, instance, "a task of its chain was cancelled");
         }
-        if self.table(task.serial).is_some_and(|t| t.is_collected()) {
-            let user = scratch_for.map(|wanted| self.runs_for(wanted));
-            let user = user.filter(|by| self.table(*by).is_some_and(|t| t.batch.is_some())).unwrap_or(owner);
+        self.replays.insert(task, (number, instance));
+        if self.table(task.serial).is_some_and(|t| t.is_collected())
+            && let Some(user) = self.replays_for(task)
+        {
             self.on_behalf.entry(task).or_insert(user);
         }
-        self.replays.insert(task, (number, instance));
         self.todo.push_back(Todo::Await(task));
+    }
+
+    /// The batch for which a task is replayed whose own is collected: the one that wants a result of the past, or the actor's.
+    pub(super) fn replays_for(&self, task: TaskRef) -> Option<u32> {
+        let (number, instance) = self.replays.get(&task)?;
+        let actor = self.actors.get(number)?;
+        let wanted = actor.rebuilds.get(instance)?.scratch_for.map(|wanted| self.runs_for(wanted));
+        wanted.filter(|by| self.table(*by).is_some_and(|t| t.batch.is_some())).or(Some(actor.owner))
     }
 
     /// A task was replayed. `differs`: it failed, which it had not before.

@@ -153,7 +153,11 @@ impl World {
             let least =
                 self.all.iter().enumerate().filter(|(n, t)| t.batch == b && !t.accepted && !self.may_fail(*n)).count();
             let active = self.tasks.active(&[serial.cast_signed()])[0];
-            assert!(active as usize >= least, "batch {b} has {least} tasks that are not over, and counts {active}");
+            assert!(
+                active as usize >= least,
+                "batch {b} has {least} tasks that are not over, and counts {active}: {}",
+                self.failures(b)
+            );
         }
     }
 

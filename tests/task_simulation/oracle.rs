@@ -121,6 +121,9 @@ impl World {
             Some(n) => {
                 self.all[n].touched = true;
                 self.lose_for(n);
+                // it may have been replayed for the sake of a later one's result, which will not be made then
+                let actor = self.all[n].actor.filter(|_| work.replay);
+                self.all.iter_mut().filter(|t| actor.is_some() && t.actor == actor).for_each(|t| t.touched = true);
             }
             // a checkpoint that could not be restored; or an instance in whose saving the thread still is
             None => {
@@ -242,7 +245,18 @@ impl World {
     pub(crate) fn failure_of(&self, o: usize) -> String {
         let mut bytes = Vec::new();
         let _ = self.client.get(&self.objects[o].id, &mut bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
+        let said = String::from_utf8_lossy(&bytes).into_owned();
+        let named = |o: &usize| said.contains(&self.objects[*o].id.to_string());
+        let named: Vec<usize> = (0..self.objects.len()).filter(named).collect();
+        format!("{said}; objects {named:?}")
+    }
+
+    /// Tasks of a batch that have failed, though nobody knows why they should.
+    pub(crate) fn failures(&self, batch: usize) -> String {
+        let failed = |o: &usize| matches!(self.look(&self.objects[*o].id), Seen::Failure);
+        let all = self.all.iter().enumerate().filter(|(n, t)| t.batch == batch && !t.accepted && !self.may_fail(*n));
+        let failed = all.filter_map(|(n, t)| Some((n, self.failure_of(*t.results.iter().find(|o| failed(o))?))));
+        format!("{:?}", failed.collect::<Vec<_>>())
     }
 
     /// Those who wait for objects outside of tasks look once more.
