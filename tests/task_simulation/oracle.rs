@@ -169,13 +169,17 @@ impl World {
         let may = a.may_die
             || self.batches[a.owner].ended
             || a.creation != usize::MAX && self.may_fail_with(a.creation, known)
-            || a.lost
-                && a.chain.iter().any(|link| match link {
-                    Link::Task(n) => self.may_lose_arguments(*n, known),
-                    Link::Checkpoint => false,
-                });
+            || a.lost && self.chain_may_lose_arguments(actor, known);
         known.insert(key, may);
         may
+    }
+
+    /// What ran on an actor takes what may not be there when it is replayed.
+    fn chain_may_lose_arguments(&self, actor: usize, known: &mut BTreeMap<usize, bool>) -> bool {
+        self.actors[actor].chain.iter().any(|link| match link {
+            Link::Task(n) => self.may_lose_arguments(*n, known),
+            Link::Checkpoint => false,
+        })
     }
 
     fn may_lose_arguments(&self, n: usize, known: &mut BTreeMap<usize, bool>) -> bool {
@@ -205,7 +209,10 @@ impl World {
             || matches!(t.kind, TaskKind::Creation | TaskKind::Checkpoint)
             // of an actor's tasks in normal mode, which has no end, only those since its last checkpoint can be replayed
             || t.actor.is_some() && t.batch == 0
-            || t.actor.is_some_and(|a| !self.actors[a].fault_tolerant || self.may_be_dead(a, known) || maker_collected)
+            || t.actor.is_some_and(|a| {
+                let remembered = self.actors[a].fault_tolerant && !maker_collected;
+                !remembered || self.may_be_dead(a, known) || self.chain_may_lose_arguments(a, known)
+            })
     }
 
     /// A lost object whose task can run again, for all that is known.

@@ -190,16 +190,20 @@ impl Region {
         // SAFETY: all objects in the chunk are sealed, or gone; nobody fills it; it is held by `resting`. So nobody writes there.
         let bytes = unsafe { span.as_slice() };
         let slots: Arc<[(u64, u64)]> = resting.slots.as_slice().into();
-        let mut sums = vec![0; slots.iter().map(|(_, count)| *count as usize).sum()];
-        let mut objects_left = objects.iter().peekable();
-        let all = slots.iter().flat_map(|&(first, count)| (0..count).map(move |n| first.wrapping_add(n)));
-        for (slot, sum) in all.zip(&mut sums) {
-            if let Some(o) = objects_left.next_if(|o| o.slot == slot) {
-                let at = (o.place.offset - from) as usize;
-                *sum = checksum(self.base, slot, &bytes[at..at + o.place.extent() as usize]);
+        let count = slots.iter().map(|(_, count)| *count as usize).sum();
+        let sums = || {
+            let mut sums = vec![0; count];
+            let mut objects_left = objects.iter().peekable();
+            let all = slots.iter().flat_map(|&(first, count)| (0..count).map(move |n| first.wrapping_add(n)));
+            for (slot, sum) in all.zip(&mut sums) {
+                if let Some(o) = objects_left.next_if(|o| o.slot == slot) {
+                    let at = (o.place.offset - from) as usize;
+                    *sum = checksum(self.base, slot, &bytes[at..at + o.place.extent() as usize]);
+                }
             }
-        }
-        let segment = file.append(bytes, slots.first().map_or(0, |s| s.0), &sums)?;
+            sums
+        };
+        let segment = file.append(bytes, slots.first().map_or(0, |s| s.0), count, &sums)?;
         Ok(self.commit(spill, Image { resting, objects, from }, &file, segment, slots))
     }
 

@@ -112,7 +112,7 @@ impl Ahead {
     }
 }
 
-fn load(file: &SpillFile, segment: &Segment) -> io::Result<Arc<Image>> {
+fn load(file: &Arc<SpillFile>, segment: &Segment) -> io::Result<Arc<Image>> {
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(segment.len as usize).map_err(|_| io::ErrorKind::OutOfMemory)?;
     let sums = file.read_segment(segment, |_, block| bytes.extend_from_slice(block))?;

@@ -2,23 +2,29 @@
 //! system lets go when the process dies. So what lies beside it without a lock is a dead process's, and is removed by
 //! whoever opens a store there next; what is locked, or is not ours, is left alone.
 
+use std::collections::VecDeque;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
+use parking_lot::Mutex;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 
 use super::disk::Disk;
+use super::file::SpillFile;
 use super::format::{self, HEADER};
+use super::tidier::Tidier;
 
 const PREFIX: &str = "raybatch-";
 const NEW_PREFIX: &str = ".raybatch-new-";
 const LOCK: &str = "lock";
 const LOCK_TEXT: &[u8] = b"raybatch spill folder 1\n";
 const SUFFIX: &str = ".spill";
+/// Files that are kept open to be read.
+const MOST_READERS: usize = 16;
 
 /// See the module.
 pub(super) struct SpillDirectory {
@@ -33,6 +39,9 @@ pub(super) struct SpillDirectory {
     next: AtomicU64,
     failed_removals: AtomicU64,
     closed: AtomicBool,
+    /// files that are open to be read, the last opened last
+    readers: Mutex<VecDeque<Weak<SpillFile>>>,
+    tidier: Tidier,
 }
 
 impl SpillDirectory {
@@ -61,6 +70,8 @@ impl SpillDirectory {
             next: AtomicU64::new(0),
             failed_removals: AtomicU64::new(0),
             closed: AtomicBool::new(false),
+            readers: Mutex::default(),
+            tidier: Tidier::default(),
         }))
     }
 
@@ -68,7 +79,26 @@ impl SpillDirectory {
     /// written just now goes when that is over.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
+        let readers = std::mem::take(&mut *self.readers.lock());
+        readers.iter().filter_map(Weak::upgrade).for_each(|file| file.close_reader());
         remove_own(&self.path);
+    }
+
+    /// A file was opened to be read: of those that are, the one that was opened first is closed when there are too many, and
+    /// all are in a closed store.
+    pub(super) fn was_opened(&self, file: &Arc<SpillFile>) {
+        let too_many = {
+            let mut readers = self.readers.lock();
+            readers.retain(|other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(file)));
+            readers.push_back(Arc::downgrade(file));
+            if readers.len() > MOST_READERS { readers.pop_front() } else { None }
+        };
+        if let Some(file) = too_many.as_ref().and_then(Weak::upgrade) {
+            file.close_reader();
+        }
+        if self.is_closed() {
+            file.close_reader();
+        }
     }
 
     /// True when no more files may be made.
@@ -78,6 +108,11 @@ impl SpillDirectory {
 
     pub(super) fn disk(&self) -> &dyn Disk {
         &*self.disk
+    }
+
+    /// Gives room back behind the back of whoever asks.
+    pub(super) fn tidier(&self) -> &Tidier {
+        &self.tidier
     }
 
     /// A path nobody used.

@@ -45,11 +45,17 @@ pub trait DiskFile: Send + Sync {
     /// The system's.
     fn read_at(&self, bytes: &mut [u8], at: u64) -> io::Result<usize>;
 
-    /// Makes it that long.
+    /// Makes it that long, and gives back what was allocated behind.
     ///
     /// # Errors
     /// The system's.
     fn set_len(&self, len: u64) -> io::Result<()>;
+
+    /// Takes room for what will be written there, without making the file longer.
+    ///
+    /// # Errors
+    /// The system's; not every file system can.
+    fn allocate(&self, at: u64, len: u64) -> io::Result<()>;
 
     /// Gives the room of a part back; that part reads as zero.
     ///
@@ -112,6 +118,10 @@ impl DiskFile for LocalFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.file.set_len(len)
+    }
+
+    fn allocate(&self, at: u64, len: u64) -> io::Result<()> {
+        Ok(rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, at, len)?)
     }
 
     fn punch(&self, at: u64, len: u64) -> io::Result<()> {

@@ -4,12 +4,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::directory::SpillDirectory;
 use super::disk::DiskFile;
 use super::format::{self, HEADER, checksum};
+use super::tidier::Progress;
 use crate::id::BatchId;
 use crate::store::apart::Apart;
 
@@ -17,6 +19,14 @@ use crate::store::apart::Apart;
 const SMALL: usize = 64 << 10;
 /// Bytes of a file without a use before they are given back. In a folder that is capped all are, at once.
 const UNUSED: u64 = 16 << 20;
+/// So many are given back also while somebody reads the file.
+const MUCH_UNUSED: u64 = 512 << 20;
+/// Until nobody reads a file any more.
+const QUIET: Duration = Duration::from_millis(50);
+/// Files of so many bytes have room taken for what comes; others may have ended.
+const LARGE: u64 = 4 << 20;
+/// For so many bytes at once.
+const AHEAD: u64 = 16 << 20;
 /// Bytes read at once.
 const BLOCK: usize = 64 << 10;
 
@@ -28,8 +38,26 @@ pub(crate) struct SpillFile {
     writer: Mutex<Writer>,
     /// bytes counted to the directory
     charged: AtomicU64,
-    /// segments that nobody will read any more, from where to where
-    unused: Mutex<Vec<(u64, u64)>>,
+    unused: Mutex<Unused>,
+    reader: Mutex<Reader>,
+}
+
+/// What nobody will read any more of a file.
+#[derive(Default)]
+struct Unused {
+    /// from where to where
+    parts: Vec<(u64, u64)>,
+    bytes: u64,
+    /// It is going to be given back.
+    left_to_tidier: bool,
+}
+
+/// How a file is read.
+#[derive(Default)]
+struct Reader {
+    /// Open while it is among those that were read last: the system reads ahead for who goes on in the same open file.
+    file: Option<Arc<dyn DiskFile>>,
+    last: Option<Instant>,
 }
 
 struct Writer {
@@ -37,6 +65,31 @@ struct Writer {
     file: Option<Box<dyn DiskFile>>,
     /// Where the next segment begins.
     end: u64,
+    /// Room was taken from the file system up to here; `None`: it does not give any beforehand.
+    allocated: Option<u64>,
+}
+
+impl Writer {
+    /// Takes room for what comes, in large pieces: the system writes much faster where it need not find room for each block.
+    fn allocate(&mut self, to: u64) {
+        let (Some(file), Some(allocated)) = (&self.file, self.allocated) else { return };
+        let from = allocated.max(self.end);
+        if self.end >= LARGE && to > from {
+            let to = to.max(from + AHEAD);
+            self.allocated = file.allocate(from, to - from).is_ok().then_some(to);
+        }
+    }
+
+    /// Gives back what was taken in vain.
+    fn trim(&mut self) -> io::Result<()> {
+        if let (Some(file), Some(allocated)) = (&self.file, &mut self.allocated)
+            && *allocated > self.end
+        {
+            *allocated = self.end;
+            file.set_len(self.end)?;
+        }
+        Ok(())
+    }
 }
 
 /// Where a segment is.
@@ -91,15 +144,21 @@ impl SpillFile {
             directory: Arc::clone(directory),
             path,
             life,
-            writer: Mutex::new(Writer { file: None, end: header.len() as u64 }),
+            writer: Mutex::new(Writer {
+                file: None,
+                end: header.len() as u64,
+                // where each byte counts nothing is taken beforehand
+                allocated: (!directory.is_capped()).then_some(0),
+            }),
             charged: AtomicU64::new(header.len() as u64),
             unused: Mutex::default(),
+            reader: Mutex::default(),
         });
         // if this fails, or the store is closed meanwhile, the file goes with `made`
         if directory.is_closed() {
             return Err(io::Error::other("the store is closed"));
         }
-        write_all(&*file, &header, 0)?;
+        directory.tidier().with_room(|| write_all(&*file, &header, 0))?;
         made.writer.lock().file = Some(file);
         Ok(made)
     }
@@ -108,18 +167,25 @@ impl SpillFile {
         &self.path
     }
 
-    /// Appends a segment: an image, and a checksum for each slot from `first` on. After an error nothing was appended.
-    pub(crate) fn append(&self, image: &[u8], first: u64, sums: &[u64]) -> io::Result<Segment> {
+    /// Appends a segment: an image, and `count` checksums, of each slot from `first` on. After an error nothing was appended.
+    pub(crate) fn append(
+        &self,
+        image: &[u8],
+        first: u64,
+        count: usize,
+        sums: &dyn Fn() -> Vec<u64>,
+    ) -> io::Result<Segment> {
         let mut writer = self.writer.lock();
-        let segment = Segment { at: writer.end, len: image.len() as u64, sums: sums.len() as u64 };
+        let segment = Segment { at: writer.end, len: image.len() as u64, sums: count as u64 };
         let bytes = segment.end() - segment.at;
         self.directory.reserve(bytes)?;
-        let written = self.write(&mut writer, &segment, image, first, sums);
+        let written = self.directory.tidier().with_room(|| self.write(&mut writer, &segment, image, first, sums));
         if written.is_err() {
             // what was written of it is written over, or goes with the file
             if let Some(file) = &writer.file {
                 let _ = file.set_len(segment.at);
             }
+            writer.allocated = writer.allocated.map(|_| segment.at);
             self.directory.release(bytes);
             written?;
         }
@@ -128,45 +194,79 @@ impl SpillFile {
         Ok(segment)
     }
 
-    fn write(&self, writer: &mut Writer, s: &Segment, image: &[u8], first: u64, sums: &[u64]) -> io::Result<()> {
-        let file = match &mut writer.file {
-            Some(file) => file,
-            closed => closed.insert(self.directory.disk().open(&self.path)?),
-        };
+    fn write(
+        &self,
+        writer: &mut Writer,
+        s: &Segment,
+        image: &[u8],
+        first: u64,
+        sums: &dyn Fn() -> Vec<u64>,
+    ) -> io::Result<()> {
+        if writer.file.is_none() {
+            writer.file = Some(self.directory.disk().open(&self.path)?);
+        }
+        writer.allocate(s.end());
+        let Some(file) = &writer.file else { return Err(io::Error::other("the file is closed")) };
         let header = format::segment_header(s.len, s.sums, first);
-        let sums: Vec<u8> = sums.iter().flat_map(|sum| sum.to_le_bytes()).collect();
+        let sums = || sums().iter().flat_map(|sum| sum.to_le_bytes()).collect::<Vec<u8>>();
         if image.len() <= SMALL {
             let mut all = Vec::with_capacity((s.end() - s.at) as usize);
             all.extend_from_slice(&header);
             all.extend_from_slice(image);
             all.resize(all.len().next_multiple_of(8), 0);
-            all.extend_from_slice(&sums);
+            all.extend_from_slice(&sums());
             return write_all(&**file, &all, s.at);
         }
         write_all(&**file, &header, s.at)?;
         write_all(&**file, image, s.image())?;
-        write_all(&**file, &sums, s.sums_at())
+        // now, since the system has just brought the image into the processor's caches
+        write_all(&**file, &sums(), s.sums_at())
     }
 
     /// Closes it, until the next segment.
     pub(crate) fn rest(&self) {
-        self.writer.lock().file = None;
+        let mut writer = self.writer.lock();
+        if let Err(e) = writer.trim() {
+            log::debug!("spilling: {} keeps room that it does not use: {e}", self.path.display());
+        }
+        writer.file = None;
     }
 
     /// Gives the room of a segment back that nobody will read any more, where the file system can: with others, for that
-    /// is work for each, and who reads a file from end to end would do it for nothing.
-    pub(crate) fn discard(&self, segment: &Segment) {
-        let holes = {
-            let mut unused = self.unused.lock();
-            unused.push((segment.at, segment.end()));
-            let bytes: u64 = unused.iter().map(|(at, end)| end - at).sum();
-            if bytes < UNUSED && !self.directory.is_capped() {
-                return;
-            }
-            std::mem::take(&mut *unused)
-        };
+    /// is work for each, and when nobody reads the file. Who does would wait; and when it was read from end to end, it goes as
+    /// a whole.
+    pub(crate) fn discard(self: &Arc<Self>, segment: &Segment) {
+        let mut unused = self.unused.lock();
+        unused.parts.push((segment.at, segment.end()));
+        unused.bytes += segment.end() - segment.at;
+        if self.directory.is_capped() {
+            return self.punch(unused);
+        }
+        if unused.bytes >= UNUSED && !std::mem::replace(&mut unused.left_to_tidier, true) {
+            drop(unused);
+            let file = Arc::downgrade(self);
+            self.directory.tidier().later(move |in_haste| match file.upgrade() {
+                Some(file) => file.tidy(in_haste),
+                None => Progress::Done,
+            });
+        }
+    }
+
+    fn tidy(&self, in_haste: bool) -> Progress {
+        let quiet = self.reader.lock().last.is_none_or(|last| last.elapsed() >= QUIET);
+        let unused = self.unused.lock();
+        if !quiet && !in_haste && unused.bytes < MUCH_UNUSED {
+            return Progress::Later;
+        }
+        self.punch(unused);
+        Progress::Done
+    }
+
+    fn punch(&self, mut unused: MutexGuard<'_, Unused>) {
+        let Unused { parts, .. } = std::mem::take(&mut *unused);
+        drop(unused);
         let Ok(file) = self.directory.disk().open(&self.path) else { return };
-        for (at, end) in joined(holes) {
+        for (at, end) in joined(parts) {
             if file.punch(at, end - at).is_ok() {
                 self.charged.fetch_sub(end - at, Ordering::Relaxed);
                 self.directory.release(end - at);
@@ -174,13 +274,42 @@ impl SpillFile {
         }
     }
 
+    /// Keeps a large file open that is about to be removed: its name goes at once, its room when it is closed.
+    fn keep_open(&mut self) -> Option<Arc<dyn DiskFile>> {
+        if *self.charged.get_mut() < UNUSED || self.directory.is_capped() || self.directory.is_closed() {
+            return None;
+        }
+        let open = || self.directory.disk().open(&self.path).ok().map(Arc::from);
+        self.reader.get_mut().file.take().or_else(open)
+    }
+
+    fn reader(self: &Arc<Self>) -> io::Result<Arc<dyn DiskFile>> {
+        let now = Instant::now();
+        {
+            let mut reader = self.reader.lock();
+            reader.last = Some(now);
+            if let Some(file) = &reader.file {
+                return Ok(Arc::clone(file));
+            }
+        }
+        let file: Arc<dyn DiskFile> = Arc::from(self.directory.disk().open(&self.path)?);
+        self.reader.lock().file = Some(Arc::clone(&file));
+        self.directory.was_opened(self);
+        Ok(file)
+    }
+
+    /// Closes what it is read from, until the next read.
+    pub(super) fn close_reader(&self) {
+        self.reader.lock().file = None;
+    }
+
     /// Reads one object into memory of its own.
     ///
     /// # Errors
     /// The system's; `InvalidData` when its checksum does not match, `UnexpectedEof` when it is not all there,
     /// `OutOfMemory`.
-    pub(crate) fn read(&self, segment: &Segment, wanted: &Wanted) -> io::Result<Apart> {
-        let file = self.directory.disk().open(&self.path)?;
+    pub(crate) fn read(self: &Arc<Self>, segment: &Segment, wanted: &Wanted) -> io::Result<Apart> {
+        let file = self.reader()?;
         Apart::filled(wanted.bytes, |bytes| {
             read_all(&*file, bytes, wanted.position)?;
             let mut sum = [0; 8];
@@ -193,8 +322,12 @@ impl SpillFile {
     ///
     /// # Errors
     /// The system's; `UnexpectedEof` when it is not all there.
-    pub(crate) fn read_segment(&self, segment: &Segment, mut block: impl FnMut(usize, &[u8])) -> io::Result<Vec<u64>> {
-        let file = self.directory.disk().open(&self.path)?;
+    pub(crate) fn read_segment(
+        self: &Arc<Self>,
+        segment: &Segment,
+        mut block: impl FnMut(usize, &[u8]),
+    ) -> io::Result<Vec<u64>> {
+        let file = self.reader()?;
         let mut buffer = vec![0; BLOCK.min(segment.len as usize)];
         let mut at = 0;
         while at < segment.len {
@@ -217,8 +350,17 @@ impl SpillFile {
 impl Drop for SpillFile {
     fn drop(&mut self) {
         self.writer.get_mut().file = None;
+        let open = self.keep_open();
+        self.reader.get_mut().file = None;
         self.directory.remove(&self.path);
         self.directory.release(*self.charged.get_mut());
+        if let Some(open) = open {
+            let mut open = Some(open);
+            self.directory.tidier().later(move |_| {
+                drop(open.take());
+                Progress::Done
+            });
+        }
     }
 }
 

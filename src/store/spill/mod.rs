@@ -2,7 +2,7 @@
 //!
 //! [`disk`] is the system behind a small trait, so that tests can have it fail, lie or be slow; [`directory`] is the
 //! process's own folder, its lock and its cap; [`mod@format`] the bytes of a file; [`mod@file`] writes and reads one, and
-//! [`ahead`] has it read once what is read in order. Who is
+//! [`ahead`] has it read once what is read in order, and [`tidier`] gives back what nobody needs any more. Who is
 //! spilled and when is for others to say: regions write and restore themselves (`region/spill.rs`), the side table
 //! likewise, and the thread that has them do it lives with the batches.
 
@@ -11,6 +11,7 @@ mod directory;
 mod disk;
 mod file;
 mod format;
+mod tidier;
 
 use std::io;
 use std::path::PathBuf;

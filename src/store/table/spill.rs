@@ -165,11 +165,13 @@ impl Table {
             places.push(at);
             at += footprint(t.place.len, t.place.metadata) as usize;
         }
-        let sums: Vec<u64> = (taken.iter().zip(&places).enumerate())
-            .map(|(n, (t, &at))| checksum(life, n as u64, &image[at..at + t.place.extent() as usize]))
-            .collect();
+        let sums = || {
+            (taken.iter().zip(&places).enumerate())
+                .map(|(n, (t, &at))| checksum(life, n as u64, &image[at..at + t.place.extent() as usize]))
+                .collect()
+        };
         let file = spill.create(BatchId::NORMAL, life)?;
-        let segment = file.append(image, 0, &sums)?;
+        let segment = file.append(image, 0, taken.len(), &sums)?;
         file.rest();
         let mut freed = Vec::new();
         let mut bytes = 0;
