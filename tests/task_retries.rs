@@ -201,3 +201,42 @@ fn a_put_that_was_lost_and_whose_retried_task_is_cancelled_is_lost() {
     lab.tasks.abandon(again.run, "a thread");
     assert_eq!(lab.failure(&put).map(|f| f.0), Some(5));
 }
+
+/// A task waited for one that it had submitted, and that one for a put of it that somebody had freed: for ever.
+#[test]
+fn a_put_that_is_freed_while_its_task_waits_for_who_takes_it_is_lost() {
+    for waits_first in [true, false] {
+        let mut lab = lab();
+        let key = lab.batch();
+        one(&mut lab, key);
+        let outer = lab.take().unwrap().run;
+        let (puts, _) = lab.tasks.block_of(&lab.client, outer, 0, 8, true).unwrap();
+        let (subs, _) = lab.tasks.block_of(&lab.client, outer, 1, 8, false).unwrap();
+        lab.tasks.put_in_run(outer, puts, 0, Kind::Bytes, &5i64.to_le_bytes().as_slice()).unwrap();
+        let put = ObjectId::new(key.id, key.life.wrapping_add(puts), 0);
+        let arguments = [put];
+        let taker = TaskRef { serial: outer.task.serial, slot: subs };
+        lab.tasks.submit(&Submission { parent: Some(outer), arguments: &arguments, ..plain(taker) }).unwrap();
+        let inner = lab.take().expect("its argument is there").run;
+        let bystander = lab.submit(key, &[put], Lab::function(|a| a[0]));
+        if waits_first {
+            lab.tasks.blocked(outer, true);
+        }
+        lab.client.free(&[put]).unwrap();
+        lab.report(inner, Ending::LostArgument, 0);
+        if !waits_first {
+            assert_eq!(lab.failure(&ObjectId::new(key.id, key.life.wrapping_add(subs), 0)), None, "it may end");
+            lab.tasks.blocked(outer, true);
+        }
+        let (kind, why) = lab.failure(&ObjectId::new(key.id, key.life.wrapping_add(subs), 0)).expect("it is lost");
+        assert!(kind == 5 && why.contains("waits for this one"), "{why}");
+        lab.tasks.blocked(outer, false);
+        let loses = lab.take().expect("another one that takes it");
+        lab.run(&loses);
+        assert_eq!(
+            lab.failure(&bystander.id),
+            None,
+            "nobody waits for that one: the put is made again when its task ends"
+        );
+    }
+}
