@@ -176,10 +176,17 @@ impl World {
 
     /// What ran on an actor takes what may not be there when it is replayed.
     fn chain_may_lose_arguments(&self, actor: usize, known: &mut BTreeMap<usize, bool>) -> bool {
-        self.actors[actor].chain.iter().any(|link| match link {
+        let key = usize::MAX / 2 - actor;
+        if let Some(&may) = known.get(&key) {
+            return may;
+        }
+        known.insert(key, false);
+        let may = self.actors[actor].chain.iter().any(|link| match link {
             Link::Task(n) => self.may_lose_arguments(*n, known),
             Link::Checkpoint => false,
-        })
+        });
+        known.insert(key, may);
+        may
     }
 
     fn may_lose_arguments(&self, n: usize, known: &mut BTreeMap<usize, bool>) -> bool {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.raybatch.micrometer.GroupMetrics;
 import io.raybatch.micrometer.RayMetrics;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -81,6 +82,42 @@ class MetricsTest extends StoreTest {
                 Thread.sleep(10);
             }
             assertThat(gauge("store.objects")).isEqualTo(1);
+        }
+    }
+
+    private double groups(String name, ResourceGroup group) {
+        return registry.get("raybatch.group." + name).tag("store", ray.storeName()).tag("group", group.path()).gauge().value();
+    }
+
+    @Test
+    void each_group_has_figures_of_its_own() {
+        ResourceGroup user = ray.group("user-a").maxBytes(1_000_000);
+        ResourceGroup job = user.group("job-7");
+        try (Batch batch = ray.startBatch(BatchOptions.builder().group(job).build())) {
+            batch.put(bytes(1, 100_000));
+            new GroupMetrics(ray, user).bindTo(registry);
+            new GroupMetrics(ray, job, Tags.of("app", "a test")).bindTo(registry);
+            assertThat(groups("live", user)).isEqualTo(100_000);
+            assertThat(groups("objects", job)).isEqualTo(1);
+            assertThat(groups("batches", user)).isEqualTo(1);
+            assertThat(groups("tasks", job)).isZero();
+            assertThat(groups("held", job)).isEqualTo(job.usage().held()).isPositive();
+            assertThat(groups("share", job)).isEqualTo(job.usage().share()).isPositive();
+            assertThat(groups("max.live", user)).isEqualTo(1_000_000);
+            assertThat(groups("max.live", job)).isNaN();
+            assertThat(registry.get("raybatch.group.refused").tag("group", "user-a").functionCounter().count()).isZero();
+            assertThat(registry.getMeters()).hasSize(18).allSatisfy(meter -> assertThat(meter.getId().getDescription()).isNotBlank());
+        }
+    }
+
+    @Test
+    void meters_of_a_group_that_was_removed_are_not_a_number() throws InterruptedException {
+        ResourceGroup group = ray.group("for-now");
+        new GroupMetrics(ray, group).bindTo(registry);
+        assertThat(groups("objects", group)).isZero();
+        group.remove();
+        while (!Double.isNaN(groups("objects", group))) {
+            Thread.sleep(10);
         }
     }
 }

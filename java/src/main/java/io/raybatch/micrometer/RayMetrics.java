@@ -1,19 +1,13 @@
 package io.raybatch.micrometer;
 
-import io.micrometer.core.instrument.FunctionCounter;
-import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tag;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.binder.BaseUnits;
 import io.micrometer.core.instrument.binder.MeterBinder;
 import io.raybatch.RayApi;
-import io.raybatch.RayClosedException;
 import io.raybatch.StoreStats;
 import java.util.List;
-import java.util.Objects;
-import java.util.concurrent.TimeUnit;
-import java.util.function.ToDoubleFunction;
 
 /**
  * Binds a store's figures to a registry of Micrometer's: {@code new RayMetrics(ray).bindTo(registry)}.
@@ -46,14 +40,7 @@ import java.util.function.ToDoubleFunction;
 @SuppressWarnings("exports") // of Micrometer's types: who uses this class has Micrometer
 public final class RayMetrics implements MeterBinder {
 
-    private static final long FRESH_NANOS = TimeUnit.SECONDS.toNanos(1);
-
-    private final RayApi ray;
-    private final Iterable<Tag> tags;
-
-    /** Guarded by this. */
-    private StoreStats last;
-    private long lastNanos;
+    private final Meters<StoreStats> meters;
 
     /**
      * Figures of a client's store.
@@ -71,62 +58,29 @@ public final class RayMetrics implements MeterBinder {
      * @param tags that each meter gets, beside {@code store}
      */
     public RayMetrics(RayApi ray, Iterable<Tag> tags) {
-        this.ray = Objects.requireNonNull(ray, "ray");
-        this.tags = Tags.of("store", ray.storeName()).and(tags);
+        this.meters = new Meters<>(ray, ray::stats, Tags.of("store", ray.storeName()).and(tags));
     }
 
     @Override
     public void bindTo(MeterRegistry registry) {
-        bytes(registry, "store.capacity", "what the arena can hold", StoreStats::capacity);
-        bytes(registry, "store.used", "lent to batches and to normal mode, bookkeeping included", StoreStats::used);
-        bytes(registry, "store.live", "payload of sealed objects, in memory and in files", StoreStats::live);
-        bytes(registry, "store.leased", "given to writers in advance, not written yet", StoreStats::leased);
-        bytes(registry, "store.warm", "free, and kept mapped for the next batch", StoreStats::warm);
-        bytes(registry, "store.largest.free", "the largest object that fits without evicting anything", StoreStats::largestFreeRun);
-        bytes(registry, "store.backed", "of the arena, really backed by memory", StoreStats::backed);
-        bytes(registry, "store.draining", "of collected batches, still held by readers", StoreStats::draining);
-        gauge(registry, "store.objects", BaseUnits.OBJECTS, "sealed objects", StoreStats::objects);
-        gauge(registry, "batches.live", null, "batches that are not collected", StoreStats::liveBatches);
-        gauge(registry, "spill.objects", BaseUnits.OBJECTS, "objects that lie in spill files", StoreStats::spilledObjects);
-        bytes(registry, "spill.live", "payload of objects that lie in spill files", StoreStats::spilledBytes);
-        bytes(registry, "spill.files", "spill files, with what is not used of them any more", StoreStats::spillFiles);
-        counter(registry, "spill.written", BaseUnits.BYTES, "payload written to files", StoreStats::spillWritten);
-        counter(registry, "spill.restored", BaseUnits.BYTES, "payload taken back from files", StoreStats::spillRestored);
-        counter(registry, "spill.served", null, "reads answered from a file", StoreStats::spillServed);
-        counter(registry, "spill.errors", null, "writes, reads and removals of files that failed", StoreStats::spillErrors);
-        counter(registry, "evicted.objects", BaseUnits.OBJECTS, "objects evicted", StoreStats::evictedObjects);
-        counter(registry, "evicted.size", BaseUnits.BYTES, "payload evicted", StoreStats::evictedBytes);
-    }
-
-    private void bytes(MeterRegistry registry, String name, String what, ToDoubleFunction<StoreStats> figure) {
-        gauge(registry, name, BaseUnits.BYTES, what, figure);
-    }
-
-    private void gauge(MeterRegistry registry, String name, String unit, String what, ToDoubleFunction<StoreStats> figure) {
-        Gauge.builder("raybatch." + name, this, metrics -> metrics.read(figure))
-                .tags(tags).baseUnit(unit).description(what).strongReference(true).register(registry);
-    }
-
-    private void counter(MeterRegistry registry, String name, String unit, String what, ToDoubleFunction<StoreStats> figure) {
-        // whoever counts holds its object weakly; the gauges hold this one
-        FunctionCounter.builder("raybatch." + name, this, metrics -> metrics.read(figure))
-                .tags(tags).baseUnit(unit).description(what).register(registry);
-    }
-
-    private double read(ToDoubleFunction<StoreStats> figure) {
-        try {
-            return figure.applyAsDouble(stats());
-        } catch (RayClosedException over) {
-            return Double.NaN;
-        }
-    }
-
-    private synchronized StoreStats stats() {
-        long now = System.nanoTime();
-        if (last == null || now - lastNanos >= FRESH_NANOS || ray.isClosed()) {
-            last = ray.stats();
-            lastNanos = now;
-        }
-        return last;
+        meters.bytes(registry, "store.capacity", "what the arena can hold", StoreStats::capacity);
+        meters.bytes(registry, "store.used", "lent to batches and to normal mode, bookkeeping included", StoreStats::used);
+        meters.bytes(registry, "store.live", "payload of sealed objects, in memory and in files", StoreStats::live);
+        meters.bytes(registry, "store.leased", "given to writers in advance, not written yet", StoreStats::leased);
+        meters.bytes(registry, "store.warm", "free, and kept mapped for the next batch", StoreStats::warm);
+        meters.bytes(registry, "store.largest.free", "the largest object that fits without evicting anything", StoreStats::largestFreeRun);
+        meters.bytes(registry, "store.backed", "of the arena, really backed by memory", StoreStats::backed);
+        meters.bytes(registry, "store.draining", "of collected batches, still held by readers", StoreStats::draining);
+        meters.gauge(registry, "store.objects", BaseUnits.OBJECTS, "sealed objects", StoreStats::objects);
+        meters.gauge(registry, "batches.live", null, "batches that are not collected", StoreStats::liveBatches);
+        meters.gauge(registry, "spill.objects", BaseUnits.OBJECTS, "objects that lie in spill files", StoreStats::spilledObjects);
+        meters.bytes(registry, "spill.live", "payload of objects that lie in spill files", StoreStats::spilledBytes);
+        meters.bytes(registry, "spill.files", "spill files, with what is not used of them any more", StoreStats::spillFiles);
+        meters.counter(registry, "spill.written", BaseUnits.BYTES, "payload written to files", StoreStats::spillWritten);
+        meters.counter(registry, "spill.restored", BaseUnits.BYTES, "payload taken back from files", StoreStats::spillRestored);
+        meters.counter(registry, "spill.served", null, "reads answered from a file", StoreStats::spillServed);
+        meters.counter(registry, "spill.errors", null, "writes, reads and removals of files that failed", StoreStats::spillErrors);
+        meters.counter(registry, "evicted.objects", BaseUnits.OBJECTS, "objects evicted", StoreStats::evictedObjects);
+        meters.counter(registry, "evicted.size", BaseUnits.BYTES, "payload evicted", StoreStats::evictedBytes);
     }
 }
