@@ -254,3 +254,26 @@ fn a_replay_goes_on_for_its_actors_batch_when_its_own_is_collected() {
     lab.run_all();
     assert_eq!(lab.read(&after.id), Some(3));
 }
+
+/// A batch that went had something made for it, and that something else: the second wish went with the batch.
+#[test]
+fn a_chain_of_wishes_is_passed_on_as_a_whole() {
+    let mut lab = lab();
+    let (a, between, user) = (lab.batch(), lab.batch(), lab.batch());
+    let x = one(&mut lab, a);
+    let m = sum(&mut lab, a, &[x.id]);
+    let n = sum(&mut lab, between, &[m.id]);
+    let last = sum(&mut lab, user, &[n.id]);
+    lab.run_all();
+    lab.close(a);
+    lab.client.free(&[n.id, last.id]).unwrap();
+    assert_eq!(lab.tasks.remake(&[last.id]).0, [Remade::Coming]);
+    let work = lab.take().expect("x");
+    lab.run(&work);
+    let work = lab.take().expect("m");
+    assert_eq!(work.run.task, m.task);
+    lab.close(between);
+    lab.run(&work);
+    lab.run_all();
+    assert_eq!(lab.read(&last.id), Some(1));
+}

@@ -203,35 +203,47 @@ impl Core {
         if self.table(serial).is_some_and(|t| t.counts.waiting + t.counts.ready + t.counts.running > 0) {
             tasks.extend(self.waiters.keys().filter(|task| task.serial == serial && self.is_rerun(**task)));
         }
-        for task in tasks {
-            let lives = |w: &Waiter| match w {
-                Waiter::Task(run) | Waiter::Look(run) if self.waits(*run) => {
-                    let user = self.runs_for(run.task);
-                    self.table(user).is_some_and(|t| t.batch.is_some()).then_some(user)
-                }
-                _ => None,
-            };
-            let Some(other) = self.waiters.get(&task).and_then(|all| all.iter().find_map(lives)) else { continue };
-            self.on_behalf.insert(task, other);
-            let theirs: Vec<ObjectId> = self
-                .wanted
-                .iter()
-                .filter(|(id, by)| **by == serial && self.maker(id) == Some(task))
-                .map(|(id, _)| *id)
-                .collect();
-            let takers = self.waiters.get(&task).into_iter().flatten().filter_map(|w| match w {
-                Waiter::Task(run) if task.serial == serial && self.runs_for(run.task) == other => Some(run.task),
-                _ => None,
-            });
-            let taken: Vec<ObjectId> = takers
-                .filter_map(|taker| self.table(taker.serial).map(|t| t.arguments(taker.slot)))
-                .flatten()
-                .filter(|id| self.maker(id) == Some(task))
-                .collect();
-            for id in theirs.into_iter().chain(taken) {
-                self.wanted.insert(id, other);
-            }
+        tasks.sort_unstable();
+        tasks.dedup();
+        // one that somebody else wants now may be waiting for another one; it was probably submitted later
+        let mut left = usize::MAX;
+        while tasks.len() < left {
+            left = tasks.len();
+            tasks = tasks.into_iter().rev().filter(|task| !self.pass_wish_on(serial, *task)).collect();
+            tasks.reverse();
         }
+    }
+
+    /// The same of one task. False when nobody wants it.
+    fn pass_wish_on(&mut self, serial: u32, task: TaskRef) -> bool {
+        let lives = |w: &Waiter| match w {
+            Waiter::Task(run) | Waiter::Look(run) if self.waits(*run) => {
+                let user = self.runs_for(run.task);
+                self.table(user).is_some_and(|t| t.batch.is_some()).then_some(user)
+            }
+            _ => None,
+        };
+        let Some(other) = self.waiters.get(&task).and_then(|all| all.iter().find_map(lives)) else { return false };
+        self.on_behalf.insert(task, other);
+        let theirs: Vec<ObjectId> = self
+            .wanted
+            .iter()
+            .filter(|(id, by)| **by == serial && self.maker(id) == Some(task))
+            .map(|(id, _)| *id)
+            .collect();
+        let takers = self.waiters.get(&task).into_iter().flatten().filter_map(|w| match w {
+            Waiter::Task(run) if task.serial == serial && self.runs_for(run.task) == other => Some(run.task),
+            _ => None,
+        });
+        let taken: Vec<ObjectId> = takers
+            .filter_map(|taker| self.table(taker.serial).map(|t| t.arguments(taker.slot)))
+            .flatten()
+            .filter(|id| self.maker(id) == Some(task))
+            .collect();
+        for id in theirs.into_iter().chain(taken) {
+            self.wanted.insert(id, other);
+        }
+        true
     }
 
     pub(super) fn is_result(&self, task: TaskRef, id: &ObjectId) -> bool {
