@@ -2,8 +2,8 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
@@ -240,38 +240,24 @@ impl SpillFile {
         unused.parts.push((segment.at, segment.end()));
         unused.bytes += segment.end() - segment.at;
         if self.directory.is_capped() {
-            return self.punch(unused);
+            return self.take_unused(unused).into_iter().for_each(|holes| holes.make(&Arc::downgrade(self)));
         }
         if unused.bytes >= UNUSED && !std::mem::replace(&mut unused.left_to_tidier, true) {
             drop(unused);
             let file = Arc::downgrade(self);
-            self.directory.tidier().later(move |in_haste| match file.upgrade() {
-                Some(file) => file.tidy(in_haste),
-                None => Progress::Done,
-            });
+            self.directory.tidier().later(move |in_haste| tidy(&file, in_haste));
         }
     }
 
-    fn tidy(&self, in_haste: bool) -> Progress {
-        let quiet = self.reader.lock().last.is_none_or(|last| last.elapsed() >= QUIET);
-        let unused = self.unused.lock();
-        if !quiet && !in_haste && unused.bytes < MUCH_UNUSED {
-            return Progress::Later;
-        }
-        self.punch(unused);
-        Progress::Done
+    fn is_quiet(&self) -> bool {
+        self.reader.lock().last.is_none_or(|last| last.elapsed() >= QUIET)
     }
 
-    fn punch(&self, mut unused: MutexGuard<'_, Unused>) {
+    fn take_unused(&self, mut unused: MutexGuard<'_, Unused>) -> Option<Holes> {
         let Unused { parts, .. } = std::mem::take(&mut *unused);
         drop(unused);
-        let Ok(file) = self.directory.disk().open(&self.path) else { return };
-        for (at, end) in joined(parts) {
-            if file.punch(at, end - at).is_ok() {
-                self.charged.fetch_sub(end - at, Ordering::Relaxed);
-                self.directory.release(end - at);
-            }
-        }
+        let file = self.directory.disk().open(&self.path).ok()?;
+        Some(Holes { file, parts: joined(parts) })
     }
 
     /// Keeps a large file open that is about to be removed: its name goes at once, its room when it is closed.
@@ -345,6 +331,41 @@ impl SpillFile {
     pub(crate) fn matches(&self, slot: u64, bytes: &[u8], sum: u64) -> bool {
         checksum(self.life, slot, bytes) == sum
     }
+}
+
+/// What is to be given back of a file.
+struct Holes {
+    file: Box<dyn DiskFile>,
+    parts: Vec<(u64, u64)>,
+}
+
+impl Holes {
+    /// Of a file that may go meanwhile, with all that is counted to it.
+    fn make(self, of: &Weak<SpillFile>) {
+        for (at, end) in self.parts {
+            if self.file.punch(at, end - at).is_ok()
+                && let Some(file) = of.upgrade()
+            {
+                file.charged.fetch_sub(end - at, Ordering::Relaxed);
+                file.directory.release(end - at);
+            }
+        }
+    }
+}
+
+/// It does not hold the file for long: whoever collects it removes it.
+fn tidy(file: &Weak<SpillFile>, in_haste: bool) -> Progress {
+    let Some(it) = file.upgrade() else { return Progress::Done };
+    let unused = it.unused.lock();
+    if !in_haste && unused.bytes < MUCH_UNUSED && !it.is_quiet() {
+        return Progress::Later;
+    }
+    let holes = it.take_unused(unused);
+    drop(it);
+    if let Some(holes) = holes {
+        holes.make(file);
+    }
+    Progress::Done
 }
 
 impl Drop for SpillFile {
