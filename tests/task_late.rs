@@ -277,3 +277,26 @@ fn a_chain_of_wishes_is_passed_on_as_a_whole() {
     lab.run_all();
     assert_eq!(lab.read(&last.id), Some(1));
 }
+
+/// Who came to what was being made again for nobody any more got it, but not what that needs.
+#[test]
+fn who_joins_what_is_made_again_for_a_batch_that_went_wants_all_of_it() {
+    let mut lab = lab();
+    let (a, first, second) = (lab.batch(), lab.batch(), lab.batch());
+    let x = one(&mut lab, a);
+    let m = sum(&mut lab, a, &[x.id]);
+    let n = sum(&mut lab, a, &[m.id]);
+    let users = [sum(&mut lab, first, &[n.id]), sum(&mut lab, second, &[n.id])];
+    lab.run_all();
+    lab.close(a);
+    lab.client.free(&users.map(|user| user.id)).unwrap();
+    lab.tasks.remake(&[users[0].id]);
+    let work = lab.take().expect("x");
+    lab.run(&work);
+    let work = lab.take().expect("m");
+    lab.close(first);
+    assert_eq!(lab.tasks.remake(&[users[1].id]).0, [Remade::Coming]);
+    lab.run(&work);
+    lab.run_all();
+    assert_eq!(lab.read(&users[1].id), Some(1));
+}

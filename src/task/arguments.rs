@@ -1,10 +1,9 @@
 //! What a task waits for.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::core::{Core, Effects, Internal, Todo, Waiter};
-use super::record::{ALIASED, CHECKPOINT, CREATION, REPLAY, STRUCK, WANTED};
+use super::core::{Core, Effects, Todo, Waiter};
+use super::record::{CHECKPOINT, CREATION, REPLAY, STRUCK, WANTED};
 use super::state::TaskState;
 use super::types::{Failure, Run, TaskRef};
 use crate::batch::Presence;
@@ -88,9 +87,11 @@ impl Core {
         self.watch_for(fx, run, id);
     }
 
-    /// True for a put that is gone while its task waits, for all that is known for this one, which it has submitted.
+    /// True for a put that is gone while its task waits, for all that is known for this one, which it has submitted. One that
+    /// runs again may have yet to put it.
     fn waits_in_vain(&self, task: TaskRef, maker: TaskRef, id: &ObjectId) -> bool {
         !self.is_result(maker, id)
+            && !self.is_rerun(maker)
             && self.record(maker).is_some_and(|r| r.is(TaskState::Running) && r.is_blocked())
             && matches!(self.engine.presence(id), Presence::Freed)
             && self.has_submitted(maker, task)
@@ -164,7 +165,10 @@ impl Core {
                 return Seen::Never(why);
             }
             self.wanted.insert(*id, user);
-            self.on_behalf.insert(task, user);
+            let before = self.on_behalf.insert(task, user);
+            if state != TaskState::Done && !before.is_some_and(|by| self.is_alive(by)) {
+                self.adopt(task, user);
+            }
         }
         if state != TaskState::Done {
             self.want(task);
@@ -174,76 +178,6 @@ impl Core {
         } else {
             Seen::Lost(task)
         }
-    }
-
-    /// The batch for which a task runs: its own, or, for one of a collected batch that runs again, the one that wants it.
-    pub(super) fn runs_for(&self, task: TaskRef) -> u32 {
-        let collected = self.table(task.serial).is_some_and(|t| t.is_collected());
-        self.on_behalf.get(&task).copied().filter(|_| collected).unwrap_or(task.serial)
-    }
-
-    /// Nobody wants any more what tasks of collected batches were to make for this one; somebody else may.
-    pub(super) fn pass_wishes_on(&mut self, serial: u32) {
-        self.internals.retain(|_, internal| internal.by != serial);
-        // first: others may run for these
-        let mut replays: Vec<TaskRef> = self.replays.keys().copied().collect();
-        replays.retain(|task| match self.on_behalf.get(task) {
-            Some(by) => *by == serial,
-            None => task.serial == serial,
-        });
-        replays.sort_unstable();
-        for task in replays {
-            if let Some(user) = self.replays_for(task) {
-                self.on_behalf.insert(task, user);
-            }
-        }
-        let mut tasks: Vec<TaskRef> =
-            self.on_behalf.iter().filter(|(_, by)| **by == serial).map(|(task, _)| *task).collect();
-        // its own that just run again: until now they needed nobody to run for
-        if self.table(serial).is_some_and(|t| t.counts.waiting + t.counts.ready + t.counts.running > 0) {
-            tasks.extend(self.waiters.keys().filter(|task| task.serial == serial && self.is_rerun(**task)));
-        }
-        tasks.sort_unstable();
-        tasks.dedup();
-        // one that somebody else wants now may be waiting for another one; it was probably submitted later
-        let mut left = usize::MAX;
-        while tasks.len() < left {
-            left = tasks.len();
-            tasks = tasks.into_iter().rev().filter(|task| !self.pass_wish_on(serial, *task)).collect();
-            tasks.reverse();
-        }
-    }
-
-    /// The same of one task. False when nobody wants it.
-    fn pass_wish_on(&mut self, serial: u32, task: TaskRef) -> bool {
-        let lives = |w: &Waiter| match w {
-            Waiter::Task(run) | Waiter::Look(run) if self.waits(*run) => {
-                let user = self.runs_for(run.task);
-                self.table(user).is_some_and(|t| t.batch.is_some()).then_some(user)
-            }
-            _ => None,
-        };
-        let Some(other) = self.waiters.get(&task).and_then(|all| all.iter().find_map(lives)) else { return false };
-        self.on_behalf.insert(task, other);
-        let theirs: Vec<ObjectId> = self
-            .wanted
-            .iter()
-            .filter(|(id, by)| **by == serial && self.maker(id) == Some(task))
-            .map(|(id, _)| *id)
-            .collect();
-        let takers = self.waiters.get(&task).into_iter().flatten().filter_map(|w| match w {
-            Waiter::Task(run) if task.serial == serial && self.runs_for(run.task) == other => Some(run.task),
-            _ => None,
-        });
-        let taken: Vec<ObjectId> = takers
-            .filter_map(|taker| self.table(taker.serial).map(|t| t.arguments(taker.slot)))
-            .flatten()
-            .filter(|id| self.maker(id) == Some(task))
-            .collect();
-        for id in theirs.into_iter().chain(taken) {
-            self.wanted.insert(id, other);
-        }
-        true
     }
 
     pub(super) fn is_result(&self, task: TaskRef, id: &ObjectId) -> bool {
@@ -265,56 +199,6 @@ impl Core {
     /// True when an actor was asked already to make its results again.
     fn is_asked_for(&self, task: TaskRef) -> bool {
         self.record(task).is_some_and(|r| r.actor() != 0 && r.has(WANTED))
-    }
-
-    /// Counts a task among those that take an internal object, until it is over.
-    fn use_internal(&mut self, task: TaskRef, id: &ObjectId) {
-        let Some(internal) = self.internals.get_mut(id) else { return };
-        internal.users.insert(task);
-        if let Some(record) = self.record(task) {
-            record.set(ALIASED, true);
-        }
-    }
-
-    /// A task that took internal objects is over.
-    pub(super) fn release_internals(&mut self, fx: &mut Effects, task: TaskRef) {
-        if !self.record(task).is_some_and(|r| r.has(ALIASED)) {
-            return;
-        }
-        if let Some(record) = self.record(task) {
-            record.set(ALIASED, false);
-        }
-        for id in self.table(task.serial).map(|t| t.arguments(task.slot)).unwrap_or_default() {
-            if let Some(internal) = self.internals.get_mut(&id) {
-                internal.users.remove(&task);
-                if internal.users.is_empty() {
-                    fx.frees.push(internal.alias);
-                    self.internals.remove(&id);
-                }
-            }
-        }
-    }
-
-    /// Notes what stands for an object of a collected batch.
-    pub(super) fn add_internal(&mut self, fx: &mut Effects, by: u32, id: ObjectId, alias: ObjectId) {
-        self.wanted.remove(&id);
-        if self.table(by).is_none_or(|t| t.is_collected()) {
-            return; // it went with the batch in which it lies
-        }
-        if let Some(old) = self.internals.insert(id, Internal { alias, by, users: BTreeSet::new() }) {
-            fx.frees.push(old.alias);
-        }
-    }
-
-    /// The ids under which a task's arguments are to be read now.
-    pub(super) fn read_as(&self, task: TaskRef) -> Vec<ObjectId> {
-        let mut ids = self.table(task.serial).map(|t| t.arguments(task.slot)).unwrap_or_default();
-        for id in &mut ids {
-            if let Some(internal) = self.internals.get(id) {
-                *id = internal.alias;
-            }
-        }
-        ids
     }
 
     /// The last argument is there.

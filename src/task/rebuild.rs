@@ -78,7 +78,7 @@ impl Core {
         let (number, instance) = self.replays.get(&task)?;
         let actor = self.actors.get(number)?;
         let wanted = actor.rebuilds.get(instance)?.scratch_for.map(|wanted| self.runs_for(wanted));
-        wanted.filter(|by| self.table(*by).is_some_and(|t| t.batch.is_some())).or(Some(actor.owner))
+        wanted.filter(|by| self.is_alive(*by)).or(Some(actor.owner))
     }
 
     /// A task was replayed. `differs`: it failed, which it had not before.

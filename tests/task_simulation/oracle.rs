@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use raybatch::task::{Ending, TaskKind, Work, WorkKind};
 
 use super::driver::World;
-use super::model::Link;
+use super::model::{Link, Task};
 use super::worker::Seen;
 
 impl World {
@@ -269,8 +269,8 @@ impl World {
     pub(crate) fn failures(&self, batch: usize) -> String {
         let failed = |o: &usize| matches!(self.look(&self.objects[*o].id), Seen::Failure);
         let all = self.all.iter().enumerate().filter(|(n, t)| t.batch == batch && !t.accepted && !self.may_fail(*n));
-        let failed = all.filter_map(|(n, t)| Some((n, self.failure_of(*t.results.iter().find(|o| failed(o))?))));
-        format!("{:?}", failed.collect::<Vec<_>>())
+        let say = |(n, t): (usize, &Task)| (n, t.results.iter().find(|o| failed(o)).map(|o| self.failure_of(*o)));
+        format!("{:?}", all.map(say).collect::<Vec<_>>())
     }
 
     /// Those who wait for objects outside of tasks look once more.
