@@ -45,11 +45,6 @@ impl Core {
             match self.look_at(user, id) {
                 Seen::There => {}
                 Seen::Internal => self.use_internal(task, id),
-                Seen::Waits(maker) if self.waits_in_vain(task, maker, id) => {
-                    let why =
-                        "it was freed, and can be made again only when its task ends, which waits for this one".into();
-                    return self.todo.push_back(Todo::Fail(run, Failure::Lost(*id, why)));
-                }
                 Seen::Waits(maker) => {
                     self.wait_for(fx, run, maker, id);
                     missing += 1;
@@ -85,29 +80,6 @@ impl Core {
         // a put comes before its task is over, which may itself wait for what this one returns
         self.waiters.entry(maker).or_default().push(Waiter::Look(run));
         self.watch_for(fx, run, id);
-    }
-
-    /// True for a put that is gone while its task waits, for all that is known for this one, which it has submitted. One that
-    /// runs again may have yet to put it.
-    fn waits_in_vain(&self, task: TaskRef, maker: TaskRef, id: &ObjectId) -> bool {
-        !self.is_result(maker, id)
-            && !self.is_rerun(maker)
-            && self.record(maker).is_some_and(|r| r.is(TaskState::Running) && r.is_blocked())
-            && matches!(self.engine.presence(id), Presence::Freed)
-            && self.has_submitted(maker, task)
-    }
-
-    /// A task is about to wait: who waits for a put of it looks whether that is in vain.
-    pub(super) fn look_for_takers_of(&mut self, maker: TaskRef) {
-        // who waits for a put watches it
-        let waiters = self.waiters.get(&maker).filter(|_| !self.watched.is_empty());
-        let look = |waiter: &Waiter| match waiter {
-            Waiter::Look(run) if self.waits(*run) => Some(*run),
-            _ => None,
-        };
-        for run in waiters.into_iter().flatten().filter_map(look).collect::<Vec<_>>() {
-            self.look_again(run);
-        }
     }
 
     fn watch_for(&mut self, fx: &mut Effects, run: Run, id: &ObjectId) {

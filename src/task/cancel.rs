@@ -124,19 +124,6 @@ impl Core {
         true
     }
 
-    /// True if a task, or one that it submitted, has submitted another one to its own batch.
-    pub(super) fn has_submitted(&self, task: TaskRef, other: TaskRef) -> bool {
-        let mut above = vec![task];
-        while let Some(parent) = above.pop() {
-            let subs = self.submitted_by(parent);
-            if subs.contains(&other) {
-                return true;
-            }
-            above.extend(subs);
-        }
-        false
-    }
-
     /// The tasks that a task submitted to its own batch.
     fn submitted_by(&self, task: TaskRef) -> Vec<TaskRef> {
         let Some(table) = self.table(task.serial) else { return Vec::new() };

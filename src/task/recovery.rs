@@ -105,7 +105,6 @@ impl Core {
             }
             self.wide -= (cpus - 1).min(self.wide);
             self.unpark(run.task.serial);
-            self.look_for_takers_of(run.task);
             if !self.turns.is_empty() || !self.urgent.is_empty() {
                 fx.orders.push(Order::Workers);
             }
