@@ -300,3 +300,35 @@ fn who_joins_what_is_made_again_for_a_batch_that_went_wants_all_of_it() {
     lab.run_all();
     assert_eq!(lab.read(&users[1].id), Some(1));
 }
+
+/// A task that had been made again for a batch that went was replayed for nobody, and its actor was dead.
+#[test]
+fn a_replay_runs_for_its_actors_batch_though_it_was_wanted_by_one_that_went() {
+    let mut lab = lab();
+    let (home, maker, user, other) = (lab.batch(), lab.batch(), lab.batch(), lab.batch());
+    let actor = lab.actor(home, CheckpointPolicy::Never, 0);
+    lab.checkpoint(home, actor);
+    lab.run_all();
+    let x = one(&mut lab, maker);
+    let add = |state: &mut i64, a: &[i64]| {
+        *state += a.iter().sum::<i64>();
+        *state
+    };
+    let m = lab.call(user, actor, &[x.id], Lab::method(add));
+    let t = sum(&mut lab, other, &[m.id]);
+    lab.run_all();
+    lab.close(maker);
+    lab.close(user);
+    lab.client.free(&[t.id]).unwrap();
+    assert_eq!(lab.tasks.remake(&[t.id]).0, [Remade::Coming]);
+    let restore = lab.take().expect("an instance of the past");
+    assert_eq!(restore.kind, WorkKind::Restore);
+    lab.close(other);
+    lab.tasks.kill_actor(actor, false, "a test");
+    let next = increment(&mut lab, home, actor);
+    lab.run_all();
+    assert_eq!(lab.read(&next.id), Some(2));
+    lab.run(&restore);
+    lab.run_all();
+    lab.client.audit().unwrap();
+}

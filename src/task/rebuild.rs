@@ -65,10 +65,12 @@ impl Core {
             return self.rebuild_failed(fx, number, instance, "a task of its chain was cancelled");
         }
         self.replays.insert(task, (number, instance));
+        // for whom it ran before may be gone
         if self.table(task.serial).is_some_and(|t| t.is_collected())
+            && !self.on_behalf.get(&task).is_some_and(|by| self.is_alive(*by))
             && let Some(user) = self.replays_for(task)
         {
-            self.on_behalf.entry(task).or_insert(user);
+            self.on_behalf.insert(task, user);
         }
         self.todo.push_back(Todo::Await(task));
     }

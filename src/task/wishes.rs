@@ -1,6 +1,6 @@
 //! What tasks of collected batches make again for the sake of batches that live: for which of them, and what stands for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::core::{Core, Effects, Internal, Waiter};
 use super::record::ALIASED;
@@ -58,17 +58,24 @@ impl Core {
         }
         tasks.sort_unstable();
         tasks.dedup();
+        let mut theirs: BTreeMap<TaskRef, Vec<ObjectId>> = BTreeMap::new();
+        if !tasks.is_empty() {
+            let wanted = self.wanted.iter().filter(|(_, by)| **by == serial).map(|(id, _)| *id);
+            for (maker, id) in wanted.filter_map(|id| Some((self.maker(&id)?, id))) {
+                theirs.entry(maker).or_default().push(id);
+            }
+        }
         // one that somebody else wants now may be waiting for another one; it was probably submitted later
         let mut left = usize::MAX;
         while tasks.len() < left {
             left = tasks.len();
-            tasks = tasks.into_iter().rev().filter(|task| !self.pass_wish_on(serial, *task)).collect();
+            tasks = tasks.into_iter().rev().filter(|task| !self.pass_wish_on(serial, *task, &theirs)).collect();
             tasks.reverse();
         }
     }
 
     /// The same of one task. False when nobody wants it.
-    fn pass_wish_on(&mut self, serial: u32, task: TaskRef) -> bool {
+    fn pass_wish_on(&mut self, serial: u32, task: TaskRef, wanted: &BTreeMap<TaskRef, Vec<ObjectId>>) -> bool {
         let lives = |w: &Waiter| match w {
             Waiter::Task(run) | Waiter::Look(run) if self.waits(*run) => {
                 let user = self.runs_for(run.task);
@@ -78,12 +85,7 @@ impl Core {
         };
         let Some(other) = self.waiters.get(&task).and_then(|all| all.iter().find_map(lives)) else { return false };
         self.on_behalf.insert(task, other);
-        let theirs: Vec<ObjectId> = self
-            .wanted
-            .iter()
-            .filter(|(id, by)| **by == serial && self.maker(id) == Some(task))
-            .map(|(id, _)| *id)
-            .collect();
+        let theirs = wanted.get(&task).cloned().unwrap_or_default();
         let takers = self.waiters.get(&task).into_iter().flatten().filter_map(|w| match w {
             Waiter::Task(run) if task.serial == serial && self.runs_for(run.task) == other => Some(run.task),
             _ => None,

@@ -7,7 +7,7 @@ use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -25,6 +25,8 @@ const LOCK_TEXT: &[u8] = b"raybatch spill folder 1\n";
 const SUFFIX: &str = ".spill";
 /// Files that are kept open to be read.
 const MOST_READERS: usize = 16;
+/// Removed files that are open still.
+const MOST_CLOSING: usize = 16;
 
 /// See the module.
 pub(super) struct SpillDirectory {
@@ -42,6 +44,8 @@ pub(super) struct SpillDirectory {
     /// files that are open to be read, the last opened last
     readers: Mutex<VecDeque<Weak<SpillFile>>>,
     tidier: Tidier,
+    /// removed files that the tidier has yet to close
+    closing: AtomicUsize,
 }
 
 impl SpillDirectory {
@@ -72,6 +76,7 @@ impl SpillDirectory {
             closed: AtomicBool::new(false),
             readers: Mutex::default(),
             tidier: Tidier::default(),
+            closing: AtomicUsize::new(0),
         }))
     }
 
@@ -113,6 +118,17 @@ impl SpillDirectory {
     /// Gives room back behind the back of whoever asks.
     pub(super) fn tidier(&self) -> &Tidier {
         &self.tidier
+    }
+
+    /// True if a removed file may be left to the tidier to close: there are not too many.
+    pub(super) fn begin_closing(&self) -> bool {
+        let begin = |n: usize| (n < MOST_CLOSING).then_some(n + 1);
+        self.closing.try_update(Ordering::Relaxed, Ordering::Relaxed, begin).is_ok()
+    }
+
+    /// It is closed.
+    pub(super) fn end_closing(&self) {
+        self.closing.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// A path nobody used.

@@ -77,6 +77,10 @@ impl Writer {
         if self.end >= LARGE && to > from {
             let to = to.max(from + AHEAD);
             self.allocated = file.allocate(from, to - from).is_ok().then_some(to);
+            if self.allocated.is_none() {
+                // a full disk may have given a part
+                let _ = file.set_len(self.end);
+            }
         }
     }
 
@@ -254,19 +258,25 @@ impl SpillFile {
     }
 
     fn take_unused(&self, mut unused: MutexGuard<'_, Unused>) -> Option<Holes> {
-        let Unused { parts, .. } = std::mem::take(&mut *unused);
-        drop(unused);
+        unused.left_to_tidier = false;
+        // if it cannot be opened just now, with the next ones
         let file = self.directory.disk().open(&self.path).ok()?;
+        let Unused { parts, .. } = std::mem::take(&mut *unused);
         Some(Holes { file, parts: joined(parts) })
     }
 
     /// Keeps a large file open that is about to be removed: its name goes at once, its room when it is closed.
     fn keep_open(&mut self) -> Option<Arc<dyn DiskFile>> {
-        if *self.charged.get_mut() < UNUSED || self.directory.is_capped() || self.directory.is_closed() {
+        let large = *self.charged.get_mut() >= UNUSED;
+        if !large || self.directory.is_capped() || self.directory.is_closed() || !self.directory.begin_closing() {
             return None;
         }
         let open = || self.directory.disk().open(&self.path).ok().map(Arc::from);
-        self.reader.get_mut().file.take().or_else(open)
+        let open = self.reader.get_mut().file.take().or_else(open);
+        if open.is_none() {
+            self.directory.end_closing();
+        }
+        open
     }
 
     fn reader(self: &Arc<Self>) -> io::Result<Arc<dyn DiskFile>> {
@@ -376,9 +386,11 @@ impl Drop for SpillFile {
         self.directory.remove(&self.path);
         self.directory.release(*self.charged.get_mut());
         if let Some(open) = open {
-            let mut open = Some(open);
+            let (mut open, directory) = (Some(open), Arc::clone(&self.directory));
             self.directory.tidier().later(move |_| {
-                drop(open.take());
+                if open.take().is_some() {
+                    directory.end_closing();
+                }
                 Progress::Done
             });
         }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -51,13 +51,14 @@ impl Tidier {
         }
     }
 
-    /// Writes, and once more if the disk is full and there may be room when what was left for later is done.
+    /// Writes, and once more if the disk, or whoever's share of it, is full and there may be room when what was left for later is done.
     ///
     /// # Errors
     /// What writing says.
     pub(super) fn with_room(&self, mut write: impl FnMut() -> io::Result<()>) -> io::Result<()> {
         let written = write();
-        if written.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::StorageFull) {
+        let full = |e: &io::Error| matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        if written.as_ref().is_err_and(full) {
             self.catch_up();
             return write();
         }
@@ -84,11 +85,12 @@ fn begin() -> Option<Sender<Wish>> {
 
 fn run(wishes: &Receiver<Wish>) {
     let mut later: VecDeque<Chore> = VecDeque::new();
+    let mut tried = Instant::now();
     loop {
         let next = if later.is_empty() {
             wishes.recv().map_err(|_| RecvTimeoutError::Disconnected)
         } else {
-            wishes.recv_timeout(PAUSE)
+            wishes.recv_timeout(PAUSE.saturating_sub(tried.elapsed()))
         };
         match next {
             Ok(Wish::Do(mut chore)) => {
@@ -97,8 +99,12 @@ fn run(wishes: &Receiver<Wish>) {
                 }
             }
             Ok(Wish::CatchUp(_done)) => hurry(&mut later),
-            Err(RecvTimeoutError::Timeout) => later.retain_mut(|chore| chore(false) == Progress::Later),
+            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return hurry(&mut later),
+        }
+        if tried.elapsed() >= PAUSE {
+            later.retain_mut(|chore| chore(false) == Progress::Later);
+            tried = Instant::now();
         }
     }
 }
