@@ -6,7 +6,7 @@ mod batch_support;
 
 use std::sync::Arc;
 
-use batch_support::{Calls, config};
+use batch_support::{Calls, config, eventually};
 use proptest::prelude::*;
 use raybatch::batch::{BatchKey, BatchMemory, BatchSpec, Client, GroupLimit, MemoryReport, Reason, State};
 use raybatch::error::ErrorCode;
@@ -463,7 +463,9 @@ impl World {
             self.client.remove_group(path).unwrap();
         }
         let spill = self.client.store().spill_stats();
-        assert_eq!((spill.objects, spill.bytes, spill.files), (0, 0, 0));
+        assert_eq!((spill.objects, spill.bytes), (0, 0));
+        // one that was just being made for a batch goes when its maker has seen that the batch did
+        eventually("no file is left", || self.client.store().spill_stats().files == 0);
     }
 }
 
