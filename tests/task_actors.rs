@@ -10,18 +10,10 @@ use raybatch::batch::{BatchKey, BatchSpec, Reason};
 use raybatch::id::ObjectId;
 use raybatch::store::Kind;
 use raybatch::task::{CheckpointPolicy, Ending, Order, Remade, Run, Work, WorkKind};
-use task_support::{Lab, Made};
+use task_support::{Lab, Made, increment};
 
 fn lab() -> Lab {
     Lab::new(64 << 20, 4)
-}
-
-fn increment(lab: &mut Lab, key: BatchKey, actor: u32) -> Made {
-    let method = |state: &mut i64, _: &[i64]| {
-        *state += 1;
-        *state
-    };
-    lab.call(key, actor, &[], Lab::method(method))
 }
 
 /// Runs that are to be interrupted.

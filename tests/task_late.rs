@@ -10,22 +10,10 @@ use raybatch::error::ErrorCode;
 use raybatch::id::ObjectId;
 use raybatch::store::Kind;
 use raybatch::task::{CheckpointPolicy, Ending, Order, Remade, Submitted, TaskKind, TaskRef, WorkKind};
-use task_support::{Lab, Made, plain};
+use task_support::{Lab, Made, increment, one, plain, sum};
 
 fn lab() -> Lab {
     Lab::new(64 << 20, 4)
-}
-
-fn one(lab: &mut Lab, key: BatchKey) -> Made {
-    lab.submit(key, &[], Lab::function(|_| 1))
-}
-
-fn increment(lab: &mut Lab, key: BatchKey, actor: u32) -> Made {
-    let method = |state: &mut i64, _: &[i64]| {
-        *state += 1;
-        *state
-    };
-    lab.call(key, actor, &[], Lab::method(method))
 }
 
 /// Once somebody had waited for room, all were told of it with each task that ended, for ever.
@@ -136,10 +124,6 @@ fn a_batch_at_its_limit_has_its_turn_again_when_a_task_of_it_ends_or_waits() {
     lab.run_all();
     let read: Vec<_> = made.iter().map(|made| lab.read(&made.id)).collect();
     assert_eq!(read, [Some(1), Some(1), None, Some(1)]);
-}
-
-fn sum(lab: &mut Lab, key: BatchKey, arguments: &[ObjectId]) -> Made {
-    lab.submit(key, arguments, Lab::function(|a| a.iter().sum()))
 }
 
 /// A task that was to run again for a batch that went meanwhile had failed for good, also for those who came later.

@@ -9,14 +9,10 @@ use raybatch::error::ErrorCode;
 use raybatch::id::ObjectId;
 use raybatch::store::Kind;
 use raybatch::task::{CheckpointPolicy, Ending, Order, Remade, Run, Submission, Submitted, TaskKind, TaskRef};
-use task_support::{Lab, Made, plain};
+use task_support::{Lab, Made, one, plain};
 
 fn lab() -> Lab {
     Lab::new(64 << 20, 4)
-}
-
-fn one(lab: &mut Lab, key: BatchKey) -> Made {
-    lab.submit(key, &[], Lab::function(|_| 1))
 }
 
 /// Takes a block for a task, which may be submitted otherwise than the laboratory does it.

@@ -11,7 +11,7 @@ use raybatch::batch::{BatchKey, BatchSpec, Reason};
 use raybatch::id::ObjectId;
 use raybatch::store::{Kind, Slot};
 use raybatch::task::{ActorSpec, CheckpointPolicy, Ending, Remade, Submission, Submitted, TaskKind, TaskRef, WorkKind};
-use task_support::{Lab, Made};
+use task_support::{Lab, Made, increment, plain, sum};
 
 fn lab() -> Lab {
     Lab::new(64 << 20, 4)
@@ -23,22 +23,6 @@ fn id_of(key: BatchKey, slot: Slot) -> ObjectId {
 
 fn constant(lab: &mut Lab, key: BatchKey, value: i64) -> Made {
     lab.submit(key, &[], Lab::function(move |_| value))
-}
-
-fn sum(lab: &mut Lab, key: BatchKey, arguments: &[ObjectId]) -> Made {
-    lab.submit(key, arguments, Lab::function(|a| a.iter().sum()))
-}
-
-fn increment(lab: &mut Lab, key: BatchKey, actor: u32) -> Made {
-    lab.call(
-        key,
-        actor,
-        &[],
-        Lab::method(|state, _| {
-            *state += 1;
-            *state
-        }),
-    )
 }
 
 #[test]
@@ -340,18 +324,7 @@ fn two_threads_that_begin_a_batch_at_once_do_not_share_records() {
                         }
                         let block = lab.tasks.block(&lab.client, key, 8).unwrap();
                         let task = TaskRef { serial: block.serial, slot: block.first };
-                        let submission = Submission {
-                            task,
-                            kind: TaskKind::Plain,
-                            returns: 1,
-                            retries: 0,
-                            cpus: 1,
-                            priority: None,
-                            actor: 0,
-                            caller: 0,
-                            arguments: &[],
-                            parent: None,
-                        };
+                        let submission = Submission { caller: 0, ..plain(task) };
                         assert_eq!(lab.tasks.submit(&submission).unwrap().0, Submitted::Accepted);
                     })
                 })

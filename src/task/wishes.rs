@@ -65,7 +65,8 @@ impl Core {
                 theirs.entry(maker).or_default().push(id);
             }
         }
-        // one that somebody else wants now may be waiting for another one; it was probably submitted later
+        // What was passed on may itself wait for others of these, so they are looked at until none is passed on any more. Whoever
+        // waits was mostly submitted later than what it waits for: the last come first.
         let mut left = usize::MAX;
         while tasks.len() < left {
             left = tasks.len();

@@ -260,3 +260,22 @@ pub(crate) fn plain(task: TaskRef) -> Submission<'static> {
         parent: None,
     }
 }
+
+/// A task that makes 1.
+pub(crate) fn one(lab: &mut Lab, key: BatchKey) -> Made {
+    lab.submit(key, &[], Lab::function(|_| 1))
+}
+
+/// A task that adds its arguments up.
+pub(crate) fn sum(lab: &mut Lab, key: BatchKey, arguments: &[ObjectId]) -> Made {
+    lab.submit(key, arguments, Lab::function(|a| a.iter().sum()))
+}
+
+/// A task of an actor that counts.
+pub(crate) fn increment(lab: &mut Lab, key: BatchKey, actor: u32) -> Made {
+    let method = |state: &mut i64, _: &[i64]| {
+        *state += 1;
+        *state
+    };
+    lab.call(key, actor, &[], Lab::method(method))
+}
