@@ -100,7 +100,8 @@ impl Error {
     }
 
     /// Adds figures that belong to the code: for `StoreFull` bytes needed, free, and in the largest free run; for
-    /// `BatchLimit` the limit, what was used, what was asked for.
+    /// `BatchLimit` the limit, what was used, what was asked for; for `BatchEnded`, `ObjectCollected` and `TaskCancelled` the
+    /// number of the batch's `Reason`, where its end is the cause.
     #[must_use]
     pub fn facts(mut self, facts: impl Into<Vec<i64>>) -> Self {
         self.facts = facts.into();

@@ -87,19 +87,22 @@ fn c33_what_an_outermost_batch_keeps_lives_until_its_client_closes() {
 }
 
 #[test]
-fn c33_the_current_batch_is_restored_to_the_nearest_that_is_open() {
+fn a_batch_that_ended_with_an_outer_one_names_it_and_its_reason() {
     let c = open();
     let a = c.start();
     let b = c.start_in(a);
     let d = c.start_in(b);
-    assert_eq!(c.open_ancestor(d).unwrap(), Some(d));
-    c.end_batch(d, false, &[], Reason::Closed, "t").unwrap();
-    assert_eq!(c.open_ancestor(d).unwrap(), Some(b));
-    c.end(b);
-    assert_eq!(c.open_ancestor(d).unwrap(), Some(a), "collected ones are remembered");
-    c.end(a);
-    assert_eq!(c.open_ancestor(d).unwrap(), None, "normal mode");
-    assert_eq!(c.open_ancestor(any(99)).unwrap(), None);
+    c.end_batch(a, true, &[], Reason::TimedOut, "its timeout").unwrap();
+    for inner in [b, d] {
+        let status = c.seen(inner);
+        assert_eq!((status.reason, status.ended_with), (Some(Reason::TimedOut), Some(a.id)));
+        let e = c.try_put(inner, b"late").unwrap_err();
+        assert_eq!((e.code(), e.figures()), (ErrorCode::BatchEnded, &[Reason::TimedOut as i64][..]));
+        let outer = format!("ended with batch {} around it, which timed out", a.id);
+        assert!(e.message().contains(&outer), "{e}");
+    }
+    assert_eq!(c.seen(a).ended_with, None);
+    assert!(!c.try_put(a, b"late").unwrap_err().message().contains("around it"));
 }
 
 #[test]

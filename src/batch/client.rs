@@ -292,14 +292,6 @@ impl Client {
         self.engine()?.batch_over(key)
     }
 
-    /// The batch if it is open, else the nearest open one it is in; `None`, normal mode, where that is a root.
-    ///
-    /// # Errors
-    /// `Closed`.
-    pub fn open_ancestor(&self, key: BatchKey) -> Result<Option<BatchKey>> {
-        Ok(self.engine()?.open_ancestor(key))
-    }
-
     /// One batch, live or remembered.
     ///
     /// # Errors

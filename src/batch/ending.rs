@@ -33,7 +33,7 @@ impl Engine {
         let Some(end) = batch.end() else { return };
         let close = |inner: &Batch| {
             // the note comes first: whoever is refused by the closed children finds it
-            inner.record.note_end(end.reason, &end.by, end.at_ms);
+            inner.record.note_end_with(&batch.record, end);
             inner.children.close()
         };
         let mut active = Vec::new();
@@ -48,7 +48,7 @@ impl Engine {
             }
             self.complete(inner);
             if (ended || cancels.is_some()) && inner.state() == State::Ended {
-                active.push(inner.key());
+                active.push(Arc::clone(inner));
             }
         });
         if !active.is_empty() {
@@ -57,10 +57,10 @@ impl Engine {
     }
 
     /// Tells the task room of batches that have ended and wait for tasks.
-    fn tell_tasks(&self, ended: &[BatchKey], reason: Reason, by: &str) {
+    fn tell_tasks(&self, ended: &[Arc<Batch>], reason: Reason, by: &str) {
         let Some(tasks) = self.tasks() else { return };
-        for key in ended {
-            tasks.ended(*key, reason, by);
+        for batch in ended {
+            tasks.ended(batch.key(), reason, &errors::why_ended(&batch.record, reason, by));
         }
     }
 
@@ -70,7 +70,7 @@ impl Engine {
         let all = |inner: &Batch| inner.children.all();
         upwards(batch, all, |inner| {
             if inner.state() == State::Ended {
-                active.push(inner.key());
+                active.push(Arc::clone(inner));
             }
         });
         self.tell_tasks(&active, reason, by);

@@ -32,20 +32,52 @@ pub(crate) fn time(ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{milli:03}Z")
 }
 
-/// `timed out after 100 ms, at …`
+/// `timed out after 100 ms at …`; `ended with batch 5 around it, which timed out after 100 ms at …`
 fn how(record: &Record, end: &End) -> String {
-    let mut text = match end.reason {
-        Reason::Closed => format!("was ended by {}", end.by),
-        Reason::Cancelled => format!("was cancelled by {}", end.by),
-        Reason::Leaked => format!("leaked: nobody could reach it any more, and {} ended it", end.by),
-        Reason::TimedOut => match record.timeout {
-            Some(timeout) => format!("timed out after {} ms", timeout.as_millis()),
-            // an inner batch, taken along
-            None => format!("timed out with the batch it was in, and was ended by {}", end.by),
-        },
+    let (mut text, cause) = match &end.outer {
+        None => (String::new(), record),
+        Some(outer) if outer.key == outer.parent => ("ended with its client, which ".to_owned(), record),
+        Some(outer) => (format!("ended with batch {} around it, which ", label(outer)), &**outer),
     };
+    match (end.reason, cause.timeout) {
+        (Reason::Closed, _) => {
+            let _ = write!(text, "was ended by {}", end.by);
+        }
+        (Reason::Cancelled, _) => {
+            let _ = write!(text, "was cancelled by {}", end.by);
+        }
+        (Reason::Leaked, _) => {
+            let _ = write!(text, "leaked: it was unreachable, and {} ended it", end.by);
+        }
+        (Reason::TimedOut, Some(timeout)) => {
+            let _ = write!(text, "timed out after {} ms", timeout.as_millis());
+        }
+        (Reason::TimedOut, None) => text.push_str("timed out"),
+    }
     let _ = write!(text, " at {}", time(end.at_ms));
     text
+}
+
+/// Why the tasks of an ended batch are cancelled. `reason` and `by` are of that cancellation, which may come after the batch
+/// ended in another way.
+pub(super) fn why_ended(record: &Record, reason: Reason, by: &str) -> String {
+    let how = match record.end.get() {
+        Some(end) if end.reason == reason => how(record, end),
+        _ if reason == Reason::TimedOut => {
+            format!("timed out after {} ms", record.timeout.unwrap_or_default().as_millis())
+        }
+        _ => format!("was cancelled by {by}"),
+    };
+    format!("batch {} {how}", label(record))
+}
+
+/// An error that a batch's end caused: the reason is its only figure.
+fn of_end(code: ErrorCode, text: String, record: &Record) -> Error {
+    let error = Error::new(code, text);
+    match record.end.get() {
+        Some(end) => error.facts([end.reason as i64]),
+        None => error,
+    }
 }
 
 /// New work for a batch that takes none.
@@ -58,7 +90,7 @@ pub(crate) fn ended(record: &Record) -> Error {
         let _ = write!(text, ", and was collected at {}", time(remains.collected_ms));
     }
     text.push_str("; start a new batch for new work");
-    Error::new(ErrorCode::BatchEnded, text).batch(record.key.id)
+    of_end(ErrorCode::BatchEnded, text, record).batch(record.key.id)
 }
 
 /// A batch nobody knows.
@@ -117,11 +149,11 @@ pub(crate) fn collected(id: &ObjectId, record: &Record) -> Error {
     let how = record.end.get().map_or_else(String::new, |end| format!(" {} and", how(record, end)));
     let at = record.remains.get().map_or_else(now_ms, |r| r.collected_ms);
     let text = format!(
-        "object {id} went with batch {}, which{how} was collected at {}; keep what is to outlive its batch",
+        "object {id} was collected with batch {}, which{how} was collected at {}; keep what is to outlive its batch",
         label(record),
         time(at)
     );
-    Error::new(ErrorCode::ObjectCollected, text).object(*id)
+    of_end(ErrorCode::ObjectCollected, text, record).object(*id)
 }
 
 /// No such object.

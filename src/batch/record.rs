@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::lifecycle::State;
 use super::{BatchKey, Collected, Reason};
-use crate::id::ObjectId;
+use crate::id::{BatchId, ObjectId};
 use crate::store::Region;
 
 /// See the module.
@@ -37,12 +37,14 @@ pub(crate) struct Record {
     pub(crate) remains: OnceLock<Remains>,
 }
 
-/// Who ended a batch, when and why.
+/// The caller that ended a batch, the time and the reason.
 #[derive(Clone)]
 pub(crate) struct End {
     pub(crate) reason: Reason,
     pub(crate) by: Arc<str>,
     pub(crate) at_ms: u64,
+    /// The outer batch whose end ended this one; `None` for one that ended by itself.
+    pub(crate) outer: Option<Arc<Record>>,
 }
 
 /// What is left of a collected batch.
@@ -70,10 +72,24 @@ pub(crate) struct Kept {
     pub(crate) number: u64,
 }
 
+impl End {
+    /// The outer batch whose end it was.
+    pub(crate) fn outer(&self) -> Option<BatchId> {
+        self.outer.as_ref().map(|outer| outer.key.id)
+    }
+}
+
 impl Record {
-    /// Notes who ended it. False when somebody had before.
+    /// Notes its end. False when an earlier end was noted before.
     pub(crate) fn note_end(&self, reason: Reason, by: &Arc<str>, at_ms: u64) -> bool {
-        self.end.set(End { reason, by: Arc::clone(by), at_ms }).is_ok()
+        self.end.set(End { reason, by: Arc::clone(by), at_ms, outer: None }).is_ok()
+    }
+
+    /// Notes that it ended because an outer batch did. False when an earlier end was noted before.
+    pub(crate) fn note_end_with(&self, outer: &Arc<Record>, end: &End) -> bool {
+        // the batch that ended by itself is named, however deep this one lies in it
+        let outer = Arc::clone(end.outer.as_ref().unwrap_or(outer));
+        self.end.set(End { outer: Some(outer), ..end.clone() }).is_ok()
     }
 
     /// `by`, which is mostly who started it, without a copy then.

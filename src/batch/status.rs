@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::engine::Engine;
 use super::life::Mark;
 use super::lifecycle::State;
-use super::record::Record;
+use super::record::{End, Record};
 use super::tree::Batch;
 use super::{BatchKey, Reason, TaskCounts};
 use crate::error::Result;
@@ -77,8 +77,10 @@ pub struct BatchStatus {
     pub checkpoint_actors: bool,
     /// Who started it.
     pub started_by: String,
-    /// Who ended it.
+    /// The caller that ended it.
     pub ended_by: Option<String>,
+    /// The outer batch whose end ended it.
+    pub ended_with: Option<BatchId>,
     /// The batches in it that are not collected, the oldest first.
     pub children: Vec<BatchId>,
 }
@@ -118,6 +120,7 @@ impl BatchStatus {
             checkpoint_actors: record.checkpoint_actors,
             started_by: record.started_by.to_string(),
             ended_by: None,
+            ended_with: None,
             children: Vec::new(),
         }
     }
@@ -169,6 +172,7 @@ impl Engine {
             kept: batch.kept.lock().len() as u64,
             adopted,
             ended_by: end.map(|end| end.by.to_string()),
+            ended_with: end.and_then(End::outer),
             children: batch.children.all().iter().map(|child| child.id()).collect(),
             ..BatchStatus::of(&batch.record)
         }
@@ -180,19 +184,6 @@ impl Engine {
             return TaskCounts::default();
         }
         self.tasks().map_or_else(TaskCounts::default, |tasks| tasks.counts(batch.key()))
-    }
-
-    /// The batch itself if it is open, else the nearest open one it is in; `None` where that is a root, or none is known.
-    pub(super) fn open_ancestor(&self, key: BatchKey) -> Option<BatchKey> {
-        let mut key = key;
-        loop {
-            match self.live(key) {
-                Some(batch) if batch.is_root() => return None,
-                Some(batch) if batch.state().is_open() && batch.end().is_none() => return Some(batch.key()),
-                Some(batch) => key = batch.record.parent,
-                None => key = self.tombstones.find(key)?.parent,
-            }
-        }
     }
 
     /// Ids of all that is not collected, roots left out, the oldest first.
@@ -209,6 +200,7 @@ fn status_of_collected(record: &Record) -> BatchStatus {
         status.reason = Some(end.reason);
         status.ended_ms = end.at_ms;
         status.ended_by = Some(end.by.to_string());
+        status.ended_with = end.outer();
     }
     if let Some(remains) = record.remains.get() {
         let usage = remains.draining.lock().as_ref().map(|region| region.usage()).unwrap_or_default();

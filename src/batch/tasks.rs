@@ -19,8 +19,10 @@ pub(crate) trait TaskHooks: Send + Sync {
     /// A task that began from outside before the end is over then is active already; so if whoever begins tasks does it
     /// under the lock that this call takes, and notes the task under the same hold of it, none is missed.
     ///
+    /// `why` says in words which batch ended and how.
+    ///
     /// [cancels]: Reason::cancels
-    fn ended(&self, key: BatchKey, reason: Reason, by: &str);
+    fn ended(&self, key: BatchKey, reason: Reason, why: &str);
 
     /// A batch is about to be collected: its objects are there still. Only of those that have, or had, tasks, or were
     /// [minded](Batch::mind_tasks) in time.

@@ -9,7 +9,7 @@ use jni::sys::{jboolean, jint, jlong};
 use super::arrays::{Jni, Utf8};
 use super::handles::with_client;
 use super::values::{actor, figure, ids, key, limit, longs, objects, some_key, texts};
-use crate::batch::{BatchKey, BatchSpec, Collected, Reason};
+use crate::batch::{BatchSpec, Collected, Reason};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::BatchId;
 use crate::task::Tasks;
@@ -121,16 +121,6 @@ pub(super) fn gc<'local>(env: &mut Env<'local>, client: jlong, id: jlong, life: 
     collected_of(env, collected)
 }
 
-pub(super) fn open_ancestor<'local>(
-    env: &mut Env<'local>,
-    client: jlong,
-    id: jlong,
-    life: jlong,
-) -> Result<JLongArray<'local>> {
-    let ancestor = with_client(client, |client| client.open_ancestor(key(id, life)))?;
-    key_of(env, ancestor)
-}
-
 pub(super) fn status<'local>(
     env: &mut Env<'local>,
     client: jlong,
@@ -161,6 +151,7 @@ pub(super) fn status<'local>(
         jlong::from(s.no_cleanup) | jlong::from(s.checkpoint_actors) << 1,
         s.max_tasks.map_or(0, jlong::from),
         figure(s.spilled),
+        s.ended_with.map_or(0, |outer| outer.0),
     ];
     let children: Vec<jlong> = s.children.iter().map(|child| child.0).collect();
     let numbers = longs(env, &numbers)?;
@@ -172,11 +163,6 @@ pub(super) fn status<'local>(
 pub(super) fn all<'local>(env: &mut Env<'local>, client: jlong) -> Result<JLongArray<'local>> {
     let all: Vec<jlong> = with_client(client, |client| Ok(client.batches()?.iter().map(|id| id.0).collect()))?;
     longs(env, &all)
-}
-
-fn key_of<'local>(env: &mut Env<'local>, key: Option<BatchKey>) -> Result<JLongArray<'local>> {
-    let key = key.unwrap_or(BatchKey::NORMAL);
-    longs(env, &[key.id.0, key.life as jlong])
 }
 
 fn collected_of<'local>(env: &mut Env<'local>, collected: Collected) -> Result<JLongArray<'local>> {

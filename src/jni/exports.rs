@@ -60,7 +60,6 @@ mod all {
     export!(guard_hot closeBatch(client: jlong, id: jlong, life: jlong, by: JByteArray<'local>) -> () = batches::close);
     export!(guard deleteBatch(client: jlong, id: jlong, life: jlong, by: JString<'local>) -> () = batches::delete);
     export!(guard gc(client: jlong, id: jlong, life: jlong) -> JLongArray<'local> = batches::gc);
-    export!(guard openAncestor(client: jlong, id: jlong, life: jlong) -> JLongArray<'local> = batches::open_ancestor);
     export!(guard openGroup(client: jlong, path: JString<'local>) -> () = groups::open);
     export!(guard limitGroup(client: jlong, path: JString<'local>, which: jint, most: jlong) -> () = groups::limit);
     export!(guard removeGroup(client: jlong, path: JString<'local>) -> () = groups::remove);

@@ -7,6 +7,7 @@
 //!  4  an argument failed   · 20 bytes: the object that failed first · what that object says
 //!  5  an object is lost    · 20 bytes: which · UTF-8
 //!  6  its value could not be stored · UTF-8
+//!  7  its batch ended     · the reason's number · UTF-8
 //! ```
 //!
 //! One without bytes failed, and there was no memory to say why.
@@ -21,6 +22,7 @@ const ACTOR_DIED: u8 = 3;
 const ARGUMENT: u8 = 4;
 const LOST: u8 = 5;
 const NOT_STORED: u8 = 6;
+const BATCH_ENDED: u8 = 7;
 
 fn text(tag: u8, text: &str) -> Vec<u8> {
     let mut bytes = vec![tag];
@@ -38,6 +40,11 @@ pub(super) fn encode(engine: &Engine, failure: &Failure) -> Option<Vec<u8>> {
     Some(match failure {
         Failure::Stored => return None,
         Failure::Cancelled(why) => text(CANCELLED, why),
+        Failure::BatchEnded(reason, why) => {
+            let mut bytes = vec![BATCH_ENDED, *reason as u8];
+            bytes.extend_from_slice(why.as_bytes());
+            bytes
+        }
         Failure::ActorDied(why) => text(ACTOR_DIED, why),
         Failure::Lost(id, why) => {
             let mut bytes = vec![LOST];

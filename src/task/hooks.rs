@@ -14,23 +14,23 @@ use crate::error::Result;
 use crate::id::ObjectId;
 
 impl TaskHooks for Tasks {
-    fn ended(&self, key: BatchKey, reason: Reason, by: &str) {
+    fn ended(&self, key: BatchKey, reason: Reason, why: &str) {
         self.tell(|core, fx| {
             let Some(serial) = core.live(key) else { return };
-            let cancelled = matches!(reason, Reason::TimedOut | Reason::Cancelled);
+            let cancelled = reason.cancels().then(|| Failure::BatchEnded(reason, why.into()));
             if let Some(table) = core.table_mut(serial) {
                 table.ended = true;
-                table.cancelled |= cancelled;
+                if table.cancelled.is_none() {
+                    table.cancelled.clone_from(&cancelled);
+                }
                 // who has no time left for tasks has none for checkpoints
-                if cancelled && table.boundary.is_some() {
+                if cancelled.is_some() && table.boundary.is_some() {
                     table.boundary = Some(Boundary::Saving(0));
                 }
             }
             core.todo.push_back(Todo::Boundary(serial));
-            if cancelled {
-                let what = if reason == Reason::TimedOut { "timed out" } else { "was cancelled" };
-                let why = format!("cancelled: batch {} {what}, by {by}", key.id);
-                core.cancel_all(fx, serial, &Failure::Cancelled(why.into()));
+            if let Some(failure) = cancelled {
+                core.cancel_all(fx, serial, &failure);
             }
         });
     }

@@ -8,6 +8,7 @@ use super::record::{CHECKPOINT, CREATION, HAD_FAILED, REPLAY, UNWINDING, WANTED}
 use super::state::{TaskState, TaskStep};
 use super::types::{Ending, Failure, Run, TaskRef};
 use crate::batch::Presence;
+use crate::error::{Error, ErrorCode};
 use crate::id::ObjectId;
 
 /// Where what a run made is to be stored.
@@ -96,9 +97,23 @@ impl Core {
         self.place_for(table.is_collected(), *id)
     }
 
-    /// True for a batch that timed out or was cancelled.
-    fn is_cancelled(&self, serial: u32) -> bool {
-        self.table(serial).is_some_and(|t| t.cancelled)
+    /// Why the tasks of a batch were cancelled, if they were.
+    fn cancelled(&self, serial: u32) -> Option<Failure> {
+        self.table(serial)?.cancelled.clone()
+    }
+
+    /// The error of a call by a run that does not go on.
+    pub(super) fn run_is_over(&self, run: Run) -> Error {
+        let what = format!("run {} of the task in slot {}", run.attempt, run.task.slot);
+        match self.cancelled(run.task.serial) {
+            Some(Failure::BatchEnded(reason, why)) => {
+                Error::new(ErrorCode::TaskCancelled, format!("{what} was cancelled: {why}")).facts([reason as i64])
+            }
+            _ => {
+                let text = format!("{what} was cancelled, or its thread was given up: its calls have no effect");
+                Error::new(ErrorCode::TaskCancelled, text)
+            }
+        }
     }
 
     /// A run ended, and what it made is stored.
@@ -123,15 +138,15 @@ impl Core {
         if !matches!(ending, Ending::LostArgument | Ending::NotBegun) {
             record.set_lost(0);
         }
+        let cancelled = if ending == Ending::Threw { self.cancelled(run.task.serial) } else { None };
         match ending {
             Ending::NotBegun => {
                 self.end_run(fx, run.task);
                 self.requeue(fx, run.task);
             }
             // its batch was cancelled when it had returned, and was passed over: it does not run again
-            Ending::Threw if actor == 0 && record.retries_left() && self.is_cancelled(run.task.serial) => {
-                let by = Failure::Cancelled("cancelled: its batch was, before it could run again".into());
-                self.seal_all(fx, run.task, &by);
+            Ending::Threw if actor == 0 && record.retries_left() && cancelled.is_some() => {
+                self.seal_all(fx, run.task, &cancelled.unwrap_or(Failure::Stored));
                 self.over(fx, run.task, true, nanos);
             }
             Ending::Threw if actor == 0 && record.take_retry() => {

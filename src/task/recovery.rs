@@ -7,7 +7,7 @@ use super::core::{Core, Effects, Todo, no_table};
 use super::record::{IdBlock, Record, STRUCK, UNWINDING, WANTED};
 use super::state::TaskState;
 use super::table::BatchTable;
-use super::tasks::{Given, over};
+use super::tasks::Given;
 use super::types::{Order, Run, TaskRef};
 use crate::batch::Presence;
 use crate::error::{Error, ErrorCode, Result};
@@ -56,7 +56,7 @@ impl Core {
     /// The nth block of ids of a run.
     pub(super) fn block_of(&mut self, fx: &mut Effects, run: Run, nth: u32, count: u64, puts: bool) -> Result<Given> {
         if !self.goes_on(run) {
-            return Err(over(run));
+            return Err(self.run_is_over(run));
         }
         let slot = run.task.slot;
         let table = self.known(run.task.serial)?;
@@ -68,7 +68,7 @@ impl Core {
         let table = self.known(run.task.serial)?;
         let Some(first) = first else {
             if table.is_collected() {
-                return Err(over(run)); // it asks for more than its first run did, of a batch that is gone
+                return Err(self.run_is_over(run)); // it asks for more than its first run did, of a collected batch
             }
             return Ok(Given::Reserve(table.batch.clone()));
         };

@@ -5,7 +5,7 @@ use super::failure;
 use super::granules::GRANULE;
 use super::outcome::{Report, Target};
 use super::table::LEAST_PUTS;
-use super::tasks::{Flags, Tasks, over};
+use super::tasks::{Flags, Tasks};
 use super::types::{Ending, Outcome, Run};
 use crate::error::{Error, ErrorCode, Result};
 use crate::gcs::TaskRecord;
@@ -32,11 +32,12 @@ impl Tasks {
     /// `TaskCancelled` when the run is not listened to any more; `StoreFull`, `BatchLimit`; what the source says.
     pub fn put_in_run(&self, run: Run, first: u64, index: u32, kind: Kind, source: &dyn Source) -> Result<()> {
         let look = |core: &mut Core, _: &mut Effects| {
-            let key = core.table(run.task.serial).filter(|_| core.goes_on(run))?.key;
+            let table = core.table(run.task.serial).filter(|_| core.goes_on(run));
+            let key = table.ok_or_else(|| core.run_is_over(run))?.key;
             let id = ObjectId::new(key.id, key.life.wrapping_add(first), index);
-            Some((id, core.put_target(run, &id), core.maker(&id) == Some(run.task)))
+            Ok::<_, Error>((id, core.put_target(run, &id), core.maker(&id) == Some(run.task)))
         };
-        let (id, target, own) = self.tell(look).ok_or_else(|| over(run))?;
+        let (id, target, own) = self.tell(look)?;
         if !own {
             let text = format!("object {id} is in no block of ids that the task in slot {} received", run.task.slot);
             return Err(Error::new(ErrorCode::InvalidArgument, text).object(id));

@@ -3,7 +3,6 @@
 use super::core::{Core, Effects, Todo};
 use super::record::{CHECKPOINT, CREATION};
 use super::state::TaskState;
-use super::tasks::over;
 use super::types::{Run, Submission, Submitted, TaskKind, TaskRef};
 use crate::batch::Presence;
 use crate::error::{Error, ErrorCode, Result};
@@ -29,7 +28,7 @@ impl Core {
             return Ok(Submitted::Known);
         }
         if let Some(run) = late {
-            return Err(over(run));
+            return Err(self.run_is_over(run));
         }
         // each of its results has a slot
         let taken = |n| table.given(slot + n).is_none_or(|record| record.state().is_some());

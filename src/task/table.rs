@@ -12,7 +12,7 @@ use super::queue::Queues;
 use super::record::{IdBlock, Record};
 use super::state::TaskState;
 use super::takers::Takers;
-use super::types::{Counts, TaskRef};
+use super::types::{Counts, Failure, TaskRef};
 use crate::batch::{Batch, BatchKey, Group};
 use crate::error::Result;
 use crate::id::ObjectId;
@@ -104,8 +104,8 @@ pub(super) struct BatchTable {
     pub(super) owned_actors: BTreeSet<u32>,
     /// its end was noted
     pub(super) ended: bool,
-    /// with its end, or after it, its tasks were cancelled
-    pub(super) cancelled: bool,
+    /// why its tasks were cancelled, with its end or after it; `None` while they were not
+    pub(super) cancelled: Option<Failure>,
     /// its actors are to be saved when its last task is over, before it completes
     pub(super) boundary: Option<Boundary>,
     /// threads that were given up in its tasks
@@ -146,7 +146,7 @@ impl BatchTable {
             used_actors: BTreeSet::new(),
             owned_actors: BTreeSet::new(),
             ended: false,
-            cancelled: false,
+            cancelled: None,
             boundary: None,
             abandoned: Vec::new(),
             collected_ms: None,

@@ -378,13 +378,3 @@ pub(super) enum Given {
     /// The batch's slots are used up: reserve more.
     Reserve(Option<Arc<Batch>>),
 }
-
-/// # Errors
-/// That the run is not listened to any more.
-pub(super) fn over(run: Run) -> Error {
-    let text = format!(
-        "the run {} of a task in slot {} was cancelled or given up: nothing it does counts",
-        run.attempt, run.task.slot
-    );
-    Error::new(ErrorCode::TaskCancelled, text)
-}

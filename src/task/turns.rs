@@ -246,7 +246,7 @@ impl Core {
     pub(super) fn method_dropped(&mut self, fx: &mut Effects, number: u32, task: TaskRef, failure: &Failure) {
         if self.record(task).is_some_and(|r| r.has(CREATION)) {
             let why = match failure {
-                Failure::Cancelled(by) => format!("its creation was cancelled: {by}"),
+                Failure::Cancelled(why) | Failure::BatchEnded(_, why) => format!("its creation was cancelled: {why}"),
                 _ => "its creation could not run: an argument failed or is lost".to_owned(),
             };
             return self.die(fx, number, &why);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::batch::Reason;
 use crate::id::ObjectId;
 
 /// A task: the table's number of one life of a batch, and the slot of its first result.
@@ -236,8 +237,10 @@ pub struct Counts {
 /// Why a task's results are not what it was to return.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Failure {
-    /// Somebody cancelled it.
+    /// A caller cancelled it.
     Cancelled(Arc<str>),
+    /// Its batch was cancelled or timed out.
+    BatchEnded(Reason, Arc<str>),
     /// Its actor is dead.
     ActorDied(Arc<str>),
     /// This argument is a failure.

@@ -1,6 +1,7 @@
 package io.raybatch;
 
 import java.lang.ref.Reference;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -18,13 +19,11 @@ import java.util.concurrent.Executor;
 public final class Batch implements TaskCalls, AutoCloseable {
 
     private final BatchScope scope;
-    private final BatchScope previous;
-    private final Thread starter = Thread.currentThread();
+    private final OnFailure onFailure;
 
-    /** In the thread where it was just made current, and {@code previous} was before. */
-    Batch(BatchScope scope, BatchScope previous) {
+    Batch(BatchScope scope, OnFailure onFailure) {
         this.scope = scope;
-        this.previous = previous;
+        this.onFailure = onFailure;
     }
 
     /** {@return its id} */
@@ -193,13 +192,32 @@ public final class Batch implements TaskCalls, AutoCloseable {
     /**
      * Ends this batch if it is open, waits for its tasks, and collects it unless it was started with {@code noCleanup}. Inside of
      * a task of this batch, or of one within it, and where the waiting thread is interrupted, it returns at once, and collection
-     * follows the last task. The batch that was
-     * current in this thread before it was started is current again, if this one still is. Idempotent. Throws nothing,
-     * lest it hide what the body threw: what goes wrong is logged.
+     * follows the last task. In this thread it is current no longer: the
+     * batch below it is. Idempotent. Throws nothing, which would hide an exception of the body: what goes wrong is logged.
      */
     @Override
     public void close() {
-        finish(() -> Native.closeBatch(ray().client(), scope.id(), scope.life(), Caller.utf8()));
+        finish(this::endFor, Deadline.NEVER);
+    }
+
+    /**
+     * As {@link #close()}, waiting for tasks for so long at most: then those that are not over are cancelled, and it returns when
+     * they have ended, or were given up because they ignore their interrupt.
+     *
+     * @param timeout zero or more
+     * @return true if no task had to be cancelled for the time
+     * @throws InvalidArgumentException for a negative timeout, with nothing ended
+     */
+    public boolean close(Duration timeout) {
+        return finish(this::endFor, Deadline.in(timeout));
+    }
+
+    private void endFor() {
+        if (onFailure == OnFailure.CANCEL && ray().tasks().engineIfStarted() != null && status().state().isOpen()) {
+            ray().tasks().cancelBatch(scope.id(), scope.life());
+        } else {
+            Native.closeBatch(ray().client(), scope.id(), scope.life(), Caller.utf8());
+        }
     }
 
     /**
@@ -207,25 +225,30 @@ public final class Batch implements TaskCalls, AutoCloseable {
      * Idempotent; also after {@link #close()}. Throws nothing: what goes wrong is logged.
      */
     public void delete() {
-        finish(() -> Native.deleteBatch(ray().client(), scope.id(), scope.life(), Caller.name()));
+        finish(() -> Native.deleteBatch(ray().client(), scope.id(), scope.life(), Caller.name()), Deadline.NEVER);
     }
 
-    private void finish(Runnable ending) {
-        if (Thread.currentThread() == starter && CurrentBatch.get(ray()) == scope) {
-            CurrentBatch.set(ray(), previous);
-        }
+    /** False if tasks had to be cancelled, as the deadline passed. */
+    private boolean finish(Runnable ending, Deadline deadline) {
+        ray().current().closed(scope);
+        boolean inTime = true;
         try {
             ending.run();
-            ray().ends().awaitOver(scope.id(), scope.life());
+            inTime = ray().ends().awaitOver(scope.id(), scope.life(), deadline);
+            if (!inTime) {
+                ray().tasks().cancelBatch(scope.id(), scope.life());
+                ray().ends().awaitOver(scope.id(), scope.life(), Deadline.NEVER);
+            }
         } catch (RayClosedException collectedWithIt) {
             // a client that closes collects its batches
-        } catch (RayInterruptedException | TaskCancelledException followsByItself) {
-            // the flag is set again; whoever looks at it stops
+        } catch (RayInterruptedException | TaskCancelledException | BatchTimedOutException followsByItself) {
+            // the interrupt flag is set again, and stops the caller at its next wait
         } catch (RuntimeException e) {
             RayLog.error(scope + " could not be closed", e);
         }
         Flight.pass();
         ray().settled(scope);
+        return inTime;
     }
 
     /**
@@ -236,15 +259,7 @@ public final class Batch implements TaskCalls, AutoCloseable {
      */
     public Runnable wrap(Runnable task) {
         scope.used();
-        return () -> {
-            BatchScope before = CurrentBatch.get(ray());
-            CurrentBatch.set(ray(), scope);
-            try {
-                task.run();
-            } finally {
-                CurrentBatch.set(ray(), before);
-            }
-        };
+        return () -> ray().current().with(scope, task);
     }
 
     /**
@@ -256,15 +271,7 @@ public final class Batch implements TaskCalls, AutoCloseable {
      */
     public <V> Callable<V> wrap(Callable<V> task) {
         scope.used();
-        return () -> {
-            BatchScope before = CurrentBatch.get(ray());
-            CurrentBatch.set(ray(), scope);
-            try {
-                return task.call();
-            } finally {
-                CurrentBatch.set(ray(), before);
-            }
-        };
+        return () -> ray().current().with(scope, task);
     }
 
     /**

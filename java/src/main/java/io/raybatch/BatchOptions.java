@@ -22,6 +22,9 @@ public final class BatchOptions {
     private final boolean checkpointActors;
     private final boolean latencySensitive;
     private final ResourceGroup group;
+    private final boolean root;
+    private final boolean notCurrent;
+    private final OnFailure onFailure;
 
     private BatchOptions(Builder b) {
         this.name = b.name;
@@ -37,6 +40,9 @@ public final class BatchOptions {
         this.checkpointActors = b.checkpointActors;
         this.latencySensitive = b.latencySensitive;
         this.group = b.group;
+        this.root = b.root;
+        this.notCurrent = b.notCurrent;
+        this.onFailure = b.onFailure;
     }
 
     /** {@return a builder without limits} */
@@ -112,6 +118,19 @@ public final class BatchOptions {
         return checkpointActors;
     }
 
+    /** True for a child of the root, whatever is current. */
+    boolean root() {
+        return root;
+    }
+
+    boolean notCurrent() {
+        return notCurrent;
+    }
+
+    OnFailure onFailure() {
+        return onFailure;
+    }
+
     /** Builds {@link BatchOptions}. Not for several threads at once. */
     public static final class Builder {
 
@@ -128,6 +147,9 @@ public final class BatchOptions {
         private boolean checkpointActors;
         private boolean latencySensitive;
         private ResourceGroup group;
+        private boolean root;
+        private boolean notCurrent;
+        private OnFailure onFailure = OnFailure.WAIT;
 
         private Builder() {}
 
@@ -166,6 +188,7 @@ public final class BatchOptions {
             }
             this.parent = parent;
             this.parentId = 0;
+            this.root = false;
             return this;
         }
 
@@ -178,6 +201,49 @@ public final class BatchOptions {
         public Builder parent(long parent) {
             this.parentId = notZero("parent", parent);
             this.parent = null;
+            this.root = false;
+            return this;
+        }
+
+        /**
+         * Has the batch be outermost, a child of the client's root, whatever is current, and also where the current batch has ended.
+         * It takes the place of a {@link #parent(Batch) parent}.
+         *
+         * @return this
+         */
+        public Builder root() {
+            this.root = true;
+            this.parent = null;
+            this.parentId = 0;
+            return this;
+        }
+
+        /**
+         * Has the batch not become current in the thread that starts it: only its handle, or its id, puts and submits into it.
+         *
+         * @return this
+         */
+        public Builder notCurrent() {
+            this.notCurrent = true;
+            return this;
+        }
+
+        /**
+         * Sets what {@link Batch#close()} does with the batch's tasks where its body failed, which is to say, did not come to
+         * {@link Batch#end()}:
+         *
+         * <pre>{@code
+         * try (Batch b = ray.startBatch(BatchOptions.builder().onFailure(OnFailure.CANCEL).build())) {
+         *     ...
+         *     b.end();    // waits for the tasks; a body that throws before leaves none running
+         * }
+         * }</pre>
+         *
+         * @param onFailure {@link OnFailure#WAIT} unless set
+         * @return this
+         */
+        public Builder onFailure(OnFailure onFailure) {
+            this.onFailure = Checks.notNull("onFailure", onFailure);
             return this;
         }
 

@@ -1,6 +1,7 @@
 package io.raybatch;
 
 import java.lang.ref.Reference;
+import java.lang.ref.WeakReference;
 import java.util.Optional;
 
 /**
@@ -19,6 +20,8 @@ final class BatchScope {
     private final MappedRegion region;
     /** Null for a batch that is held by its id. */
     private final LeakTracker tracker;
+    /** Null likewise. */
+    private final WeakReference<BatchScope> weak;
     /** What the engine knows of it; null until it has a task. */
     private volatile BatchWork work;
 
@@ -31,6 +34,7 @@ final class BatchScope {
         this.parent = parent;
         this.region = region;
         this.tracker = tracker;
+        this.weak = tracker == null ? null : new WeakReference<>(this);
     }
 
     /** For a batch that is held by its id. */
@@ -102,6 +106,11 @@ final class BatchScope {
         return region;
     }
 
+    /** The one reference by which all hold this that must not keep it reachable; null for a batch that is held by its id. */
+    WeakReference<BatchScope> weak() {
+        return weak;
+    }
+
     boolean isTracked() {
         return tracker != null;
     }
@@ -128,22 +137,6 @@ final class BatchScope {
         if (tracker != null) {
             tracker.settled();
         }
-    }
-
-    /** {@return this if it is open, else the nearest open batch around it; null where that is the root} */
-    BatchScope openAncestor() {
-        long[] open = Native.openAncestor(ray.client(), id, life);
-        Reference.reachabilityFence(this);
-        if (open[0] == 0) {
-            // the root, or a batch so long gone that its parent is forgotten there
-            return parent == null ? null : parent.openAncestor();
-        }
-        for (BatchScope scope = this; scope != null; scope = scope.parent) {
-            if (scope.id == open[0] && scope.life == open[1]) {
-                return scope;
-            }
-        }
-        return ray.scopeOf(open[0], open[1]);
     }
 
     @Override

@@ -36,7 +36,8 @@ import java.util.stream.LongStream;
  * @param checkpointActors as given
  * @param spilled of {@code bytes}, those that lie in a spill file
  * @param startedBy the thread that started it
- * @param endedBy who ended it
+ * @param endedBy the caller that ended it
+ * @param endedWith the outer batch whose end ended it; 0 for the root, which ends with its client; empty for a batch that ended by itself
  * @param tasks its tasks by state
  * @param abandonedThreads the threads that went on with a task of it after that was cancelled, and were given up
  * @param group the path of the {@link ResourceGroup} it is in; empty for none
@@ -69,6 +70,7 @@ public record BatchStatus(
         long spilled,
         String startedBy,
         Optional<String> endedBy,
+        OptionalLong endedWith,
         TaskCounts tasks,
         List<String> abandonedThreads,
         String group,
@@ -111,6 +113,7 @@ public record BatchStatus(
                 f[20],
                 texts[1] == null ? "" : texts[1],
                 Optional.ofNullable(texts[2]),
+                f[21] == 0 ? OptionalLong.empty() : OptionalLong.of(f[21] == root ? 0 : f[21]),
                 tasks == null ? TaskCounts.NONE : counts((long[]) tasks[0]),
                 tasks == null ? List.of() : List.of((String[]) tasks[1]),
                 texts[3] == null ? "" : texts[3],

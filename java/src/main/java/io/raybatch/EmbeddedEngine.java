@@ -101,8 +101,9 @@ final class EmbeddedEngine implements Engine {
         held.sweepIfDue(now);
     }
 
-    /** There is nothing to do: looks for batches that need not be kept reachable any more, and does what nobody hurried with. */
-    void letGoOfIdle() {
+    /** Also carries out the orders that no caller was in a hurry for. */
+    @Override
+    public void releaseIdle() {
         held.sweep();
         orders.carryOut();
     }
@@ -116,7 +117,7 @@ final class EmbeddedEngine implements Engine {
     }
 
     /** What a task is told that asks for something after it was cancelled: by whom, if its result says so already. */
-    TaskCancelledException cancellationOf(TaskContext task) {
+    RayException cancellationOf(TaskContext task) {
         if (task.work() == null) {
             return Failures.cancelled("saving or restoring an actor", "", "", ErrorDetails.NONE);
         }
@@ -125,12 +126,17 @@ final class EmbeddedEngine implements Engine {
             Object found = Values.get(ray, null, 0, result.batch(), result.task(), result.index());
             if (found instanceof Failures.Failure failure) {
                 RayException why = failure.exception(result, ray.config().serializer());
+                if (why.batchEndReason().isPresent()) {
+                    return why;
+                }
                 String reason = why instanceof TaskCancelledException who ? who.reason()
                         : why instanceof ActorDiedException ? why.getMessage() : "";
                 return Failures.cancelled("task " + task.name(), reason, "", ErrorDetails.of(result));
             }
-        } catch (RayException gone) {
-            // with its batch
+        } catch (RayException collected) {
+            if (collected.batchEndReason().filter(EndReason.TIMED_OUT::equals).isPresent()) {
+                return collected;
+            }
         }
         return Failures.cancelled("task " + task.name(), "", "", ErrorDetails.of(result));
     }

@@ -11,6 +11,8 @@ import java.util.concurrent.CompletionStage;
  */
 final class Ends {
 
+    private static final long[] NOT_YET = new long[0];
+
     private final RayApi ray;
 
     Ends(RayApi ray) {
@@ -51,14 +53,18 @@ final class Ends {
         try {
             figures = endNow(id, life, collect, save, ids);
         } catch (StoreFullException full) {
-            // no room to keep them in
+            // no space to keep them in
             figures = ray.room().waiting(full, () -> endNow(id, life, collect, save, ids));
+        } catch (BatchEndedException | BatchNotFoundException | ObjectCollectedException ended) {
+            ray.current().endedById(id, life);
+            throw ended;
         }
         Reference.reachabilityFence(keep);
+        ray.current().endedById(id, life);
         if (collect) {
             ray.settled(id);
         }
-        long[] over = wait ? await(id, itsLife) : null;
+        long[] over = wait ? await(id, itsLife, Deadline.NEVER) : null;
         Flight.pass();
         return over == null ? figures : over;
     }
@@ -75,13 +81,17 @@ final class Ends {
         return ((long[]) Native.status(ray.client(), id, 0)[0])[0];
     }
 
-    /** Waits until a batch that was ended is over, unless it would be for the waiting task. */
-    void awaitOver(long id, long life) {
-        await(id, lifeOf(id, life));
+    /**
+     * Waits until a batch that was ended is over, unless it would be for the waiting task.
+     *
+     * @return false if the deadline passed before
+     */
+    boolean awaitOver(long id, long life, Deadline deadline) {
+        return await(id, lifeOf(id, life), deadline) != NOT_YET;
     }
 
-    /** Null where it is not waited for. */
-    private long[] await(long id, long life) {
+    /** Null where it is not waited for; {@link #NOT_YET} when the deadline passed. */
+    private long[] await(long id, long life, Deadline deadline) {
         Engine engine = ray.tasks().engineIfStarted();
         if (engine == null) {
             return null;
@@ -99,7 +109,9 @@ final class Ends {
                 if (over != null) {
                     return over;
                 }
-                waiter.await(Deadline.NEVER);
+                if (!waiter.await(deadline)) {
+                    return NOT_YET;
+                }
             }
         } finally {
             Wakeups.forget(token);

@@ -79,6 +79,9 @@ interface Engine extends AutoCloseable {
     /** A client has closed: who waits for room to {@link #submit} for it is told. */
     void left(RayApi ray);
 
+    /** Releases the batches that it keeps reachable for tasks that are over. */
+    void releaseIdle();
+
     /** How long a task that is cancelled may go on. */
     Duration grace();
 

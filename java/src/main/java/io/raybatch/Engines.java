@@ -36,6 +36,16 @@ final class Engines {
         return store == null ? null : store.engine;
     }
 
+    /** Has all engines release what they keep reachable for tasks that are over. */
+    static void releaseIdle() {
+        for (Engines store : OF_STORES.values()) {
+            Engine running = store.engine;
+            if (running != null) {
+                running.releaseIdle();
+            }
+        }
+    }
+
     private Engine started() {
         Engine running = engine;
         return running != null ? running : start();

@@ -24,6 +24,8 @@ final class Failures {
     static final byte LOST_ARGUMENT = 5;
     /** What went wrong. */
     static final byte INTERNAL = 6;
+    /** Why the task's batch ended, as a number, and in words. */
+    static final byte BATCH_ENDED = 7;
 
     private Failures() {}
 
@@ -76,6 +78,7 @@ final class Failures {
                                 + (why.isEmpty() ? "" : ": " + why) + where,
                         ErrorDetails.of(lost));
             }
+            case BATCH_ENDED -> batchEnded("the task of object " + id, EndReason.of(payload[1]), text(payload, 2), where, id);
             case INTERNAL -> failed("the task of object " + id + " failed: " + text(payload, 1) + where, details);
             default -> failed("the task of object " + id + " failed in a way unknown here: " + payload[0] + where, details);
         };
@@ -85,6 +88,14 @@ final class Failures {
     static TaskCancelledException cancelled(String what, String reason, String where, ErrorDetails details) {
         String cancelled = reason.startsWith("cancelled") ? reason : reason.isEmpty() ? "cancelled" : "cancelled: " + reason;
         return new TaskCancelledException(what + " was " + cancelled + where, reason, details);
+    }
+
+    /** For the task that {@code what} names, whose batch was cancelled or timed out. */
+    static RayException batchEnded(String what, EndReason reason, String why, String where, ObjectId id) {
+        ErrorDetails details = ErrorDetails.ofEnd(id, reason);
+        return reason == EndReason.TIMED_OUT
+                ? new BatchTimedOutException(what + " was cancelled: " + why + where, details)
+                : new TaskCancelledException(what + " was cancelled: " + why + where, why, details);
     }
 
     private static TaskException failed(String message, ErrorDetails details) {

@@ -1,13 +1,17 @@
 package io.raybatch;
 
 import io.raybatch.flight.FlightEvents;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /**
  * Finds the batches that a piece of code leaks: the base of
@@ -48,6 +52,13 @@ public final class LeakDetector {
         }
     }
 
+    /** A batch was started that is held by its id. */
+    static void startedById(Supplier<LeakTracker> tracker) {
+        for (Recording recording : RECORDINGS) {
+            recording.byId.add(tracker.get());
+        }
+    }
+
     static void settled(LeakTracker tracker) {
         for (Recording recording : RECORDINGS) {
             recording.open.remove(tracker);
@@ -76,10 +87,11 @@ public final class LeakDetector {
         });
     }
 
-    /** From {@link #record()} to {@link #stop()}. */
+    /** From {@link #record()} to {@link #stop()} or {@link #stopWithNoneOpen()}. */
     public static final class Recording {
 
         private static final int ROUNDS = 3;
+        private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
         private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(10);
 
         /** Started meanwhile, and neither collected nor reported yet. */
@@ -88,28 +100,46 @@ public final class LeakDetector {
         /** Started meanwhile. */
         private final Set<LeakTracker> all = ConcurrentHashMap.newKeySet();
 
+        /** Started meanwhile with ids of the caller's: no leaks, but open perhaps. */
+        private final Set<LeakTracker> byId = ConcurrentHashMap.newKeySet();
+
         private final List<LeakReport> leaks = new CopyOnWriteArrayList<>();
 
         private Recording() {}
 
         /**
-         * Stops, looks for batches that were started meanwhile and cannot be reached any more, and collects those. That
-         * a batch is still current in the calling thread does not count: it is made current no longer. The JVM must
-         * heed {@code System.gc()}.
+         * Stops, looks for batches that were started meanwhile and are unreachable, for about a second while some are open, and ends and
+         * collects those, also one that is current in a thread. The JVM must heed {@code System.gc()}.
          *
          * @return a report for each
          */
         public List<LeakReport> stop() {
-            CurrentBatch.forget(scope -> scope.isTracked() && all.contains(scope.tracker()));
-            for (int round = 0; round < ROUNDS && !open.isEmpty(); round++) {
+            long start = System.nanoTime();
+            while (!open.isEmpty() && System.nanoTime() - start < RETRY_NANOS) {
+                // what ran tasks is kept reachable until the engine has seen that they are over
+                Engines.releaseIdle();
                 collectGarbage();
                 awaitReports();
             }
             RECORDINGS.remove(this);
+            all.forEach(LeakTracker::endIfLeaked);
             return List.copyOf(leaks);
         }
 
-        /** Returns when all that the Cleaner has heard of is collected and reported. */
+        /**
+         * As {@link #stop}, and reports also batches that were started meanwhile and are reachable but open, those with ids of the
+         * caller's included. These are not ended.
+         *
+         * @return a report for each
+         */
+        public List<LeakReport> stopWithNoneOpen() {
+            List<LeakReport> found = new ArrayList<>(stop());
+            Stream.concat(open.stream(), byId.stream())
+                    .map(LeakTracker::reportIfOpen).filter(Objects::nonNull).forEach(found::add);
+            return List.copyOf(found);
+        }
+
+        /** Returns when all that the Cleaner has found is reported. */
         private void awaitReports() {
             long start = System.nanoTime();
             while (all.stream().anyMatch(tracker -> tracker.isUnreachable() && !tracker.isHandled())
@@ -118,7 +148,7 @@ public final class LeakDetector {
             }
         }
 
-        /** Returns when the Cleaner has heard of all that is unreachable now. */
+        /** Returns when the Cleaner has found all that is unreachable now. */
         private static void collectGarbage() {
             CountDownLatch found = new CountDownLatch(1);
             Cleaners.register(new Object(), found::countDown);

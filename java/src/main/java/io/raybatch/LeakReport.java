@@ -8,7 +8,8 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * A batch that nobody could reach any more, and that was not ended, or ended and not collected. It has been by now.
+ * A batch that became unreachable and was not ended, or was ended and not collected. It is collected by now, unless a thread still works in
+ * it without a handle: then it is collected when that thread starts its next batch, or ends.
  *
  * @param batchId its id
  * @param name its name; empty if it had none
@@ -18,6 +19,7 @@ import java.util.Set;
  * @param bytes their payload
  * @param level how much was recorded
  * @param startedAt a stack trace of where it was started, from {@link LeakLevel#ADVANCED} on
+ * @param reachable true for a batch that was only to be closed by now, see {@link LeakDetector.Recording#stopWithNoneOpen}
  * @param uses stack traces of the last uses of its handle, oldest first, with {@link LeakLevel#PARANOID}
  */
 public record LeakReport(
@@ -28,6 +30,7 @@ public record LeakReport(
         long objects,
         long bytes,
         LeakLevel level,
+        boolean reachable,
         Optional<Throwable> startedAt,
         List<Throwable> uses) {
 
@@ -39,9 +42,10 @@ public record LeakReport(
         StringWriter text = new StringWriter();
         PrintWriter out = new PrintWriter(text);
         out.printf(
-                "LEAK: batch %d%s was started by thread \"%s\" %.1f s ago and is unreachable, but was not closed; it held %d"
+                "LEAK: batch %d%s was started by thread \"%s\" %.1f s ago and %s; it held %d"
                         + " objects of %d bytes. Close it: try (Batch b = ray.startBatch()) { ... }.",
-                batchId, name.isEmpty() ? "" : " (" + name + ")", thread, age.toMillis() / 1e3, objects, bytes);
+                batchId, name.isEmpty() ? "" : " (" + name + ")", thread, age.toMillis() / 1e3,
+                reachable ? "is open still" : "is unreachable, but was not closed", objects, bytes);
         if (level.compareTo(LeakLevel.ADVANCED) < 0) {
             out.print(" To see where it was started: -Draybatch.leakDetection=advanced");
         } else if (level.compareTo(LeakLevel.PARANOID) < 0) {

@@ -1,19 +1,39 @@
 package io.raybatch;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.lang.ref.Cleaner;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 
 /**
- * What is known of a batch when nobody can reach it any more, and what is done then: the Cleaner's thread hands over to
- * another, which ends and collects the batch and reports it. Must not refer to the batch's scope.
+ * What is known of a batch that ends when it is unreachable, and what is done then. The Cleaner's thread hands over to another, which
+ * reports the batch, and ends and collects it. While the batch is on the stack of a thread it is only reported: the thread goes on
+ * working in it, and it is ended when it is taken from the last stack. Must not refer to the batch's scope.
  */
 final class LeakTracker implements Runnable {
 
     private static final int USES = 4;
+
+    // The state: two flags, and above them the number of stacks' entries.
+    private static final int UNREACHABLE = 1;
+    /** Claimed by the thread that ends it. */
+    private static final int ENDED = 2;
+    private static final int ONE_ENTRY = 4;
+
+    private static final VarHandle STATE;
+
+    static {
+        try {
+            STATE = MethodHandles.lookup().findVarHandle(LeakTracker.class, "state", int.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
 
     private final long client;
     private final RayConfig config;
@@ -28,8 +48,8 @@ final class LeakTracker implements Runnable {
     private final Throwable startedAt;
     /** The last uses, oldest first; null below {@link LeakLevel#PARANOID}. Guarded by itself. */
     private final Deque<Throwable> uses;
+    private volatile int state;
     private volatile boolean settled;
-    private volatile boolean unreachable;
     private volatile boolean handled;
     private Cleaner.Cleanable cleanable;
 
@@ -85,49 +105,104 @@ final class LeakTracker implements Runnable {
 
     /** True once the Cleaner has found the scope unreachable. */
     boolean isUnreachable() {
-        return unreachable;
+        return (state & UNREACHABLE) != 0;
     }
 
-    /** True once what the Cleaner found was collected and reported. */
+    /** True once it was ended because it is unreachable. */
+    boolean isEndedAsLeak() {
+        return (state & ENDED) != 0;
+    }
+
+    /** True once a leak was reported, and collected unless a thread still works in it. */
     boolean isHandled() {
         return handled;
+    }
+
+    /** A thread's stack has an entry of it. */
+    void stacked() {
+        STATE.getAndAdd(this, ONE_ENTRY);
+    }
+
+    /** An entry was removed. If it was the last one of a leaked batch, that is ended and collected now. */
+    void unstacked() {
+        int now = (int) STATE.getAndAdd(this, -ONE_ENTRY) - ONE_ENTRY;
+        if (now < ONE_ENTRY && (now & UNREACHABLE) != 0) {
+            endIfLeaked();
+        }
     }
 
     /** On the Cleaner's thread, or the one that settled it. */
     @Override
     public void run() {
         if (!settled) {
-            unreachable = true;
-            Background.run(this::collect);
+            int before = (int) STATE.getAndBitwiseOr(this, UNREACHABLE);
+            Background.run(() -> found(before < ONE_ENTRY));
         }
     }
 
-    private void collect() {
+    private void found(boolean end) {
         try {
-            LeakReport report = collectAndDescribe();
-            if (report != null) {
-                LeakDetector.report(this, report, config);
+            report();
+            if (end) {
+                endIfLeaked();
             }
         } catch (RayClosedException | BatchNotFoundException over) {
-            // the client ended all its batches, or this one is so long gone that it is forgotten
+            // the client ended all its batches, or this one was collected so long ago that it is forgotten
         } finally {
-            forget.run();
             LeakDetector.settled(this);
             handled = true;
         }
     }
 
-    /** Null if somebody collected it properly. */
-    private LeakReport collectAndDescribe() {
-        BatchStatus status = BatchStatus.of(id, 0, Native.status(client, id, life));
-        boolean byOuter = status.reason().filter(EndReason.LEAKED::equals).isPresent();
-        if (status.state().isCollected() && !byOuter) {
+    private void report() {
+        LeakReport report = level == LeakLevel.DISABLED ? null : reportIf(status -> isLeft(status));
+        if (report != null) {
+            LeakDetector.report(this, report, config);
+        }
+    }
+
+    /** False for a batch that was collected properly. */
+    private static boolean isLeft(BatchStatus status) {
+        return !status.state().isCollected() || status.reason().filter(EndReason.LEAKED::equals).isPresent();
+    }
+
+    /** {@return a report of it if it is open; null otherwise} */
+    LeakReport reportIfOpen() {
+        try {
+            return reportIf(status -> status.state().isOpen());
+        } catch (RayClosedException | BatchNotFoundException over) {
             return null;
         }
-        if (!status.state().isCollected()) {
-            collectNow(status);
+    }
+
+    private LeakReport reportIf(Predicate<BatchStatus> condition) {
+        BatchStatus status = BatchStatus.of(id, 0, Native.status(client, id, life));
+        return condition.test(status) ? describe(status) : null;
+    }
+
+    /** Ends and collects it once, if it is unreachable. */
+    void endIfLeaked() {
+        int seen = state;
+        while ((seen & (UNREACHABLE | ENDED)) == UNREACHABLE) {
+            if (STATE.compareAndSet(this, seen, seen | ENDED)) {
+                end();
+                return;
+            }
+            seen = state;
         }
-        return level == LeakLevel.DISABLED ? null : describe(status);
+    }
+
+    private void end() {
+        try {
+            BatchStatus status = BatchStatus.of(id, 0, Native.status(client, id, life));
+            if (!status.state().isCollected()) {
+                collectNow(status);
+            }
+        } catch (RayClosedException | BatchNotFoundException over) {
+            // as above
+        } finally {
+            forget.run();
+        }
     }
 
     private void collectNow(BatchStatus status) {
@@ -139,7 +214,11 @@ final class LeakTracker implements Runnable {
                 // by its timeout, or with the batch around it
             }
         }
-        Native.gc(client, id, life);
+        try {
+            Native.gc(client, id, life);
+        } catch (BatchActiveException tasksAreActive) {
+            // its end was to collect it, which follows the last task
+        }
     }
 
     private LeakReport describe(BatchStatus status) {
@@ -157,6 +236,7 @@ final class LeakTracker implements Runnable {
                 status.objects(),
                 status.bytes(),
                 level,
+                !isUnreachable(),
                 Optional.ofNullable(startedAt),
                 last);
     }

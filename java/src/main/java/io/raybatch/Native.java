@@ -175,15 +175,10 @@ final class Native {
     static native long[] gc(long client, long id, long life);
 
     /**
-     * The batch itself if it is open, else its nearest open ancestor: {@code {id, life}}; {@code {0, 0}}, normal mode,
-     * where that is the root.
-     */
-    static native long[] openAncestor(long client, long id, long life);
-
-    /**
      * One batch, live or remembered: {@code long[]}{life, state, reason, objects, bytes, held, peakBytes, pins,
      * startedMillis, endedMillis, collectedMillis, parentId, priority, timeoutMillis, maxBytes, maxObjects,
-     * keptObjects, adoptedObjects, flags (1 noCleanup, 2 checkpointActors), maxTasks, spilledBytes}, {@code String[]}{name, startedBy, endedBy, group}, {@code long[]}{children
+     * keptObjects, adoptedObjects, flags (1 noCleanup, 2 checkpointActors), maxTasks, spilledBytes, id of the outer batch
+     * whose end ended it or 0}, {@code String[]}{name, startedBy, endedBy, group}, {@code long[]}{children
      * ids}. Times are epoch milliseconds, 0 for not yet. States 0 waiting … 5 collected as in {@link BatchState}.
      */
     static native Object[] status(long client, long id, long life);

@@ -50,6 +50,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
     /** Null where all goes through the native side. */
     private final MappedStore mapped;
     private final AtomicBoolean closed = new AtomicBoolean();
+    private final CurrentBatch current = new CurrentBatch(this);
     private final Reader reader = new Reader(this);
     private final Tasks tasks = new Tasks(this);
     private final Actors actors = new Actors(this);
@@ -151,7 +152,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
     @Override
     public void close() {
         if (closed.compareAndSet(false, true)) {
-            CurrentBatch.set(this, null);
+            current.close();
             if (ownsStore) {
                 Engines.closing(this);
             }
@@ -188,31 +189,34 @@ public final class RayApi implements TaskCalls, AutoCloseable {
     }
 
     /**
-     * Starts a batch, and makes it current in the calling thread. Unless a parent is given it lies in the current
-     * batch, or, if an id is given, in the root.
+     * Starts a batch, and makes it current in the calling thread, unless {@link BatchOptions.Builder#notCurrent} says otherwise. Unless
+     * a parent is given it lies in the current batch, or, if an id is given, in the root.
      *
      * @param options name, id, parent, limits
      * @return the batch; to be closed, unless it has an id of the caller's
      * @throws BatchExistsException when a batch of that id is live
-     * @throws BatchEndedException when the parent given has ended
+     * @throws BatchEndedException when the parent has ended, given or current
      * @throws BatchLimitException when its group allows no such priority
      * @throws InvalidArgumentException also for another group than that of the batch around it
      */
     public Batch startBatch(BatchOptions options) {
         TaskContext.checked();
-        BatchScope previous = CurrentBatch.get(this);
+        boolean withId = options.id() != 0;
+        current.beforeStart(withId);
         BatchScope scope;
         if (options.parent() != null) {
             scope = start(options, options.parent().scope());
         } else if (options.parentId() != 0) {
             scope = start(options, scopeOf(options.parentId(), 0));
-        } else if (options.id() != 0) {
+        } else if (withId || options.root()) {
             scope = start(options, null);
         } else {
             scope = inCurrent(parent -> start(options, parent));
         }
-        CurrentBatch.set(this, scope);
-        return new Batch(scope, previous);
+        if (!options.notCurrent()) {
+            current.started(scope, withId);
+        }
+        return new Batch(scope, options.onFailure());
     }
 
     private BatchScope start(BatchOptions o, BatchScope parent) {
@@ -229,13 +233,14 @@ public final class RayApi implements TaskCalls, AutoCloseable {
         }
         if (o.id() != 0) {
             reserved.remove(o.id());
+            LeakDetector.startedById(() -> new LeakTracker(client, config, started[0], started[1], o.name(), () -> {}));
             return BatchScope.heldById(this, started[0], started[1], o.name(), parent, region(started, 2));
         }
         long id = started[0];
         ConcurrentMap<Long, WeakReference<BatchScope>> scopes = tracked;
         BatchScope scope = BatchScope.tracked(
                 this, id, started[1], o.name(), parent, region(started, 2), () -> scopes.remove(id));
-        scopes.put(id, new WeakReference<>(scope));
+        scopes.put(id, scope.weak());
         return scope;
     }
 
@@ -344,6 +349,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
     public GcResult gc(long id) {
         GcResult result = GcResult.of(Native.gc(client, id, 0));
         Flight.pass();
+        current.endedById(id, 0);
         settled(id);
         return result;
     }
@@ -357,33 +363,36 @@ public final class RayApi implements TaskCalls, AutoCloseable {
         return id;
     }
 
-    /** {@return the batch that is current in the calling thread; 0 in normal mode} */
+    /** {@return the batch that is current in the calling thread, also one that has ended and takes no new work; 0 in normal mode} */
     public long currentBatch() {
-        BatchScope scope = openCurrent();
+        BatchScope scope = current.get();
         return scope == null ? 0 : scope.id();
     }
 
     /**
-     * Makes a batch current in the calling thread. An id of {@link #newBatchId()} that was not started is started, in
-     * the batch that was current.
+     * Makes a batch current in the calling thread. One that is current there below others is so again without those; any other is put on
+     * top. An id of {@link #newBatchId()} that was not started is started, in the batch that was current.
      *
-     * @param id 0 for normal mode
+     * @param id 0 for normal mode, without any current batch
      * @throws BatchNotFoundException when there is none
      * @throws BatchEndedException when it has ended
      */
     public void setCurrentBatch(long id) {
         if (id == 0) {
-            CurrentBatch.set(this, null);
+            current.clear();
         } else if (reserved.contains(id)) {
+            current.beforeStart(true);
             BatchOptions options = BatchOptions.builder().id(id).build();
-            CurrentBatch.set(this, inCurrent(parent -> start(options, parent)));
-        } else {
-            BatchScope scope = scopeOf(id, 0);
-            if (scope.openAncestor() != scope) {
+            current.started(inCurrent(parent -> start(options, parent)), true);
+        } else if (!current.popTo(id)) {
+            BatchStatus status = status(id);
+            if (!status.state().isOpen()) {
+                EndReason reason = status.reason().orElse(null);
                 throw new BatchEndedException(
-                        scope + " has ended and cannot be made current", new ErrorDetails(id, null, null, null));
+                        "batch " + id + " has ended (" + reason + ", by " + status.endedBy().orElse("") + ") and cannot be made current",
+                        ErrorDetails.ofEnd(id, reason));
             }
-            CurrentBatch.set(this, scope);
+            current.set(scopeOf(id, 0));
         }
     }
 
@@ -410,7 +419,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
         try {
             return ends.end(id, 0, true, checkpoint, null);
         } catch (BatchEndedException | ObjectCollectedException ended) {
-            ends.awaitOver(id, 0);
+            ends.awaitOver(id, 0, Deadline.NEVER);
             return gc(id);
         }
     }
@@ -1030,10 +1039,9 @@ public final class RayApi implements TaskCalls, AutoCloseable {
         return ends;
     }
 
-    /** The current batch, or the nearest open one around it; null in normal mode. A task's own is current even if it has ended. */
-    private BatchScope openCurrent() {
-        BatchScope scope = CurrentBatch.get(this);
-        return scope == null || isTasksOwn(scope) ? scope : scope.openAncestor();
+    /** Which batch is current in which thread. */
+    CurrentBatch current() {
+        return current;
     }
 
     private boolean isTasksOwn(BatchScope scope) {
@@ -1042,22 +1050,33 @@ public final class RayApi implements TaskCalls, AutoCloseable {
     }
 
     /**
-     * Does something in the current batch, null being normal mode. Whether that is open is only looked at when it
-     * fails: nothing is done twice, since a batch that has ended does nothing.
+     * Does something in the current batch.
+     *
+     * @param work gets the scope, null for normal mode; has done nothing when it throws that this batch has ended
+     * @throws BatchEndedException when the current batch has ended, unless it was by its id
      */
     <R> R inCurrent(Function<BatchScope, R> work) {
-        BatchScope scope = CurrentBatch.get(this);
         while (true) {
+            BatchScope scope = current.get();
             try {
                 return work.apply(scope);
-            } catch (BatchEndedException | BatchNotFoundException | ObjectCollectedException e) {
-                BatchScope open = scope == null || isTasksOwn(scope) ? scope : scope.openAncestor();
-                if (open == scope) {
+            } catch (BatchEndedException | BatchNotFoundException e) {
+                if (scope == null || isTasksOwn(scope) || e.batchId().orElse(0) != scope.id()) {
                     throw e;
                 }
-                scope = open;
+                // another client may have ended it by its id
+                boolean closed = e.batchEndReason().filter(EndReason.CLOSED::equals).isPresent();
+                if (!closed || !current.drop(scope)) {
+                    throw e instanceof BatchEndedException ? e : forgotten(scope);
+                }
             }
         }
+    }
+
+    private static BatchEndedException forgotten(BatchScope scope) {
+        return new BatchEndedException(
+                scope + ", which is current here, was collected, so long ago that it is forgotten by whom: close its handle in this thread",
+                ErrorDetails.ofEnd(scope.id(), null));
     }
 
     /** The scope of a live batch, found by its id. */

@@ -29,11 +29,15 @@ public abstract sealed class RayException extends RuntimeException
     /** The bytes of the object's id; null for none. */
     private final byte[] object;
 
+    /** Why the batch ended whose end caused it; null where no batch's end did. */
+    private final EndReason endReason;
+
     RayException(ErrorCode code, String message, ErrorDetails details) {
         super(message, details.cause());
         this.code = code;
         this.batch = details.batch();
         this.object = details.object();
+        this.endReason = details.endReason();
     }
 
     /** {@return the stable code} */
@@ -51,10 +55,23 @@ public abstract sealed class RayException extends RuntimeException
         return object == null ? Optional.empty() : Optional.of(ObjectId.of(object));
     }
 
+    /**
+     * {@return why the batch ended whose end caused this; empty where no batch's end did} What a batch's timeout causes is a
+     * {@link BatchTimedOutException}, whichever call meets it.
+     */
+    public final Optional<EndReason> batchEndReason() {
+        return Optional.ofNullable(endReason);
+    }
+
     /** The exception for an error of the native side; arguments as {@link NativeCallbacks#error} has them. */
     static RayException of(int number, String message, long batch, byte[] objectId, long[] facts) {
-        ErrorDetails details = new ErrorDetails(batch, objectId, facts, null);
-        return switch (ErrorCode.of(number)) {
+        ErrorCode code = ErrorCode.of(number);
+        EndReason endReason = endReason(code, facts);
+        ErrorDetails details = new ErrorDetails(batch, objectId, facts, null, endReason);
+        if (endReason == EndReason.TIMED_OUT) {
+            return new BatchTimedOutException(message, details);
+        }
+        return switch (code) {
             case INTERNAL -> new RayInternalException(message, details);
             case INVALID_ARGUMENT -> new InvalidArgumentException(message, details);
             case CLOSED -> new RayClosedException(message, details);
@@ -67,6 +84,7 @@ public abstract sealed class RayException extends RuntimeException
             case BATCH_EXISTS -> new BatchExistsException(message, details);
             case BATCH_ACTIVE -> new BatchActiveException(message, details);
             case BATCH_ENDED -> new BatchEndedException(message, details);
+            case BATCH_TIMED_OUT -> new BatchTimedOutException(message, details);
             case BATCH_LIMIT -> new BatchLimitException(message, details);
             case GROUP_NOT_FOUND -> new GroupNotFoundException(message, details);
             case GROUP_ACTIVE -> new GroupActiveException(message, details);
@@ -88,6 +106,15 @@ public abstract sealed class RayException extends RuntimeException
             case INTERRUPTED -> new RayInterruptedException(message, details);
             case SERIALIZATION -> new SerializationException(message, details);
             case NATIVE_LIBRARY -> new NativeLibraryException(message, details);
+        };
+    }
+
+    /** What the figures of an error say that a batch's end may have caused. */
+    private static EndReason endReason(ErrorCode code, long[] facts) {
+        return switch (code) {
+            case BATCH_ENDED, OBJECT_COLLECTED, TASK_CANCELLED, ACTOR_DIED ->
+                facts == null || facts.length == 0 ? null : EndReason.of(facts[0]);
+            default -> null;
         };
     }
 }

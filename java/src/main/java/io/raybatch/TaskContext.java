@@ -243,7 +243,7 @@ final class TaskContext {
     }
 
     /** What it is told when it asks for anything. */
-    TaskCancelledException cancelled() {
+    RayException cancelled() {
         return engine.cancellationOf(this);
     }
 

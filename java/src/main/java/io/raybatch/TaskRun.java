@@ -111,11 +111,13 @@ final class TaskRun {
             report(serial, slot, attempt, FUNCTION_GONE, start);
             return start;
         }
-        ray = work == null || work.ray().isClosed() ? engine.ray() : work.ray();
-        BatchScope scope = work == null ? null : work.scope();
-        if (CurrentBatch.get(ray) != scope) {
-            CurrentBatch.set(ray, scope);
+        RayApi client = work == null || work.ray().isClosed() ? engine.ray() : work.ray();
+        if (ray != null && ray != client) {
+            ray.current().endTask();
         }
+        ray = client;
+        BatchScope scope = work == null ? null : work.scope();
+        ray.current().beginTask(scope);
         context.begin(work, scope, entry, serial, slot, attempt, start);
         // whoever cancels it notes that first and looks for it here then
         if (engine.orders().isDoomed(serial, slot, attempt)) {
@@ -174,10 +176,12 @@ final class TaskRun {
 
     /** Lets go of what ran last, for as long as nothing runs. */
     void forget() {
+        if (ray != null) {
+            ray.current().endTask();
+        }
         ray = null;
         lastWork = null;
         Thread.currentThread().setContextClassLoader(TaskRun.class.getClassLoader());
-        CurrentBatch.forget(any -> true);
     }
 
     /** It was cancelled before it was begun. */

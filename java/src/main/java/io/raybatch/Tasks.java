@@ -46,7 +46,7 @@ final class Tasks {
         long slot;
         try {
             slot = engine().submit(scope, call, Engine.AS_IT_IS);
-        } catch (BatchEndedException | BatchNotFoundException | ObjectCollectedException ended) {
+        } catch (BatchEndedException | BatchNotFoundException ended) {
             return elsewhere(call, ended, s -> ray.refOf(s, Slots.pack(engine().submit(s, call, Engine.AS_IT_IS), 0), false));
         }
         return ray.refOf(scope, Slots.pack(slot, 0), false);
@@ -56,16 +56,16 @@ final class Tasks {
         BatchScope scope = scopeOf(call);
         try {
             return results(scope, engine().submit(scope, call, returns), returns);
-        } catch (BatchEndedException | BatchNotFoundException | ObjectCollectedException ended) {
+        } catch (BatchEndedException | BatchNotFoundException ended) {
             return elsewhere(call, ended, s -> results(s, engine().submit(s, call, returns), returns));
         }
     }
 
     private BatchScope scopeOf(TaskCaller<?> call) {
-        return call.scope() != null ? call.scope() : CurrentBatch.get(ray);
+        return call.scope() != null ? call.scope() : ray.current().get();
     }
 
-    /** The current batch has ended: in the nearest open one around it then. */
+    /** The current batch has ended: unless that was by its id, so that the one below it is current, this fails. */
     private <T> T elsewhere(TaskCaller<?> call, RayException ended, Function<BatchScope, T> work) {
         if (call.scope() != null) {
             throw ended;

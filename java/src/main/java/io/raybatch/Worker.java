@@ -220,7 +220,7 @@ final class Worker extends Thread {
             // one that was meant for what it ran
             interrupted();
             if (!woken && !swept) {
-                engine.letGoOfIdle();
+                engine.releaseIdle();
                 swept = true;
             }
         }

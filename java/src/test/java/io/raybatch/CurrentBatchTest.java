@@ -3,13 +3,18 @@ package io.raybatch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
+@SuppressWarnings("try") // handles are closed early on purpose
 class CurrentBatchTest extends StoreTest {
 
     @Test
@@ -50,25 +55,138 @@ class CurrentBatchTest extends StoreTest {
     }
 
     @Test
-    void a_current_batch_that_has_ended_reads_as_the_nearest_live_one_around_it() {
+    void a_current_batch_that_was_closed_elsewhere_refuses_new_work_until_it_is_closed_here() {
         Batch outer = ray.startBatch();
-        Batch middle = ray.startBatch();
         Batch inner = ray.startBatch();
         join(inThread(() -> {
-            middle.close();
+            inner.close();
             return null;
         }));
-        assertThat(ray.currentBatch()).isEqualTo(outer.id());
-        assertThat(ray.put(1).batchId()).isEqualTo(outer.id());
-        assertThat(ray.create(1).id().batch()).isEqualTo(outer.id());
-        Batch next = ray.startBatch();
-        assertThat(next.status().parent()).isEqualTo(outer.id());
-        next.close();
-        outer.close();
-        assertThat(ray.currentBatch()).isZero();
-        assertThat(ray.put(1).batchId()).isZero();
+        assertThat(ray.currentBatch()).isEqualTo(inner.id());
+        assertNoNewWork(inner, EndReason.CLOSED);
+        try (Batch root = ray.startBatch(BatchOptions.builder().root().build())) {
+            assertThat(root.status().parent()).isZero();
+            assertThat(ray.put(1).batchId()).isEqualTo(root.id());
+        }
+        assertThat(outer.put(1).batchId()).as("an explicit handle wins").isEqualTo(outer.id());
         inner.close();
-        middle.close();
+        assertThat(ray.put(1).batchId()).isEqualTo(outer.id());
+        outer.close();
+        assertThat(ray.put(1).batchId()).isZero();
+    }
+
+    @Test
+    void one_that_ended_with_the_batch_around_it_says_so_and_names_that() {
+        Batch outer = ray.startBatch(BatchOptions.named("around"));
+        Batch inner = ray.startBatch();
+        outer.close();
+        assertThatThrownBy(() -> ray.put(1)).isInstanceOf(BatchEndedException.class)
+                .hasMessageContaining("ended with batch " + outer.id() + " 'around' around it");
+        assertThat(inner.status().endedWith()).hasValue(outer.id());
+        assertThat(outer.status().endedWith()).isEmpty();
+        inner.close();
+        assertThat(ray.currentBatch()).isZero();
+    }
+
+    /** All ways to new work without a handle. */
+    private void assertNoNewWork(Batch ended, EndReason reason) {
+        List<ThrowingCallable> all = List.of(
+                () -> ray.put(1), () -> ray.create(10), () -> ray.startBatch(),
+                () -> ray.startBatch(BatchOptions.named("n")), () -> ray.task(() -> 1).remote(),
+                () -> ray.task(() -> List.of(1, 2)).remote(2), () -> ray.actor(StringBuilder::new).remote());
+        for (ThrowingCallable work : all) {
+            assertThatThrownBy(work).isInstanceOfSatisfying(BatchEndedException.class, e -> {
+                assertThat(e.batchId()).hasValue(ended.id());
+                assertThat(e.batchEndReason()).contains(reason);
+            });
+        }
+    }
+
+    @Test
+    void after_a_timeout_and_a_cancellation_new_work_fails_and_says_why() {
+        Batch b = ray.startBatch(BatchOptions.builder().timeout(Duration.ofMillis(1)).build());
+        awaitEnd(b);
+        assertNoNewWork(b, EndReason.TIMED_OUT);
+        assertThatThrownBy(() -> ray.put(1)).isInstanceOf(BatchTimedOutException.class).hasMessageContaining("after 1 ms");
+        b.close();
+        Batch c = ray.startBatch();
+        ray.cancel(c);
+        assertNoNewWork(c, EndReason.CANCELLED);
+        c.close();
+        Batch d = ray.startBatch();
+        Callable<Long> wrapped = d.wrap(() -> ray.put(1).batchId());
+        d.close();
+        assertThatThrownBy(wrapped::call).isInstanceOf(BatchEndedException.class);
+        assertThat(ray.put(1).batchId()).isZero();
+        assertThat(ray.list().stream().filter(o -> o.id().batch() != 0)).isEmpty();
+    }
+
+    private static void awaitEnd(Batch b) {
+        long until = System.nanoTime() + SOON.toNanos();
+        while (b.status().state().isOpen() && System.nanoTime() < until) {
+            Thread.onSpinWait();
+        }
+        assertThat(b.status().state().isOpen()).isFalse();
+    }
+
+    @Test
+    void a_batch_started_by_its_id_is_current_no_longer_on_any_thread_once_it_is_ended_by_it() {
+        for (Consumer<Long> end : List.<Consumer<Long>>of(
+                id -> ray.endBatch(id), id -> ray.endBatch(id, true), id -> ray.destroyBatch(id),
+                id -> ray.endBatchAsync(id, true).toCompletableFuture().join())) {
+            try (Batch p = ray.startBatch()) {
+                ray.startBatch(42);
+                assertThat(ray.put(1).batchId()).isEqualTo(42);
+                join(inThread(() -> {
+                    end.accept(42L);
+                    return null;
+                }));
+                assertThat(ray.currentBatch()).isEqualTo(p.id());
+                assertThat(ray.put(1).batchId()).isEqualTo(p.id());
+                ray.destroyBatch(42);
+            }
+            assertThat(ray.currentBatch()).isZero();
+        }
+        ray.startBatch(42).close();
+        assertThat(ray.currentBatch()).isZero();
+        Batch handle = ray.startBatch(43);
+        ray.startBatch(44);
+        join(inThread(() -> {
+            handle.close();
+            return null;
+        }));
+        ray.endBatch(44, true);
+        assertThat(ray.currentBatch()).isZero();
+    }
+
+    @Test
+    void one_that_another_client_ended_by_its_id_is_current_no_longer_either() {
+        try (RayApi other = RayApi.connect(ray.storeName()); Batch p = ray.startBatch()) {
+            ray.startBatch(42);
+            other.endBatch(42, true);
+            assertThat(ray.put(1).batchId()).isEqualTo(p.id());
+            assertThat(ray.currentBatch()).isEqualTo(p.id());
+        }
+    }
+
+    @Test
+    void one_by_id_that_timed_out_is_an_error_until_it_is_ended_or_another_is_started_by_id() {
+        Batch a = ray.startBatch(BatchOptions.builder().id(42).timeout(Duration.ofMillis(1)).build());
+        awaitEnd(a);
+        assertNoNewWork(a, EndReason.TIMED_OUT);
+        assertThatThrownBy(() -> ray.endBatch(42, true)).isInstanceOf(BatchTimedOutException.class);
+        assertThat(ray.currentBatch()).as("that call removed it all the same").isZero();
+
+        Batch b = ray.startBatch(BatchOptions.builder().id(43).timeout(Duration.ofMillis(1)).build());
+        awaitEnd(b);
+        ray.gc(43);
+        assertThat(ray.currentBatch()).isZero();
+
+        Batch c = ray.startBatch(BatchOptions.builder().id(44).timeout(Duration.ofMillis(1)).build());
+        awaitEnd(c);
+        ray.startBatch(45);
+        assertThat(ray.put(1).batchId()).isEqualTo(45);
+        ray.endBatch(45, true);
         assertThat(ray.currentBatch()).isZero();
     }
 
@@ -78,9 +196,66 @@ class CurrentBatchTest extends StoreTest {
         Batch outer = ray.startBatch();
         Batch inner = ray.startBatch();
         ray.endBatch(inner.id(), true);
-        assertThat(ray.currentBatch()).isEqualTo(outer.id());
+        assertThatThrownBy(() -> ray.put(1)).isInstanceOfSatisfying(
+                BatchEndedException.class, e -> assertThat(e.batchId()).hasValue(inner.id()));
+        inner.close();
+        assertThat(ray.put(1).batchId()).isEqualTo(outer.id());
+        ray.startBatch(42);
+        ray.endBatch(42, true);
         assertThat(ray.put(1).batchId()).isEqualTo(outer.id());
         outer.close();
+    }
+
+    @Test
+    void one_that_does_not_become_current_leaves_the_current_one_alone() {
+        try (Batch outer = ray.startBatch();
+                Batch apart = ray.startBatch(BatchOptions.builder().notCurrent().build())) {
+            assertThat(ray.currentBatch()).isEqualTo(outer.id());
+            assertThat(apart.status().parent()).isEqualTo(outer.id());
+            assertThat(apart.put(1).batchId()).isEqualTo(apart.id());
+            apart.close();
+            assertThat(ray.currentBatch()).isEqualTo(outer.id());
+        }
+    }
+
+    @Test
+    void what_a_wrapped_task_or_a_task_leaves_current_does_not_outlive_it() {
+        try (Batch b = ray.startBatch(); Batch inner = ray.startBatch()) {
+            b.wrap((Runnable) () -> {
+                Batch forgotten = ray.startBatch();
+                assertThat(ray.currentBatch()).isEqualTo(forgotten.id());
+                ray.startBatch(7);
+            }).run();
+            assertThat(ray.currentBatch()).isEqualTo(inner.id());
+            ray.endBatch(7, true);
+            b.wrap((Runnable) () -> {
+                ray.setCurrentBatch(0);
+                assertThat(ray.put(1).batchId()).isZero();
+                inner.close();
+            }).run();
+            assertThat(ray.currentBatch()).as("it was closed in this thread").isEqualTo(b.id());
+            for (int n = 0; n < 4; n++) {
+                RayApi client = ray;
+                assertThat(b.task(() -> {
+                    long mine = client.currentBatch();
+                    client.startBatch(BatchOptions.builder().noCleanup().build());
+                    return mine;
+                }).remote().get()).isEqualTo(b.id());
+            }
+        }
+    }
+
+    @Test
+    void set_current_batch_goes_back_to_one_that_is_current_below() {
+        try (Batch a = ray.startBatch(); Batch b = ray.startBatch()) {
+            ray.setCurrentBatch(a.id());
+            assertThat(ray.currentBatch()).isEqualTo(a.id());
+            b.close();
+            assertThat(ray.currentBatch()).isEqualTo(a.id());
+            ray.setCurrentBatch(0);
+            assertThat(ray.currentBatch()).isZero();
+        }
+        assertThat(ray.currentBatch()).isZero();
     }
 
     @Test

@@ -6,6 +6,8 @@ import io.raybatch.log.RecordingProvider;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -123,21 +125,55 @@ class LeakTest extends StoreTest {
     }
 
     @Test
-    void a_live_thread_where_it_is_current_keeps_a_batch_and_a_dead_one_does_not() throws InterruptedException {
+    void one_that_a_pools_thread_forgot_is_reported_at_once_and_ended_with_that_threads_next_batch() throws Exception {
+        reopen(LeakLevel.SIMPLE);
+        ExecutorService pool = Executors.newSingleThreadExecutor();
+        try {
+            long id = pool.submit(() -> {
+                ray.startBatch(BatchOptions.named("of a pool")).put(new byte[10]);
+                return ray.currentBatch();
+            }).get();
+            assertThat(next().name()).isEqualTo("of a pool");
+            assertThat(ray.status(id).state().isOpen()).as("its thread may go on").isTrue();
+            assertThat(pool.submit(() -> ray.put(1).batchId()).get()).isEqualTo(id);
+            assertThat(ray.status(id).objects()).isEqualTo(2);
+            long parent = pool.submit(() -> {
+                try (Batch b = ray.startBatch()) {
+                    return b.status().parent();
+                }
+            }).get();
+            assertThat(parent).as("of the next request's batch").isZero();
+            assertThat(ray.status(id).reason()).contains(EndReason.LEAKED);
+            assertThat(ray.status(id).state()).isEqualTo(BatchState.COLLECTED);
+            assertThat(pool.submit(() -> ray.currentBatch()).get()).isZero();
+        } finally {
+            pool.shutdown();
+        }
+        nothingIsReported();
+    }
+
+    @Test
+    void one_that_a_thread_forgot_is_ended_when_the_thread_ends() throws InterruptedException {
         reopen(LeakLevel.SIMPLE);
         CompletableFuture<Void> end = new CompletableFuture<>();
-        CompletableFuture<Void> started = new CompletableFuture<>();
+        CompletableFuture<Long> started = new CompletableFuture<>();
         CompletableFuture<Void> thread = inThread(() -> {
             ray.startBatch(BatchOptions.named("of a thread"));
-            started.complete(null);
+            started.complete(ray.currentBatch());
             end.join();
             return null;
         });
-        join(started);
-        nothingIsReported();
+        long id = join(started);
+        assertThat(next().name()).isEqualTo("of a thread");
+        assertThat(ray.status(id).state().isOpen()).isTrue();
         end.complete(null);
         join(thread);
-        assertThat(next().name()).isEqualTo("of a thread");
+        long until = System.nanoTime() + SOON.toNanos();
+        while (ray.status(id).state().isOpen() && System.nanoTime() < until) {
+            System.gc();
+            Thread.sleep(10);
+        }
+        assertThat(ray.status(id).reason()).contains(EndReason.LEAKED);
     }
 
     @Test
@@ -161,9 +197,11 @@ class LeakTest extends StoreTest {
         ray.startBatch().close();
         ray.startBatch().delete();
         ray.endBatch(ray.startBatch().id(), true);
+        ray.setCurrentBatch(0);
         long id = ray.startBatch().id();
         ray.endBatch(id);
         ray.gc(id);
+        ray.setCurrentBatch(0);
         ray.startBatch(BatchOptions.builder().noCleanup().build()).close();
     }
 
@@ -194,11 +232,57 @@ class LeakTest extends StoreTest {
             assertThat(report.name()).isEqualTo("still current");
             assertThat(report.message()).contains("LeakTest.startAndForget");
         });
+        assertThat(ray.currentBatch()).isEqualTo(held.id());
         held.close();
         before.close();
     }
 
     private void startAndForget() {
         ray.startBatch(BatchOptions.named("still current")).put(1);
+    }
+
+    @Test
+    void a_recording_finds_each_that_ran_tasks_and_those_of_live_threads() throws Exception {
+        reopen(LeakLevel.SIMPLE);
+        ExecutorService pool = Executors.newFixedThreadPool(2);
+        try {
+            for (int round = 0; round < 5; round++) {
+                LeakDetector.Recording recording = LeakDetector.record();
+                forgetAfterTasks();
+                pool.submit(() -> {
+                    ray.startBatch(BatchOptions.named("pool")).put(1);
+                }).get();
+                assertThat(recording.stop()).extracting(LeakReport::name).containsExactlyInAnyOrder("ran tasks", "pool");
+                assertThat(ray.batches()).isEmpty();
+            }
+        } finally {
+            pool.shutdown();
+        }
+    }
+
+    private void forgetAfterTasks() {
+        Batch b = ray.startBatch(BatchOptions.named("ran tasks"));
+        for (int n = 0; n < 100; n++) {
+            b.task((Integer x) -> x + 1, n).remote();
+        }
+        assertThat(b.task(() -> 1).remote().get()).isEqualTo(1);
+    }
+
+    @Test
+    void a_recording_may_demand_that_none_is_open() {
+        reopen(LeakLevel.SIMPLE);
+        LeakDetector.Recording recording = LeakDetector.record();
+        Batch held = ray.startBatch(BatchOptions.named("held"));
+        ray.startBatch(BatchOptions.builder().id(7).name("by id").build());
+        ray.startBatch().close();
+        ray.startBatch(8);
+        ray.endBatch(8);
+        List<LeakReport> open = recording.stopWithNoneOpen();
+        assertThat(open).extracting(LeakReport::name).containsExactlyInAnyOrder("held", "by id");
+        assertThat(open).allMatch(LeakReport::reachable);
+        assertThat(open.get(0).message()).contains("is open still", "LeakTest.");
+        ray.endBatch(7, true);
+        ray.gc(8);
+        held.close();
     }
 }

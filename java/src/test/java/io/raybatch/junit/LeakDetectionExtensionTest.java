@@ -16,6 +16,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.platform.testkit.engine.EngineTestKit;
 import org.junit.platform.testkit.engine.Events;
 
@@ -32,6 +33,48 @@ class LeakDetectionExtensionTest {
                 .haveExactly(1, event(test("closes"), finishedSuccessfully()))
                 .haveExactly(1, event(test("leavesOpenWhatIsStillReachable"), finishedSuccessfully()))
                 .haveExactly(1, event(test("usesAnIdOfItsOwn"), finishedSuccessfully()));
+    }
+
+    @Test
+    void the_stricter_mode_fails_on_each_batch_that_is_open() {
+        Events tests = EngineTestKit.engine("junit-jupiter").selectors(selectClass(Strict.class)).execute().testEvents();
+        tests.assertStatistics(statistics -> statistics.started(3).succeeded(1).failed(2));
+        tests.assertThatEvents()
+                .haveExactly(1, event(test("leavesOpen"), finishedWithFailure(
+                        instanceOf(AssertionError.class), message(text -> text.contains("1 left open") && text.contains("held")))))
+                .haveExactly(1, event(test("usesAnIdOfItsOwn"), finishedWithFailure(
+                        instanceOf(AssertionError.class), message(text -> text.contains("batch 7")))));
+    }
+
+    /** As {@link Users}, in the stricter mode. */
+    static class Strict {
+
+        @RegisterExtension
+        static final LeakDetectionExtension LEAKS = LeakDetectionExtension.noneOpen();
+
+        private static final RayApi RAY = RayApi.open(RayConfig.builder().storeSize("8m").build());
+        private static Batch held;
+
+        @AfterAll
+        static void close() {
+            RAY.close();
+        }
+
+        @Test
+        void closes() {
+            RAY.startBatch().close();
+        }
+
+        @Test
+        void leavesOpen() {
+            held = RAY.startBatch(BatchOptions.builder().root().name("held").build());
+            held.put(1);
+        }
+
+        @Test
+        void usesAnIdOfItsOwn() {
+            RAY.startBatch(7).put(1);
+        }
     }
 
     /** A user's tests. Their class has no name that a scan of the class path looks for. */
