@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::client::Client;
 use super::engine::Engine;
 use super::tree::Batch;
-use super::{BatchKey, TaskHooks};
+use super::{BatchKey, Reason, TaskHooks, errors};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
 
@@ -45,6 +45,11 @@ impl Batch {
     /// True once its end is noted.
     pub(crate) fn has_ended(&self) -> bool {
         self.end().is_some()
+    }
+
+    /// Why it ended, and that in words; `None` while it is open.
+    pub(crate) fn why_ended(&self) -> Option<(Reason, String)> {
+        self.end().map(|end| (end.reason, errors::why_ended(&self.record, end.reason, &end.by)))
     }
 
     /// As given, for whoever schedules.

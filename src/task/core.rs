@@ -123,7 +123,7 @@ pub(super) struct Core {
     /// tables that are gone, the last ones → their batches
     pub(super) dropped: BTreeMap<u32, BatchKey>,
     /// actor → why it is dead
-    pub(super) dead: BTreeMap<u32, Arc<str>>,
+    pub(super) dead: BTreeMap<u32, Failure>,
     /// task that is replayed → on whose which instance
     pub(super) replays: HashMap<TaskRef, (u32, u32)>,
     /// slots of the engine, and those that wide tasks have beyond their first

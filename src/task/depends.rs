@@ -147,12 +147,15 @@ impl Core {
             return;
         }
         table.collected_ms = Some(now_ms());
-        table.batch = None;
+        let ended = table.batch.take().and_then(|batch| batch.why_ended());
         table.boundary = None;
         let owned: Vec<u32> = table.owned_actors.iter().copied().collect();
         let below: Vec<u32> = table.depends_on.iter().copied().collect();
         for number in owned {
-            self.die(fx, number, "its batch was collected");
+            match &ended {
+                Some((reason, why)) => self.die_with_batch(fx, number, *reason, why),
+                None => self.die(fx, number, "its batch was collected"),
+            }
         }
         self.pass_wishes_on(serial);
         self.todo.push_back(Todo::Reconsider(serial));

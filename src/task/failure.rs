@@ -8,12 +8,13 @@
 //!  5  an object is lost    · 20 bytes: which · UTF-8
 //!  6  its value could not be stored · UTF-8
 //!  7  its batch ended     · the reason's number · UTF-8
+//!  8  its actor's batch ended, and the actor with it · the reason's number · UTF-8
 //! ```
 //!
 //! One without bytes failed, and there was no memory to say why.
 
 use super::types::Failure;
-use crate::batch::Engine;
+use crate::batch::{Engine, Reason};
 use crate::id::ObjectId;
 use crate::store::Kind;
 
@@ -23,10 +24,17 @@ const ARGUMENT: u8 = 4;
 const LOST: u8 = 5;
 const NOT_STORED: u8 = 6;
 const BATCH_ENDED: u8 = 7;
+const ACTOR_ENDED: u8 = 8;
 
 fn text(tag: u8, text: &str) -> Vec<u8> {
     let mut bytes = vec![tag];
     bytes.extend_from_slice(text.as_bytes());
+    bytes
+}
+
+fn ended(tag: u8, reason: Reason, why: &str) -> Vec<u8> {
+    let mut bytes = vec![tag, reason as u8];
+    bytes.extend_from_slice(why.as_bytes());
     bytes
 }
 
@@ -40,11 +48,8 @@ pub(super) fn encode(engine: &Engine, failure: &Failure) -> Option<Vec<u8>> {
     Some(match failure {
         Failure::Stored => return None,
         Failure::Cancelled(why) => text(CANCELLED, why),
-        Failure::BatchEnded(reason, why) => {
-            let mut bytes = vec![BATCH_ENDED, *reason as u8];
-            bytes.extend_from_slice(why.as_bytes());
-            bytes
-        }
+        Failure::BatchEnded(reason, why) => ended(BATCH_ENDED, *reason, why),
+        Failure::ActorEnded(reason, why) => ended(ACTOR_ENDED, *reason, why),
         Failure::ActorDied(why) => text(ACTOR_DIED, why),
         Failure::Lost(id, why) => {
             let mut bytes = vec![LOST];

@@ -9,6 +9,7 @@ use super::record::{CHECKPOINT, CREATION};
 use super::state::{TaskState, TaskStep};
 use super::table::Boundary;
 use super::types::{ActorSpec, CheckpointPolicy, Failure, Order, Submission, TaskKind, TaskRef};
+use crate::batch::Reason;
 use crate::error::{Error, ErrorCode, Result};
 
 /// Dead actors that errors know the reason of.
@@ -35,9 +36,13 @@ impl Core {
             return Ok(());
         }
         let Some(actor) = self.actors.get(&s.actor) else {
-            let why = self.dead.get(&s.actor).cloned();
-            let why = why.unwrap_or_else(|| format!("actor {} is dead, and long forgotten", s.actor).into());
-            return Err(Error::new(ErrorCode::ActorDied, &*why));
+            return Err(match self.dead.get(&s.actor) {
+                Some(Failure::ActorEnded(reason, why)) => {
+                    Error::new(ErrorCode::ActorDied, &**why).facts([*reason as i64])
+                }
+                Some(Failure::ActorDied(why)) => Error::new(ErrorCode::ActorDied, &**why),
+                _ => Error::new(ErrorCode::ActorDied, format!("actor {} died too long ago to know why", s.actor)),
+            });
         };
         if s.kind == TaskKind::Checkpoint && !actor.checkpointable {
             let text = format!("{} cannot be checkpointed: its class does not implement Checkpointable", actor.name);
@@ -348,8 +353,17 @@ impl Core {
 
     /// It is dead: its tasks fail, its chain is not needed any more.
     pub(super) fn die(&mut self, fx: &mut Effects, number: u32, why: &str) {
+        self.die_of(fx, number, why, Failure::ActorDied);
+    }
+
+    /// As `die`, because the batch ended that owns it.
+    pub(super) fn die_with_batch(&mut self, fx: &mut Effects, number: u32, reason: Reason, why: &str) {
+        self.die_of(fx, number, why, |text| Failure::ActorEnded(reason, text));
+    }
+
+    fn die_of(&mut self, fx: &mut Effects, number: u32, why: &str, failure: impl Fn(Arc<str>) -> Failure) {
         let Some(actor) = self.actors.remove(&number) else { return };
-        let failure = Failure::ActorDied(format!("{} is dead: {why}", actor.name).into());
+        let failure = failure(format!("{} is dead: {why}", actor.name).into());
         if let Main::Alive(instance) | Main::Rebuilding(instance) = actor.main {
             fx.orders.push(Order::DropInstance { actor: number, instance });
         }
@@ -360,7 +374,7 @@ impl Core {
         for task in actor.at.into_iter().chain(actor.callers.values().flatten().copied()) {
             self.cancel(fx, task, &failure);
         }
-        self.dead.insert(number, format!("{} is dead: {why}", actor.name).into());
+        self.dead.insert(number, failure.clone());
         if self.dead.len() > MOST_DEAD {
             self.dead.pop_first();
         }

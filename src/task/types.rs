@@ -243,6 +243,8 @@ pub(super) enum Failure {
     BatchEnded(Reason, Arc<str>),
     /// Its actor is dead.
     ActorDied(Arc<str>),
+    /// Its actor died with its batch.
+    ActorEnded(Reason, Arc<str>),
     /// This argument is a failure.
     Argument(ObjectId),
     /// This object is lost, and cannot be made again.

@@ -134,8 +134,9 @@ final class EmbeddedEngine implements Engine {
                 return Failures.cancelled("task " + task.name(), reason, "", ErrorDetails.of(result));
             }
         } catch (RayException collected) {
-            if (collected.batchEndReason().filter(EndReason.TIMED_OUT::equals).isPresent()) {
-                return collected;
+            EndReason reason = collected.batchEndReason().orElse(null);
+            if (reason != null) {
+                return Failures.batchEnded("task " + task.name(), reason, collected.getMessage(), "", result);
             }
         }
         return Failures.cancelled("task " + task.name(), "", "", ErrorDetails.of(result));

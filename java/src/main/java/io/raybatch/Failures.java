@@ -26,6 +26,8 @@ final class Failures {
     static final byte INTERNAL = 6;
     /** Why the task's batch ended, as a number, and in words. */
     static final byte BATCH_ENDED = 7;
+    /** Why the actor's batch ended, as a number, and in words. */
+    static final byte ACTOR_ENDED = 8;
 
     private Failures() {}
 
@@ -79,6 +81,12 @@ final class Failures {
                         ErrorDetails.of(lost));
             }
             case BATCH_ENDED -> batchEnded("the task of object " + id, EndReason.of(payload[1]), text(payload, 2), where, id);
+            case ACTOR_ENDED -> {
+                EndReason reason = EndReason.of(payload[1]);
+                ErrorDetails ended = ErrorDetails.ofEnd(id, reason);
+                String why = text(payload, 2) + where;
+                yield reason == EndReason.TIMED_OUT ? new BatchTimedOutException(why, ended) : new ActorDiedException(why, ended);
+            }
             case INTERNAL -> failed("the task of object " + id + " failed: " + text(payload, 1) + where, details);
             default -> failed("the task of object " + id + " failed in a way unknown here: " + payload[0] + where, details);
         };

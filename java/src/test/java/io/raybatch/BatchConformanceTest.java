@@ -153,16 +153,16 @@ class BatchConformanceTest extends StoreTest {
         ObjectWriter never = batch.create(10);
         CompletableFuture<byte[]> blocked = inThread(() -> ray.get(never.ref()));
         assertThatThrownBy(() -> join(blocked))
-                .isInstanceOf(ObjectCollectedException.class)
+                .isInstanceOf(BatchTimedOutException.class)
                 .hasMessageContaining("timed out");
         assertThatThrownBy(() -> batch.put(1))
-                .isInstanceOf(BatchEndedException.class)
+                .isInstanceOf(BatchTimedOutException.class)
                 .hasMessageContaining("timed out");
         assertThat(batch.status().reason()).contains(EndReason.TIMED_OUT);
         assertThat(batch.status().state().isCollected()).isTrue();
-        assertThat(ray.currentBatch()).isZero();
         never.close();
         batch.close();
+        assertThat(ray.currentBatch()).isZero();
         assertThat(ray.stats().live()).isZero();
     }
 

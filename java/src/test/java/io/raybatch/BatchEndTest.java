@@ -20,6 +20,14 @@ class BatchEndTest extends StoreTest {
     private static final CountDownLatch NEVER = new CountDownLatch(1);
     private static final AtomicReference<RuntimeException> SEEN_BY_TASK = new AtomicReference<>();
 
+    static class Counter {
+        private int n;
+
+        int next() {
+            return ++n;
+        }
+    }
+
     static int hang() throws InterruptedException {
         NEVER.await();
         return 1;
@@ -47,7 +55,7 @@ class BatchEndTest extends StoreTest {
 
     @Test
     void a_deadline_is_one_exception_whichever_call_meets_it_first() {
-        Batch b = ray.startBatch(BatchOptions.builder().timeout(Duration.ofMillis(50)).build());
+        Batch b = ray.startBatch(BatchOptions.builder().timeout(Duration.ofMillis(700)).build());
         ObjectRef<Integer> value = b.put(1);
         ObjectRef<Integer> hangs = b.task(BatchEndTest::hang).remote();
         ObjectRef<Integer> dependent = b.task(BatchEndTest::add, hangs, 1).remote();
@@ -81,7 +89,7 @@ class BatchEndTest extends StoreTest {
     @Test
     void also_in_a_batch_within_it_and_in_a_task_of_it() {
         SEEN_BY_TASK.set(null);
-        Batch outer = ray.startBatch(BatchOptions.builder().timeout(Duration.ofMillis(50)).build());
+        Batch outer = ray.startBatch(BatchOptions.builder().timeout(Duration.ofMillis(700)).build());
         Batch inner = ray.startBatch();
         RayApi client = ray;
         CountDownLatch over = new CountDownLatch(1);
@@ -199,6 +207,27 @@ class BatchEndTest extends StoreTest {
         assertThat(sum.get()).isEqualTo(3);
         try (Batch b = ray.startBatch(cancels)) {
             b.put(1);
+        }
+    }
+
+    @Test
+    void an_actor_that_ended_with_its_batch_says_why() {
+        for (EndReason reason : List.of(EndReason.TIMED_OUT, EndReason.CLOSED)) {
+            BatchOptions.Builder options = BatchOptions.builder();
+            Batch b = ray.startBatch(reason == EndReason.TIMED_OUT ? options.timeout(Duration.ofMillis(700)).build() : options.build());
+            ActorHandle<Counter> actor = b.actor(Counter::new).remote();
+            assertThat(actor.task(Counter::next).remote().get()).isEqualTo(1);
+            if (reason == EndReason.CLOSED) {
+                b.close();
+            }
+            awaitEnd(b);
+            b.close();
+            Class<?> type = reason == EndReason.TIMED_OUT ? BatchTimedOutException.class : ActorDiedException.class;
+            assertThatThrownBy(() -> actor.task(Counter::next).remote().get())
+                    .isInstanceOfSatisfying(RayException.class, e -> {
+                        assertThat(e).isInstanceOf(type);
+                        assertThat(e.batchEndReason()).contains(reason);
+                    });
         }
     }
 }

@@ -154,7 +154,7 @@ class DiscussionTest extends TaskStoreTest {
     @Test
     void async_the_body_goes_on_while_the_batchs_tasks_run() {
         CountDownLatch f3MayEnd = new CountDownLatch(1);
-        Batch mybatch = ray.startBatch();
+        Batch mybatch = ray.startBatch(1);
         ObjectRef<Integer> a = ray.task(DiscussionTest::fun1).remote();
         ObjectRef<Integer> b = ray.task(DiscussionTest::fun1).remote();
         ObjectRef<Integer> c = ray.task((Integer x, Integer y) -> {
@@ -179,10 +179,10 @@ class DiscussionTest extends TaskStoreTest {
             await(both);
             return 1;
         };
-        Batch b1 = ray.startBatch();
+        Batch b1 = ray.startBatch(1);
         ObjectRef<Integer> result1 = ray.task(f).remote();
         CompletionStage<GcResult> end1 = ray.endBatchAsync(b1.id(), result1);
-        Batch b2 = ray.startBatch();
+        Batch b2 = ray.startBatch(2);
         ObjectRef<Integer> result2 = ray.task(f).remote();
         CompletionStage<GcResult> end2 = ray.endBatchAsync(b2.id(), result2);
         assertThat(ray.get(List.of(result1, result2))).containsExactly(1, 1);
@@ -476,7 +476,7 @@ class DiscussionTest extends TaskStoreTest {
         RayVoidFunc1<ActorHandle<Counter>> parent = actor -> {
             ray.task(child, actor).remote();
         };
-        Batch batch = ray.startBatch();
+        Batch batch = ray.startBatch(1);
         ray.task(parent, a).remote();
         CompletableFuture<GcResult> ended = ray.endBatchAsync(batch.id(), true).toCompletableFuture();
         assertThat(ended).isNotDone();

@@ -122,7 +122,7 @@ class HangingActorsTest extends StoreTest {
             default -> { }
         }
         assertThatThrownBy(() -> waits.get(SOON)).isInstanceOfAny(ActorDiedException.class, TaskCancelledException.class,
-                ObjectCollectedException.class, RayClosedException.class);
+                ObjectCollectedException.class, BatchTimedOutException.class, RayClosedException.class);
         if (end == End.CLOSE_STORE) {
             return;
         }

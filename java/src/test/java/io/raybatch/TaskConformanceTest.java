@@ -292,7 +292,7 @@ class TaskConformanceTest extends TaskStoreTest {
         assertThat(status.abandonedThreads()).isEmpty();
         assertThatThrownBy(() -> batch.task(TaskStoreTest::twice, 1).remote()).isInstanceOf(BatchEndedException.class);
         assertThatThrownBy(() -> batch.put(1)).isInstanceOf(BatchEndedException.class).hasMessageContaining("timed out");
-        assertThatThrownBy(running::get).isInstanceOf(ObjectCollectedException.class).hasMessageContaining("timed out");
+        assertThatThrownBy(running::get).isInstanceOf(BatchTimedOutException.class).hasMessageContaining("timed out");
         assertThat(ray.stats().live()).isZero();
     }
 
@@ -331,7 +331,7 @@ class TaskConformanceTest extends TaskStoreTest {
                 .as("another takes its place").isNotEqualTo(thread.get());
         letGo.countDown();
         assertThat(join(itsLaterCalls)).hasSize(9).allSatisfy(e ->
-                assertThat(e).isInstanceOf(TaskCancelledException.class));
+                assertThat(e).isInstanceOf(BatchTimedOutException.class));
         assertThat(ray.task(TaskStoreTest::twice, 5).remote().get()).isEqualTo(10);
     }
 

@@ -106,8 +106,9 @@ class TaskEndsTest extends StoreTest {
         Batch b = ray.startBatch(BatchOptions.builder().noCleanup().build());
         b.end();
         assertThatThrownBy(() -> b.task(() -> 1).remote()).isInstanceOf(BatchEndedException.class);
-        assertThat(ray.task(() -> 1).remote().batchId()).as("in what is around it").isZero();
+        assertThatThrownBy(() -> ray.task(() -> 1).remote()).as("it is current still").isInstanceOf(BatchEndedException.class);
         b.delete();
+        assertThat(ray.task(() -> 1).remote().batchId()).isZero();
     }
 
     @Test
@@ -193,6 +194,7 @@ class TaskEndsTest extends StoreTest {
         assertThat(b.status().reason()).contains(EndReason.CANCELLED);
         until("collected", () -> b.status().state().isCollected());
         assertThatThrownBy(() -> refs.get(19).get(SOON)).isInstanceOf(ObjectCollectedException.class);
+        b.close();
         assertThat(ray.task(() -> 5).remote().get(SOON)).as("the engine goes on").isEqualTo(5);
     }
 
@@ -200,7 +202,7 @@ class TaskEndsTest extends StoreTest {
     void a_timeout_cancels_fails_gets_and_collects() throws Exception {
         Batch b = ray.startBatch(BatchOptions.builder().timeout(Duration.ofMillis(100)).build());
         ObjectRef<Void> sleeping = b.task(TaskEndsTest::sleepLong).remote();
-        assertThatThrownBy(() -> sleeping.get(SOON)).isInstanceOfAny(TaskCancelledException.class, ObjectCollectedException.class);
+        assertThatThrownBy(() -> sleeping.get(SOON)).isInstanceOf(BatchTimedOutException.class);
         until("collected", () -> b.status().state().isCollected());
         assertThat(b.status().reason()).contains(EndReason.TIMED_OUT);
     }

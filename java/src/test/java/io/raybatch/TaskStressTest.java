@@ -25,7 +25,7 @@ class TaskStressTest extends StoreTest {
 
     /** What may become of a task that others cancel, whose actor they kill, or whose batch they end. */
     private static final List<Class<?>> EXPECTED = List.of(TaskCancelledException.class, ActorDiedException.class,
-            ObjectCollectedException.class, BatchEndedException.class);
+            ObjectCollectedException.class, BatchEndedException.class, BatchTimedOutException.class);
 
     private final AtomicInteger values = new AtomicInteger();
     private final AtomicInteger failures = new AtomicInteger();

@@ -101,6 +101,34 @@ class TutorialTest {
         }
     }
 
+    static int add(int a, int b) {
+        return a + b;
+    }
+
+    static int takesLong() throws InterruptedException {
+        Thread.sleep(60_000);
+        return 1;
+    }
+
+    @Test
+    void deadlines_and_failures() {
+        try (RayApi ray = RayApi.open(SMALL)) {
+            // [deadline]
+            BatchOptions soon = BatchOptions.builder().timeout(Duration.ofMillis(50)).onFailure(OnFailure.CANCEL).build();
+            try (Batch request = ray.startBatch(soon)) {
+                ObjectRef<Integer> late = request.task(TutorialTest::takesLong).remote();
+                assertThatThrownBy(() -> ray.get(late)).isInstanceOf(BatchTimedOutException.class); // as any other call from then on
+                assertThatThrownBy(() -> ray.put("more")).isInstanceOf(BatchTimedOutException.class);
+            }
+            try (Batch request = ray.startBatch(BatchOptions.builder().onFailure(OnFailure.CANCEL).build())) {
+                ObjectRef<Integer> sum = request.task(TutorialTest::add, 1, 2).remote();
+                assertThat(ray.get(sum)).isEqualTo(3);
+                request.end(); // the body succeeded: without this, close() cancels the tasks that are not over
+            }
+            // [/deadline]
+        }
+    }
+
     @Test
     void groups() {
         try (RayApi ray = RayApi.open(SMALL)) {
