@@ -1,10 +1,11 @@
 package io.raybatch;
 
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 
 /**
- * Warnings of one kind that each request may cause: at most one line in ten seconds, which says how many there were that are not
+ * Log records of one kind that each request may cause: at most one line in ten seconds, which says how many there were that are not
  * logged. Safe for many threads.
  */
 final class LimitedLog {
@@ -16,9 +17,18 @@ final class LimitedLog {
     private final AtomicLong unlogged = new AtomicLong();
 
     void warn(Supplier<String> message, Throwable thrown) {
+        log(RayLog::warn, message, thrown);
+    }
+
+    void error(Supplier<String> message, Throwable thrown) {
+        log(RayLog::error, message, thrown);
+    }
+
+    private void log(BiConsumer<String, Throwable> level, Supplier<String> message, Throwable thrown) {
         long more = admit(System.nanoTime());
         if (more >= 0) {
-            RayLog.warn(message.get() + (more == 0 ? "" : "; " + more + " of the kind since the last line were not logged"), thrown);
+            String rest = more == 0 ? "" : "; " + more + " of the kind since the last line were not logged";
+            level.accept(message.get() + rest, thrown);
         }
     }
 

@@ -51,7 +51,7 @@ final class Watch {
         } catch (RejectedExecutionException closed) {
             // the engine's end does all of this
         } catch (OutOfMemoryError noThread) {
-            FAILED.warn(() -> "no thread that watches the workers: what is to happen by time waits", noThread);
+            FAILED.error(() -> "no thread that watches the workers: what is to happen by time waits", noThread);
             return false;
         }
         return true;
@@ -92,7 +92,7 @@ final class Watch {
             // nothing is left to watch
         } catch (RuntimeException | Error e) {
             // the timer would tell nobody
-            FAILED.warn(() -> "a look at the workers failed", e);
+            FAILED.error(() -> "a look at the workers failed", e);
         }
     }
 
@@ -118,7 +118,7 @@ final class Watch {
         } catch (RayClosedException closed) {
             return;
         } catch (RuntimeException | Error e) {
-            FAILED.warn(() -> "giving up " + worker.getName() + " failed", e);
+            FAILED.error(() -> "giving up " + worker.getName() + " failed", e);
             return;
         }
         GIVEN_UP.warn(() -> "a task was cancelled and ignores its interrupt: thread " + worker.getName()

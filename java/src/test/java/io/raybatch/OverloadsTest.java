@@ -101,7 +101,11 @@ class OverloadsTest extends StoreTest {
     @Test
     void a_parameter_of_type_object_takes_what_a_reference_holds_through_a_typed_lambda() {
         ObjectRef<Integer> ref = ray.put(5);
+        assertThat(ray.task((Integer x) -> text(x), ref).remote().get()).isEqualTo("text of 5");
         assertThat(ray.task((Object o) -> text(o), ref).remote().get()).isEqualTo("text of 5");
+        ObjectRef<Object> untyped = ray.ref(ref.id(), Object.class);
+        assertThat(ray.task((Object o) -> text(o), (ObjectRef<?>) untyped).remote().get()).isEqualTo("text of 5");
+        assertThat(ray.task((Integer x) -> serializable(x), ref).remote().get()).isEqualTo("serializable 5");
         assertThat(ray.task((Serializable s) -> serializable(s), ref).remote().get()).isEqualTo("serializable 5");
         assertThat(ray.task((Integer x) -> generic(x), ref).remote().get()).isEqualTo("generic 5");
         assertThat(ray.task((Integer x) -> overloaded(x), ref).remote().get()).isEqualTo("integer 5");
