@@ -247,7 +247,7 @@ class TutorialTest {
     @Test
     void fan_in() {
         try (RayApi ray = RayApi.open(SMALL)) {
-            // [fan-in]
+            // [lists]
             List<ObjectRef<Integer>> parts = new ArrayList<>();
             for (String word : List.of("one", "two", "three")) {
                 parts.add(ray.task(TutorialTest::length, word).remote());
@@ -257,7 +257,7 @@ class TutorialTest {
 
             ObjectRef<String> text = ray.task((Integer n) -> TutorialTest.text(n), total).remote();
             assertThat(ray.get(text)).isEqualTo("text of 11");                       // text takes an Object
-            // [/fan-in]
+            // [/lists]
         }
     }
 
