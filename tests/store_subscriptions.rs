@@ -86,7 +86,7 @@ fn existing_objects_that_find_no_room_are_dropped_and_their_late_sealing_is_told
     let all = told(&subscription);
     assert_eq!(all[0], (EventKind::Lagged, 4), "three objects, and one more for the late sealing");
     assert_eq!(all[1..].iter().map(|(_, n)| *n).collect::<Vec<_>>(), [4, 5, 6, 1]);
-    assert!(SUBSCRIPTION_QUEUE >= 1 << 16);
+    assert_eq!(SUBSCRIPTION_QUEUE, 65_536, "as documented");
 }
 
 fn listed(n: u64) -> ObjectInfo {

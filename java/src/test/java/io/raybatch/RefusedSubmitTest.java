@@ -96,8 +96,6 @@ class RefusedSubmitTest extends StoreTest {
             assertThat(dead.task(Holder::length, new byte[10]).remote().get(SOON)).isEqualTo(20);
             ray.kill(dead, true);
             long bytes = b.status().bytes();
-            assertThatThrownBy(() -> b.task(RefusedSubmitTest::length, new byte[SIZE]).cpus(1000).remote())
-                    .isInstanceOf(InvalidArgumentException.class);
             assertThatThrownBy(() -> dead.task(Holder::length, new byte[SIZE]).remote()).isInstanceOf(ActorDiedException.class);
             assertThat(b.status().bytes()).isEqualTo(bytes);
         }
@@ -105,9 +103,12 @@ class RefusedSubmitTest extends StoreTest {
 
     @Test
     void normal_mode_keeps_nothing_either() {
-        assertThatThrownBy(() -> ray.task(RefusedSubmitTest::length, new byte[SIZE]).cpus(1000).remote())
-                .isInstanceOf(InvalidArgumentException.class);
-        assertThat(ray.list(0)).isEmpty();
+        ActorHandle<Holder> dead = ray.actor(Holder::new, new byte[10]).remote();
+        assertThat(dead.task(Holder::length, new byte[10]).remote().get(SOON)).isEqualTo(20);
+        ray.kill(dead, true);
+        long live = ray.stats().live();
+        assertThatThrownBy(() -> dead.task(Holder::length, new byte[SIZE]).remote()).isInstanceOf(ActorDiedException.class);
+        assertThat(ray.stats().live()).isEqualTo(live);
     }
 
     @Test
