@@ -22,6 +22,7 @@ pub mod error;
 pub mod gcs;
 pub mod id;
 mod jni;
+mod log_limit;
 pub mod node;
 pub mod store;
 pub mod task;

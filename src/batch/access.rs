@@ -8,7 +8,7 @@ use super::client::{Client, Handles};
 use super::engine::Engine;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
-use crate::store::{Kind, ObjectInfo, Pin, Sink, Slot, Source, Subscription, Unsealed};
+use crate::store::{Kind, ObjectInfo, Pin, SUBSCRIPTION_QUEUE, Sink, Slot, Source, Subscription, Unsealed};
 
 /// Objects of one task of normal mode: as many as an index of 24 bits counts.
 const NORMAL_BLOCK: u64 = 1 << 24;
@@ -322,13 +322,23 @@ impl Client {
         }
     }
 
-    /// Starts a subscription, whose first events are the objects that exist; `token` is woken when events wait.
+    /// As [`Client::subscribe_with`], with a queue of [`SUBSCRIPTION_QUEUE`] events.
     ///
     /// # Errors
     /// `Closed`.
     pub fn subscribe(&self, token: u64) -> Result<u64> {
+        self.subscribe_with(token, SUBSCRIPTION_QUEUE)
+    }
+
+    /// Starts a subscription, whose first events are the objects that exist; `token` is woken when events wait. When more than
+    /// `capacity` wait the oldest are dropped.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn subscribe_with(&self, token: u64, capacity: usize) -> Result<u64> {
         let engine = self.engine()?;
-        let subscription = engine.store.notifier().subscribe(token, || engine.list(None).unwrap_or_default());
+        let existing = || engine.list(None).unwrap_or_default();
+        let subscription = engine.store.notifier().subscribe_with(token, capacity, existing);
         let handle = engine.handle();
         self.subscriptions.insert(handle, subscription);
         self.check_open().inspect_err(|_| self.unsubscribe(handle))?;

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::gcs::{EmbeddedGcs, Gcs, TaskRecord};
 use crate::id::{BatchId, ObjectId};
+use crate::log_limit::LogLimit;
 use crate::node::Node;
 use crate::store::{Event, EventKind, Eviction, Faults, LocalDisk, Store, TaskLog};
 
@@ -39,6 +40,10 @@ pub(crate) struct Engine {
     pub(super) roots: AtomicUsize,
     pub(super) tombstones: Tombstones,
     pub(super) agenda: Arc<Agenda>,
+    /// logged: batches that timed out, objects that could not be kept, those that are lost by that
+    pub(super) timeouts: LogLimit,
+    pub(super) unkept: LogLimit,
+    pub(super) lost: LogLimit,
     pub(super) groups: Groups,
     /// The next id of the store's choosing; counts down.
     pub(super) next_id: AtomicI64,
@@ -74,6 +79,9 @@ impl Engine {
                 roots: AtomicUsize::new(0),
                 tombstones: Tombstones::new(config.tombstones),
                 agenda: Arc::default(),
+                timeouts: LogLimit::default(),
+                unkept: LogLimit::default(),
+                lost: LogLimit::default(),
                 groups: Groups::default(),
                 next_id: AtomicI64::new(-1),
                 reserved: DashSet::default(),

@@ -178,7 +178,10 @@ impl Engine {
         const BY: &str = "its timeout";
         let Some(batch) = self.live(key) else { return };
         if self.end(&batch, Reason::TimedOut, BY) {
-            log::info!("store '{}': batch {} timed out", self.name, super::errors::label(&batch.record));
+            if let Some(unlogged) = self.timeouts.admit() {
+                let label = super::errors::label(&batch.record);
+                log::info!("store '{}': batch {label} timed out{unlogged}", self.name);
+            }
             self.collect_ended(&batch, false);
         } else {
             self.cancel_tasks(&batch, Reason::TimedOut, BY);

@@ -252,15 +252,18 @@ impl Engine {
         let bytes = if target.budget.is_some() || maker.budget.is_some() { self.size_of(id, &owner) } else { 0 };
         let mut m = Move { id: *id, owner, target, bytes };
         let Err(e) = self.hand_over(&m, false) else { return };
-        log::warn!("object {id} cannot be kept by batch {}: {e}", errors::label(&m.target.record));
+        if let Some(unlogged) = self.unkept.admit() {
+            log::warn!("object {id} cannot be kept by batch {}: {e}{unlogged}", errors::label(&m.target.record));
+        }
         if let (ErrorCode::StoreFull, Some(region)) = (e.code(), maker.region())
             && let Ok(Found::Here(Removal::Done)) = region.free(id)
         {
             let slot = Slot { slot: id.slot(region.base()), index: id.index };
             let failed = region.put_at(slot, Kind::Failure, &&[][..]);
             m.bytes = 0;
-            if !matches!(failed, Ok(Found::Here(true))) || self.hand_over(&m, false).is_err() {
-                log::error!("object {id} is lost: there is no memory for it, nor for saying so");
+            let said = matches!(failed, Ok(Found::Here(true))) && self.hand_over(&m, false).is_ok();
+            if !said && let Some(unlogged) = self.lost.admit() {
+                log::error!("object {id} is lost: there is no memory for it, nor for saying so{unlogged}");
             }
         }
     }

@@ -32,8 +32,14 @@ pub(super) fn forget_room(_env: &mut Env<'_>, client: jlong, token: jlong) -> Re
     })
 }
 
-pub(super) fn subscribe(_env: &mut Env<'_>, client: jlong, token: jlong) -> Result<jlong> {
-    with_client(client, |client| Ok(client.subscribe(token as u64)? as jlong))
+pub(super) fn subscribe(_env: &mut Env<'_>, client: jlong, token: jlong, queue: jint) -> Result<jlong> {
+    let queue = size("the most events that wait", queue.into())? as usize;
+    with_client(client, |client| Ok(client.subscribe_with(token as u64, queue)? as jlong))
+}
+
+pub(super) fn lag<'local>(env: &mut Env<'local>, client: jlong, subscription: jlong) -> Result<JLongArray<'local>> {
+    let (waiting, dropped) = with_client(client, |client| Ok(client.subscription(subscription as u64)?.lag()))?;
+    longs(env, &[figure(waiting), figure(dropped)])
 }
 
 pub(super) fn poll<'local>(

@@ -120,7 +120,8 @@ mod all {
     export!(guard unwatch(client: jlong, token: jlong) -> () = events::unwatch);
     export!(guard askForRoom(client: jlong, token: jlong) -> jlong = events::ask_for_room);
     export!(guard forgetRoom(client: jlong, token: jlong) -> () = events::forget_room);
-    export!(guard subscribe(client: jlong, token: jlong) -> jlong = events::subscribe);
+    export!(guard subscribe(client: jlong, token: jlong, queue: jint) -> jlong = events::subscribe);
+    export!(guard lag(client: jlong, subscription: jlong) -> JLongArray<'local> = events::lag);
     export!(guard poll(client: jlong, subscription: jlong, max: jint) -> JLongArray<'local> = events::poll);
     export!(guard unsubscribe(client: jlong, subscription: jlong) -> () = events::unsubscribe);
     export!(guard logLevel(level: jint) -> () = events::log_level);

@@ -1,6 +1,6 @@
 //! Who waits for an object, and who listens to all of them.
 //!
-//! Nobody blocks here. A waiter leaves a token and is woken once through the waker; a subscriber has a queue. Events
+//! Nobody blocks here. A waiter leaves a token and is woken once through the waker; a subscriber has a queue ([`super::subscription`]). Events
 //! are *posted* wherever they arise, locks held or not, and *flushed* to the waker when no lock is held.
 //!
 //! A waiter that registers and then looks again misses nothing: it fences after registering, the sealer between sealing
@@ -8,16 +8,16 @@
 //! JVM's own, has no such fence: see [`Notifier::are_puts_awaited`]. It need not care for those who wait for what no such put
 //! makes, the results of tasks first of all, for whom there is always somebody who waits.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex, RwLock};
+use parking_lot::{Mutex, RwLock};
 
 use super::arena::Arena;
 use super::journal::Journal;
 use super::layout::AWAITED;
+use super::subscription::{SUBSCRIPTION_QUEUE, Subscription};
 use super::types::{ObjectInfo, ObjectState};
 use crate::id::{BatchId, ObjectId};
 
@@ -37,6 +37,8 @@ pub enum EventKind {
     BatchCollected = 5,
     /// The store closed; the last event.
     StoreClosed = 6,
+    /// Events were dropped, as many as `size` says, as the queue was full: they came before the next event.
+    Lagged = 7,
 }
 
 /// One event.
@@ -59,73 +61,14 @@ impl Event {
         Event { kind, id, size, metadata }
     }
 
+    pub(super) fn lagged(dropped: u64) -> Self {
+        Event { kind: EventKind::Lagged, id: ObjectId::new(BatchId::NORMAL, 0, 0), size: dropped, metadata: 0 }
+    }
+
     /// A batch's event.
     #[must_use]
     pub fn batch(kind: EventKind, batch: BatchId) -> Self {
         Event { kind, id: ObjectId::new(batch, 0, 0), size: 0, metadata: 0 }
-    }
-}
-
-/// A subscriber's queue.
-pub struct Subscription {
-    token: u64,
-    queue: Mutex<Queue>,
-    arrived: Condvar,
-}
-
-struct Queue {
-    events: VecDeque<Event>,
-    /// Objects reported as existing, until their next event: their own sealing, if it is posted late, is left out.
-    known: Option<HashSet<ObjectId>>,
-    open: bool,
-}
-
-impl Subscription {
-    /// Takes up to `max` events that wait; `None` when the subscription is over and all were taken.
-    pub fn poll(&self, max: usize) -> Option<Vec<Event>> {
-        let mut queue = self.queue.lock();
-        if queue.events.is_empty() && !queue.open {
-            return None;
-        }
-        let n = queue.events.len().min(max);
-        Some(queue.events.drain(..n).collect())
-    }
-
-    /// Waits for one event; `None` after `timeout`, or when it is over.
-    pub fn next(&self, timeout: Duration) -> Option<Event> {
-        let deadline = Instant::now() + timeout;
-        let mut queue = self.queue.lock();
-        loop {
-            if let Some(event) = queue.events.pop_front() {
-                return Some(event);
-            }
-            if !queue.open || self.arrived.wait_until(&mut queue, deadline).timed_out() {
-                return queue.events.pop_front();
-            }
-        }
-    }
-
-    /// Ends it; what waits can still be taken.
-    pub fn close(&self) {
-        self.queue.lock().open = false;
-        self.arrived.notify_all();
-    }
-
-    /// True if it became non-empty.
-    fn push(&self, event: Event) -> bool {
-        let mut queue = self.queue.lock();
-        if !queue.open {
-            return false;
-        }
-        let told = queue.known.as_mut().is_some_and(|known| known.remove(&event.id));
-        if told && event.kind == EventKind::Sealed {
-            return false;
-        }
-        queue.events.push_back(event);
-        let first = queue.events.len() == 1;
-        drop(queue);
-        self.arrived.notify_one();
-        first
     }
 }
 
@@ -248,36 +191,26 @@ impl Notifier {
         self.take(&mut waiters, token);
     }
 
-    /// Starts a subscription. `existing` is called once events are being queued: its objects come first, and none is
-    /// missed or reported twice.
+    /// As [`Notifier::subscribe_with`], with a queue of [`SUBSCRIPTION_QUEUE`] events.
     pub fn subscribe(&self, token: u64, existing: impl FnOnce() -> Vec<ObjectInfo>) -> Arc<Subscription> {
-        let queue = Queue { events: VecDeque::new(), known: None, open: true };
-        let subscription = Arc::new(Subscription { token, queue: Mutex::new(queue), arrived: Condvar::new() });
+        self.subscribe_with(token, SUBSCRIPTION_QUEUE, existing)
+    }
+
+    /// Starts a subscription whose queue holds `capacity` events, at least one. `existing` is called once events are being queued:
+    /// its objects come first, and none is missed or reported twice, as long as no event is dropped.
+    pub fn subscribe_with(
+        &self,
+        token: u64,
+        capacity: usize,
+        existing: impl FnOnce() -> Vec<ObjectInfo>,
+    ) -> Arc<Subscription> {
+        let subscription = Arc::new(Subscription::new(token, capacity));
         self.subscriptions.write().push(Arc::clone(&subscription));
         self.count(true);
         let existing = existing();
-        {
-            let mut queue = subscription.queue.lock();
-            let sealed: Vec<_> = existing.iter().filter(|o| o.state == ObjectState::Sealed).collect();
-            let mut known: HashSet<_> = sealed.iter().map(|o| o.id).collect();
-            // What was listed is told as that; its own sealing, if it came first, is left out. What went meanwhile, and
-            // perhaps came again, is told in full from there on.
-            queue.events.retain(|e| match e.kind {
-                EventKind::Sealed => !known.contains(&e.id),
-                EventKind::Deleted | EventKind::Evicted => {
-                    known.remove(&e.id);
-                    true
-                }
-                _ => true,
-            });
-            for object in sealed.iter().rev() {
-                queue.events.push_front(Event::object(EventKind::Sealed, object.id, object.size, object.metadata));
-            }
-            queue.known = Some(known);
-            if !queue.events.is_empty() {
-                drop(queue);
-                self.wake_later(token);
-            }
+        let sealed: Vec<_> = existing.iter().filter(|o| o.state == ObjectState::Sealed).collect();
+        if subscription.begin_with(&sealed) {
+            self.wake_later(token);
         }
         self.flush();
         subscription
@@ -291,7 +224,7 @@ impl Notifier {
         self.uncount((before - all.len()) as u64, true);
         drop(all);
         subscription.close();
-        self.wake_later(subscription.token);
+        self.wake_later(subscription.token());
         self.flush();
     }
 
@@ -315,7 +248,7 @@ impl Notifier {
         }
         for subscription in self.subscriptions.read().iter() {
             if subscription.push(event) {
-                self.wake_later(subscription.token);
+                self.wake_later(subscription.token());
             }
         }
         self.wake_for(&event.id);

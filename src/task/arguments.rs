@@ -239,7 +239,12 @@ impl Core {
         if !self.waits(run) {
             return;
         }
-        if self.table(maker.serial).is_some_and(|t| t.is_collected()) {
+        let collected = self.table(maker.serial).filter(|t| t.is_collected());
+        let only = collected.filter(|t| t.record(maker.slot).is_some_and(|r| r.returns() == 1));
+        if let Some(id) = only.map(|t| t.result(maker.slot, 0)) {
+            // what it waits for, without a look through what may be a list of many thousands
+            self.use_internal(run.task, &id);
+        } else if collected.is_some() {
             let ids = self.table(run.task.serial).map(|t| t.arguments(run.task.slot)).unwrap_or_default();
             for id in ids {
                 if self.maker(&id) == Some(maker) {

@@ -13,6 +13,7 @@ use super::types::{Counts, Failure, Order, Run, TaskRef};
 use crate::batch::{Batch, BatchKey, Engine};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
+use crate::log_limit::LogLimit;
 use crate::store::Slab;
 
 /// Who waits for a task to be over.
@@ -99,6 +100,9 @@ pub(super) struct Core {
     pub(super) urgent: VecDeque<Urgent>,
     pub(super) jobs: BTreeMap<u64, JobRun>,
     pub(super) last_job: u64,
+    /// logged: actors that could not be saved, and checkpoints that could not be restored
+    pub(super) unsaved: LogLimit,
+    pub(super) unrestored: LogLimit,
     /// task → who waits for it
     pub(super) waiters: HashMap<TaskRef, Vec<Waiter>>,
     /// object that no task makes → tasks that wait for it
@@ -153,6 +157,8 @@ impl Core {
             urgent: VecDeque::new(),
             jobs: BTreeMap::new(),
             last_job: 0,
+            unsaved: LogLimit::default(),
+            unrestored: LogLimit::default(),
             waiters: HashMap::new(),
             watched: HashMap::new(),
             todo: VecDeque::new(),

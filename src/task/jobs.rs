@@ -164,7 +164,11 @@ impl Core {
                 };
                 match end.stored.filter(|_| end.ok()) {
                     Some(checkpoint) => self.begin_segment(fx, actor, checkpoint, save, end.nanos),
-                    None => log::warn!("actor {actor} could not be saved; its chain goes on"),
+                    None => {
+                        if let Some(unlogged) = self.unsaved.admit() {
+                            log::warn!("actor {actor} could not be saved; its chain goes on{unlogged}");
+                        }
+                    }
                 }
                 self.saved(save);
                 self.todo.push_back(Todo::Advance(actor));

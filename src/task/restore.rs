@@ -123,7 +123,9 @@ impl Core {
             let task = self.label(*task);
             return self.rebuild_failed(fx, number, instance, &format!("{why}, and so is {task}, which led to it"));
         }
-        log::warn!("{}: {why}; what led to it is replayed", actor.name);
+        if let Some(unlogged) = self.unrestored.admit() {
+            log::warn!("{}: {why}; what led to it is replayed{unlogged}", actor.name);
+        }
         self.drop_checkpoint(fx, number, instance);
         self.rebuild_anew(number, instance);
     }

@@ -22,8 +22,8 @@ import java.util.Set;
 import java.util.UUID;
 
 /**
- * Arguments on their way into a task. What nobody can change is handed over as it is; a reference is waited for by the table; all
- * else is put into the task's batch, so that a run again finds it as it was.
+ * Arguments on their way into a task. What nobody can change is handed over as it is; a reference is waited for by the table, and so
+ * is each of a list of them; all else is put into the task's batch, so that a run again finds it as it was.
  */
 final class Arguments {
 
@@ -36,54 +36,113 @@ final class Arguments {
     private final Object[] stored;
     private final byte[] ids;
     private final Object held;
+    private final List<ObjectRef<?>> put;
 
-    private Arguments(Object[] stored, byte[] ids, Object held) {
+    private Arguments(Object[] stored, byte[] ids, Object held, List<ObjectRef<?>> put) {
         this.stored = stored;
         this.ids = ids;
         this.held = held;
+        this.put = put;
     }
 
     /** Puts those by value that others could change. */
     interface Putter {
         ObjectRef<?> put(Object value);
+
+        /** Frees what was put for a task that was not submitted. */
+        default void free(List<ObjectRef<?>> put) {}
     }
 
+    /**
+     * Prepares arguments. When one of them is refused, those put before it are freed.
+     *
+     * @param given not written to
+     */
     static Arguments of(Object[] given, BatchScope scope, Putter putter) {
-        Object[] stored = given;
-        List<ObjectRef<?>> refs = null;
-        List<BatchScope> others = null;
-        for (int n = 0; n < given.length; n++) {
-            if (given[n] instanceof ActorHandle<?> actor) {
-                stored = stored == given ? given.clone() : stored;
-                BatchScope owner = actor.owner();
-                stored[n] = new StoredCall.Actor(actor.ray(), new WeakReference<>(owner), actor.number(), actor.name());
-                others = withOther(others, owner, scope);
-                continue;
-            }
-            ObjectRef<?> ref = refOf(given[n], putter);
-            if (ref != null) {
-                stored = stored == given ? given.clone() : stored;
-                stored[n] = new StoredCall.Argument(ref.batchId(), ref.task(), ref.index());
-                refs = refs == null ? new ArrayList<>(given.length) : refs;
-                refs.add(ref);
-                others = withOther(others, ref.owner(), scope);
+        Builder all = new Builder(given, scope, putter);
+        boolean done = false;
+        try {
+            Arguments arguments = all.build();
+            done = true;
+            return arguments;
+        } finally {
+            if (!done) {
+                putter.free(all.put);
             }
         }
-        return refs == null
-                ? new Arguments(stored, null, others)
-                : new Arguments(stored, ObjectIds.of(refs), others);
     }
 
-    /** Null for a value that is handed over as it is. */
-    private static ObjectRef<?> refOf(Object argument, Putter putter) {
-        if (argument == null || IMMUTABLE.contains(argument.getClass()) || argument instanceof Enum) {
-            return null;
+    /** Collects what becomes of each argument, in order. */
+    private static final class Builder {
+        private final Object[] stored;
+        private final BatchScope scope;
+        private final Putter putter;
+        private final List<ObjectRef<?>> refs = new ArrayList<>();
+        private final List<ObjectRef<?>> put = new ArrayList<>(0);
+        private List<BatchScope> others;
+
+        Builder(Object[] given, BatchScope scope, Putter putter) {
+            this.stored = given.clone();
+            this.scope = scope;
+            this.putter = putter;
         }
-        if (argument instanceof ObjectRef<?> ref) {
-            return ref;
+
+        Arguments build() {
+            for (int n = 0; n < stored.length; n++) {
+                stored[n] = stored(stored[n]);
+            }
+            return new Arguments(stored, refs.isEmpty() ? null : ObjectIds.of(refs), others, put);
         }
-        if (argument instanceof ZoneId) {
-            return null;
+
+        private Object stored(Object argument) {
+            if (argument instanceof ActorHandle<?> actor) {
+                BatchScope owner = actor.owner();
+                holdOther(owner);
+                return new StoredCall.Actor(actor.ray(), new WeakReference<>(owner), actor.number(), actor.name());
+            }
+            if (argument instanceof RefList list) {
+                Object[] elements = new Object[list.refs().size()];
+                for (int n = 0; n < elements.length; n++) {
+                    elements[n] = reference(list.refs().get(n));
+                }
+                return new StoredCall.ListOf(elements);
+            }
+            if (argument instanceof ObjectRef<?> ref) {
+                return reference(ref);
+            }
+            if (isHandedOver(argument)) {
+                return argument;
+            }
+            ObjectRef<?> ref = putter.put(argument);
+            put.add(ref);
+            return reference(ref);
+        }
+
+        private StoredCall.Argument reference(ObjectRef<?> ref) {
+            refs.add(ref);
+            holdOther(ref.owner());
+            return new StoredCall.Argument(ref.batchId(), ref.task(), ref.index());
+        }
+
+        /** The batches of others that own arguments have to stay reachable. */
+        private void holdOther(BatchScope owner) {
+            if (owner == null || !owner.isTracked() || owner == scope) {
+                return;
+            }
+            if (others == null) {
+                others = new ArrayList<>(1);
+            } else if (others.get(others.size() - 1) == owner) {
+                // as with most lists: all of one batch
+                return;
+            }
+            others.add(owner);
+        }
+    }
+
+    /** False for a value that has to be put. */
+    private static boolean isHandedOver(Object argument) {
+        if (argument == null || IMMUTABLE.contains(argument.getClass()) || argument instanceof Enum || argument instanceof ZoneId) {
+            return true;
         }
         if (argument instanceof Batch batch) {
             throw new InvalidArgumentException(
@@ -95,17 +154,7 @@ final class Arguments {
                     "a " + argument.getClass().getSimpleName() + " cannot be an argument: hand over a reference or an id",
                     ErrorDetails.NONE);
         }
-        return putter.put(argument);
-    }
-
-    /** The batches of others that own arguments, for them to stay reachable; null if there are none. */
-    private static List<BatchScope> withOther(List<BatchScope> others, BatchScope owner, BatchScope scope) {
-        if (owner == null || !owner.isTracked() || owner == scope) {
-            return others;
-        }
-        List<BatchScope> all = others == null ? new ArrayList<>(1) : others;
-        all.add(owner);
-        return all;
+        return false;
     }
 
     /** As {@link StoredCall#arguments}. */
@@ -121,5 +170,10 @@ final class Arguments {
     /** What is to stay reachable until the task has run; null if there is nothing. */
     Object held() {
         return held;
+    }
+
+    /** What was put for this call, in order. */
+    List<ObjectRef<?>> put() {
+        return put;
     }
 }

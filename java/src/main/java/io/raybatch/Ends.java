@@ -32,9 +32,7 @@ final class Ends {
             if (over != null || ray.tasks().engineIfStarted() == null) {
                 return CompletableFuture.completedFuture(result(collect, over == null ? figures : over));
             }
-            CompletableFuture<GcResult> result = new CompletableFuture<>();
-            new Completion(id, itsLife, collect, result).look();
-            return result;
+            return Stages.of(ray, new Completion(id, itsLife, collect));
         } catch (RayException e) {
             return CompletableFuture.failedFuture(e);
         }
@@ -161,41 +159,29 @@ final class Ends {
         return false;
     }
 
-    /** Completes a stage when a batch is over. Woken by the native side, which must not be called back from there. */
-    private final class Completion implements Runnable {
+    /** What a batch released, once it is over. */
+    private final class Completion implements Stages.Source<GcResult> {
 
         private final long id;
         private final long life;
         private final boolean collect;
-        private final CompletableFuture<GcResult> result;
-        private final long token;
 
-        Completion(long id, long life, boolean collect, CompletableFuture<GcResult> result) {
+        Completion(long id, long life, boolean collect) {
             this.id = id;
             this.life = life;
             this.collect = collect;
-            this.result = result;
-            this.token = Wakeups.register(this);
         }
 
         @Override
-        public void run() {
-            Background.run(this::look);
+        public void watch(long token) {
+            ray.tasks().engine().whenOver(ray, id, life, token);
         }
 
-        void look() {
-            try {
-                Engine engine = ray.tasks().engine();
-                engine.whenOver(ray, id, life, token);
-                long[] over = engine.over(ray, id, life);
-                if (over != null) {
-                    Wakeups.forget(token);
-                    Reader.unwatch(ray.client(), token);
-                    result.complete(result(collect, over));
-                }
-            } catch (RayException e) {
-                Wakeups.forget(token);
-                result.completeExceptionally(e);
+        @Override
+        public void complete(CompletableFuture<GcResult> stage) {
+            long[] over = ray.tasks().engine().over(ray, id, life);
+            if (over != null) {
+                stage.complete(result(collect, over));
             }
         }
     }

@@ -5,6 +5,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 
 /**
  * Passes what happens in a store on to Flight Recorder, while that records. What the native side does comes through its journal, which
@@ -21,6 +22,9 @@ final class Flight {
     private static final int RESTORED = 4;
     private static final int EVICTED = 5;
     private static final int FIGURES = 7;
+
+    private static final LimitedLog LOST = new LimitedLog();
+    private static final LimitedLog UNKNOWN = new LimitedLog();
 
     private static final Set<Flight> STORES = ConcurrentHashMap.newKeySet();
 
@@ -66,14 +70,19 @@ final class Flight {
     /** Passes on what there is, of all stores. */
     static void pass() {
         if (on) {
-            STORES.forEach(Flight::look);
+            STORES.forEach(flight -> safely(flight, Flight::look));
         }
+    }
+
+    /** A failure of one store's is logged, and stops no other's, nor whoever ends a batch. */
+    private static void safely(Flight flight, Consumer<Flight> step) {
+        Upcalls.call("a step of Flight Recorder's events", step, flight);
     }
 
     /** Passes on what is left. */
     void close() {
         STORES.remove(this);
-        stop();
+        safely(this, Flight::stop);
     }
 
     /** Two may be told at once; with no lock held while Flight Recorder is asked, for it may hold one of its own. */
@@ -84,7 +93,8 @@ final class Flight {
             if (change > heeded) {
                 heeded = change;
                 on = recording;
-                STORES.forEach(recording ? Flight::start : Flight::stop);
+                Consumer<Flight> step = recording ? Flight::start : Flight::stop;
+                STORES.forEach(flight -> safely(flight, step));
             }
         }
     }
@@ -99,24 +109,33 @@ final class Flight {
             return;
         }
         long mine = journal;
-        Background.run(() -> watch(mine));
+        boolean started = false;
+        try {
+            PollingThread.start("raybatch-flight", () -> watch(mine));
+            started = true;
+        } finally {
+            if (!started) {
+                journal = 0;
+                Native.dropJournal(mine);
+            }
+        }
     }
 
     private synchronized void stop() {
         if (journal != 0) {
-            look();
-            Native.dropJournal(journal);
-            journal = 0;
+            try {
+                look();
+            } finally {
+                long mine = journal;
+                journal = 0;
+                Native.dropJournal(mine);
+            }
         }
     }
 
     private void watch(long mine) {
         while (isOpen(mine)) {
-            try {
-                look();
-            } catch (RuntimeException | Error e) {
-                RayLog.warn("events of a store could not be passed on", e);
-            }
+            safely(this, Flight::look);
             LockSupport.parkNanos(EACH_NANOS);
         }
     }
@@ -131,7 +150,7 @@ final class Flight {
             long[] figures = (long[]) notes[0];
             String[] words = (String[]) notes[1];
             if (figures[0] > 0) {
-                RayLog.warn(figures[0] + " events of a store are not in the recording: more came than could be passed on", null);
+                LOST.warn(() -> figures[0] + " events of a store are not in the recording: more came than could be passed on", null);
             }
             for (int n = 0; n < words.length / 2; n++) {
                 pass(figures, 1 + n * FIGURES, words[2 * n], words[2 * n + 1]);
@@ -154,7 +173,7 @@ final class Flight {
             case SPILLED -> FlightEvents.spilled(when, batch, name, bytes, took);
             case RESTORED -> FlightEvents.restored(when, batch, objects, bytes);
             case EVICTED -> FlightEvents.evicted(when, objects, bytes);
-            default -> RayLog.warn("the journal has a note that is unknown here: " + f[at], null);
+            default -> UNKNOWN.warn(() -> "the journal has a note that is unknown here: " + f[at], null);
         }
     }
 }

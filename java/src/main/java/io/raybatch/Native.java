@@ -312,12 +312,18 @@ final class Native {
     /** Forgets a token of {@link #askForRoom}. */
     static native void forgetRoom(long client, long token);
 
-    /** Starts a subscription whose first events are the objects that exist; {@code token} is woken when events wait. */
-    static native long subscribe(long client, long token);
+    /**
+     * Starts a subscription whose first events are the objects that exist; {@code token} is woken when events wait. When more than
+     * {@code queue} wait the oldest are dropped.
+     */
+    static native long subscribe(long client, long token, int queue);
+
+    /** {@code {events that wait, events dropped in all}} of a subscription. */
+    static native long[] lag(long client, long subscription);
 
     /**
      * Takes up to {@code max} events: {@code {kind (1 sealed, 2 deleted, 3 evicted, 4 batch ended, 5 batch collected, 6 store
-     * closed), batch, task, index, dataSize, metadataSize}} each; null when the subscription is over.
+     * closed, 7 events were dropped), batch, task, index, dataSize, metadataSize}} each; null when the subscription is over.
      */
     static native long[] poll(long client, long subscription, int max);
 

@@ -5,7 +5,8 @@ package io.raybatch;
  *
  * @param type what
  * @param id the object; for a batch's event its batch, with task and index 0; all 0 when the store closed
- * @param size bytes of data
+ *     or events were dropped
+ * @param size bytes of data; of {@link Type#LAGGED} the number of events that were dropped
  * @param metadataSize bytes of metadata
  */
 public record ObjectEvent(Type type, ObjectId id, long size, long metadataSize) {
@@ -23,7 +24,12 @@ public record ObjectEvent(Type type, ObjectId id, long size, long metadataSize) 
         /** A batch was collected, and all it owned with it: one event, however many objects. */
         BATCH_COLLECTED,
         /** The store closed; the last event. */
-        STORE_CLOSED
+        STORE_CLOSED,
+        /**
+         * Events came faster than they were taken: the oldest ones that waited, {@link #size()} of them, were dropped. They would have
+         * come before the next event. {@link RayApi#list()} tells what exists.
+         */
+        LAGGED
     }
 
     static final int FIGURES = 6;

@@ -70,8 +70,11 @@ public final class ObjectRef<T> implements Serializable {
     /**
      * Waits for the value without a thread.
      *
-     * @return completes with the value, or with the exception that {@link #get()} would throw; what depends on it runs on a thread
-     *     of raybatch's, so hand long work on
+     * <p>It is a {@link java.util.concurrent.CompletableFuture} of the caller's own: completing it otherwise, by {@code cancel} or
+     * {@code orTimeout}, ends the wait and releases what that took. A stage that depends on it does not complete it.
+     *
+     * @return completes with the value, or with what {@link #get()} would throw, an {@code Error} as well; what depends on it runs on
+     *     a thread of raybatch's, so hand long work on
      */
     public CompletionStage<T> stage() {
         return Stages.of(ray, this);

@@ -587,6 +587,16 @@ public final class Ray extends RayCalls {
     }
 
     /**
+     * Listens to the store. See {@link RayApi#subscribe(int)}.
+     *
+     * @param queue how many events may wait to be taken
+     * @return to be closed
+     */
+    public static Subscription subscribe(int queue) {
+        return instance().subscribe(queue);
+    }
+
+    /**
      * Listens to the store. See {@link RayApi#subscribe(Executor, Consumer)}.
      *
      * @param executor where the listener is called
@@ -595,6 +605,18 @@ public final class Ray extends RayCalls {
      */
     public static Subscription subscribe(Executor executor, Consumer<ObjectEvent> listener) {
         return instance().subscribe(executor, listener);
+    }
+
+    /**
+     * Listens to the store. See {@link RayApi#subscribe(int, Executor, Consumer)}.
+     *
+     * @param queue how many events may wait
+     * @param executor where the listener is called
+     * @param listener for events
+     * @return to be closed
+     */
+    public static Subscription subscribe(int queue, Executor executor, Consumer<ObjectEvent> listener) {
+        return instance().subscribe(queue, executor, listener);
     }
 
     /**

@@ -57,6 +57,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
     private final Ends ends = new Ends(this);
     private final Room room = new Room(this);
     private final PressureWatch pressure = new PressureWatch(this);
+    private final Subscriptions subscriptions = new Subscriptions(this);
     private final RayInternals internals = new RayInternals(this);
     /** Null for a client that does not own its store. */
     private final Flight flight;
@@ -157,6 +158,8 @@ public final class RayApi implements TaskCalls, AutoCloseable {
                 Engines.closing(this);
             }
             Native.close(client, Caller.name());
+            subscriptions.close();
+            pressure.close();
             if (flight != null) {
                 flight.close();
             }
@@ -889,23 +892,49 @@ public final class RayApi implements TaskCalls, AutoCloseable {
     }
 
     /**
-     * Listens to the store. The first events are the objects that exist.
+     * Listens to the store, with a queue of {@link Subscription#QUEUE} events. The first events are the objects that exist.
      *
-     * @return to be closed
+     * @return to be closed; ends with this client at the latest
      */
     public Subscription subscribe() {
-        return Subscription.open(client);
+        return subscribe(Subscription.QUEUE);
     }
 
     /**
-     * Listens to the store, and is called for each event, one at a time and in order.
+     * Listens to the store. The first events are the objects that exist.
+     *
+     * @param queue how many events may wait to be taken, of about {@link Subscription#EVENT_BYTES} bytes each: 1 … 2^24. When one more
+     *     comes, the oldest is dropped, and an {@link ObjectEvent.Type#LAGGED} tells how many were
+     * @return to be closed; ends with this client at the latest
+     */
+    public Subscription subscribe(int queue) {
+        return subscriptions.open(queue);
+    }
+
+    /**
+     * Listens to the store, and calls a listener for each event, one at a time and in order. Its queue has room for
+     * {@link Subscription#QUEUE} events.
      *
      * @param executor where {@code listener} is called
-     * @param listener for events; what it throws is logged
-     * @return to be closed
+     * @param listener for events, also for {@link ObjectEvent.Type#LAGGED}, when it was too slow; what it throws is logged
+     * @return to be closed; ends with this client at the latest
      */
     public Subscription subscribe(Executor executor, Consumer<ObjectEvent> listener) {
-        Subscription subscription = Subscription.open(client);
+        return subscribe(Subscription.QUEUE, executor, listener);
+    }
+
+    /**
+     * Listens to the store, and calls a listener for each event, one at a time and in order.
+     *
+     * @param queue how many events may wait, as for {@link #subscribe(int)}
+     * @param executor where {@code listener} is called
+     * @param listener for events, also for {@link ObjectEvent.Type#LAGGED}, when it was too slow; what it throws is logged
+     * @return to be closed; ends with this client at the latest
+     */
+    public Subscription subscribe(int queue, Executor executor, Consumer<ObjectEvent> listener) {
+        Checks.notNull("the executor", executor);
+        Checks.notNull("the listener", listener);
+        Subscription subscription = subscriptions.open(queue);
         subscription.dispatch(executor, listener);
         return subscription;
     }

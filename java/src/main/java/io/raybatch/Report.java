@@ -12,6 +12,10 @@ final class Report {
     private static final int USUAL = 4096;
     private static final byte[] NOTHING = {};
 
+    private static final LimitedLog UNTOLD = new LimitedLog();
+    private static final LimitedLog UNTOLD_ONE = new LimitedLog();
+    private static final LimitedLog LOST = new LimitedLog();
+
     private final EmbeddedEngine engine;
     private final long[] outcomes = new long[MOST * Native.OUTCOME];
     private byte[] blob = new byte[USUAL];
@@ -97,7 +101,7 @@ final class Report {
         } catch (RayClosedException closed) {
             throw closed;
         } catch (RuntimeException | Error e) {
-            RayLog.error("the outcomes of " + n + " pieces of work could not be told at once", e);
+            UNTOLD.error(() -> "the outcomes of " + n + " pieces of work could not be told at once", e);
             return sendSingly(n);
         } finally {
             if (blob.length > 16 * USUAL) {
@@ -125,7 +129,7 @@ final class Report {
         } catch (RayClosedException closed) {
             throw closed;
         } catch (RuntimeException | Error e) {
-            RayLog.error("what came of the task in slot " + one[1] + " of table " + one[0] + " could not be told: it fails", e);
+            UNTOLD_ONE.error(() -> "what came of the task in slot " + one[1] + " of table " + one[0] + " could not be told: it fails", e);
         }
         one[2] = one[2] & 0xffff_ffffL | (long) Native.FAILED_FINALLY << 32;
         one[3] = (long) Native.KIND_FAILURE << 32;
@@ -134,7 +138,7 @@ final class Report {
         } catch (RayClosedException closed) {
             throw closed;
         } catch (RuntimeException | Error e) {
-            RayLog.error("nor could that: it runs for ever, unless it is cancelled", e);
+            LOST.error(() -> "nor could that: it runs for ever, unless it is cancelled", e);
             return 0;
         }
     }

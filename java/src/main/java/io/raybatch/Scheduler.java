@@ -50,7 +50,7 @@ final class Scheduler {
             if (chosen != null) {
                 tell("the scheduling policy chose " + chosen + ", which is none of those that are ready", null);
             }
-        } catch (RuntimeException | Error e) {
+        } catch (Throwable e) {
             tell("the scheduling policy failed", e);
         }
         return 0;

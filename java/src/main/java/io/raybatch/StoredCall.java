@@ -30,6 +30,9 @@ final class StoredCall {
     /** An argument that was a reference: what its object held. */
     record Copy(int kind, Object array, ObjectId id) {}
 
+    /** An argument that is a list of references: an {@link Argument} or a {@link Copy} for each; not to be written to. */
+    record ListOf(Object[] elements) {}
+
     private final Object function;
     private final Object[] arguments;
     private final String name;
@@ -50,7 +53,9 @@ final class StoredCall {
         return function;
     }
 
-    /** Values, an {@link Argument} or a {@link Copy} for each reference, an {@link Actor} for each handle; not to be written to. */
+    /**
+     * Values, an {@link Argument} or a {@link Copy} for each reference, a {@link ListOf} for each list of those, an {@link Actor} for each
+     * handle; not to be written to. */
     Object[] arguments() {
         return arguments;
     }
@@ -62,15 +67,21 @@ final class StoredCall {
 
     /** The same with the bytes of its references' objects, for when those are gone. */
     StoredCall withCopies(RayApi ray) {
-        Object[] copies = arguments.clone();
+        return new StoredCall(function, copies(ray, arguments), name, returns, null);
+    }
+
+    private static Object[] copies(RayApi ray, Object[] all) {
+        Object[] copies = all.clone();
         for (int n = 0; n < copies.length; n++) {
             if (copies[n] instanceof Argument ref) {
                 Object[] out = new Object[1];
                 int kind = Native.get(ray.client(), ref.batch, ref.task, ref.index, out);
                 copies[n] = kind < 0 ? ref : new Copy(kind, out[0], ref.id());
+            } else if (copies[n] instanceof ListOf list) {
+                copies[n] = new ListOf(copies(ray, list.elements));
             }
         }
-        return new StoredCall(function, copies, name, returns, null);
+        return copies;
     }
 
     /** It has run. */

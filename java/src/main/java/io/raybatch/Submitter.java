@@ -2,8 +2,10 @@ package io.raybatch;
 
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Function;
 
 /** Hands tasks over to the table: their ids, what they run, what they wait for; and waits while it is full. */
 final class Submitter {
@@ -27,20 +29,26 @@ final class Submitter {
     /** {@return the slot of its first result} */
     long task(BatchScope scope, TaskCaller<?> call, int returns) {
         TaskContext parent = parent();
-        BatchWork work = workFor(parent, call.ray(), scope);
-        Arguments arguments = arguments(call.ray(), scope, call.arguments());
-        long slot = slots(parent, work, call.ray(), Math.max(returns, 1));
+        RayApi ray = call.ray();
+        BatchWork work = workFor(parent, ray, scope);
         ActorHandle<?> actor = call.actor();
         int kind = actor == null ? Native.TASK : Native.ACTOR_TASK;
-        submit(scope, call, work, parent, slot, kind, actor == null ? 0 : actor.number(), returns, arguments);
-        return slot;
+        return withArguments(ray, scope, call.arguments(), arguments -> {
+            long slot = slots(parent, work, ray, Math.max(returns, 1));
+            submit(scope, call, work, parent, slot, kind, actor == null ? 0 : actor.number(), returns, arguments);
+            return slot;
+        });
     }
 
     <A> ActorHandle<A> actor(BatchScope scope, ActorCreator<A> creator) {
-        RayApi ray = creator.ray();
         TaskContext parent = parent();
-        BatchWork work = workFor(parent, ray, scope);
-        Arguments arguments = arguments(ray, scope, creator.arguments());
+        BatchWork work = workFor(parent, creator.ray(), scope);
+        return withArguments(creator.ray(), scope, creator.arguments(), arguments -> actor(scope, creator, parent, work, arguments));
+    }
+
+    private <A> ActorHandle<A> actor(BatchScope scope, ActorCreator<A> creator, TaskContext parent, BatchWork work,
+            Arguments arguments) {
+        RayApi ray = creator.ray();
         long slot = slots(parent, work, ray, 1);
         String name = creator.toString();
         CheckpointPolicy policy = creator.checkpoints();
@@ -82,16 +90,68 @@ final class Submitter {
         return parent != null && parent.isIn(ray, scope) ? parent.work() : engine.work(ray, scope);
     }
 
-    /** Null if there are none. */
-    private Arguments arguments(RayApi ray, BatchScope scope, Object[] given) {
-        for (Object argument : given) {
-            if (argument instanceof ObjectRef<?> ref && !engine.serves(ref.ray())) {
-                throw new InvalidArgumentException(
-                        "object " + ref + " lies in the store " + ref.ray().storeName() + ": a task of the store " + ray.storeName()
-                                + " cannot take it; get it, and hand over the value", ErrorDetails.of(ref.id()));
+    /**
+     * Submits with arguments, null if there are none. What was put for a submission that is refused is freed: nobody has a reference
+     * to it.
+     */
+    private <R> R withArguments(RayApi ray, BatchScope scope, Object[] given, Function<Arguments, R> submission) {
+        if (given.length == 0) {
+            return submission.apply(null);
+        }
+        checkStores(ray, given);
+        Arguments arguments = Arguments.of(given, scope, new ArgumentPutter(ray, scope));
+        boolean submitted = false;
+        try {
+            R result = submission.apply(arguments);
+            submitted = true;
+            return result;
+        } finally {
+            if (!submitted) {
+                free(ray, arguments.put());
             }
         }
-        return given.length == 0 ? null : Arguments.of(given, scope, value -> ray.put(scope, value));
+    }
+
+    private record ArgumentPutter(RayApi ray, BatchScope scope) implements Arguments.Putter {
+        @Override
+        public ObjectRef<?> put(Object value) {
+            return ray.put(scope, value);
+        }
+
+        @Override
+        public void free(List<ObjectRef<?>> put) {
+            Submitter.free(ray, put);
+        }
+    }
+
+    /** Frees, and does not delete: a task that runs again puts the same objects again. */
+    private static void free(RayApi ray, List<ObjectRef<?>> put) {
+        if (put.isEmpty()) {
+            return;
+        }
+        try {
+            Native.free(ray.client(), ObjectIds.of(put));
+        } catch (RayException collected) {
+            // with their batch or their client; what refused the submission is thrown
+        }
+    }
+
+    private void checkStores(RayApi ray, Object[] given) {
+        for (Object argument : given) {
+            if (argument instanceof ObjectRef<?> ref) {
+                checkStore(ray, ref);
+            } else if (argument instanceof RefList list) {
+                list.refs().forEach(ref -> checkStore(ray, ref));
+            }
+        }
+    }
+
+    private void checkStore(RayApi ray, ObjectRef<?> ref) {
+        if (!engine.serves(ref.ray())) {
+            throw new ObjectNotFoundException(
+                    "object " + ref + " lies in the store " + ref.ray().storeName() + ": a task of the store " + ray.storeName()
+                            + " cannot take it; get it, and hand over the value", ErrorDetails.of(ref.id()));
+        }
     }
 
     /** Of the task's own blocks in its own batch, so that a run again receives the same. */

@@ -5,46 +5,53 @@ import java.lang.ref.Reference;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
 /**
- * Events of a store, in the order in which they happened. They wait in the store until they are taken, so take them.
- * Safe for many threads, each event going to one of them.
+ * Events of a store, in the order in which they happened. They wait in the store until they are taken, as many as its queue holds:
+ * {@link #QUEUE} unless another number is given. When one more comes, the oldest that waits is dropped, and the next event taken is an
+ * {@link ObjectEvent.Type#LAGGED} with the number of those that were. The objects that exist when it begins wait there, too.
+ *
+ * <p>It ends when it is closed, with its client, and with its store. Safe for many threads, each event going to one of them.
  */
 public final class Subscription implements AutoCloseable {
 
+    /** Events that may wait unless another number is given: 65,536, which are {@code QUEUE * EVENT_BYTES} = 3 MiB of native memory. */
+    public static final int QUEUE = 1 << 16;
+
+    /** Bytes of native memory that an event takes while it waits. */
+    public static final int EVENT_BYTES = 48;
+
     private static final int AT_ONCE = 64;
 
+    private final String store;
     private final long client;
     private final long handle;
+    private final Ending ending;
     private final Signal signal;
     private final Cleaner.Cleanable unsubscribe;
     /** Taken from the native side, and not given to anybody yet. */
     private final Queue<ObjectEvent> taken = new ConcurrentLinkedQueue<>();
+    /** Events dropped in all, when it was last asked for; and those of which events told. */
+    private volatile long droppedInAll;
+    private volatile long droppedTold;
 
-    private Subscription(long client, long handle, Signal signal, long token) {
-        this.client = client;
-        this.handle = handle;
-        this.signal = signal;
-        this.unsubscribe = Cleaners.register(this, new Unsubscribe(client, handle, token, signal));
+    Subscription(Ending ending, String store) {
+        this.store = store;
+        this.client = ending.client;
+        this.handle = ending.handle;
+        this.ending = ending;
+        this.signal = ending.signal;
+        this.unsubscribe = Cleaners.register(this, ending);
     }
 
-    static Subscription open(long client) {
-        Signal signal = new Signal();
-        long token = Wakeups.register(signal);
-        try {
-            return new Subscription(client, Native.subscribe(client, token), signal, token);
-        } catch (RayException e) {
-            Wakeups.forget(token);
-            throw e;
-        }
-    }
-
-    /** Who is to be told that events wait. Does not refer to the subscription. */
-    private static final class Signal implements Runnable {
+    /** What is run when events wait. Does not refer to the subscription. */
+    static final class Signal implements Runnable {
 
         private final Queue<Runnable> waiting = new ConcurrentLinkedQueue<>();
 
@@ -54,16 +61,41 @@ public final class Subscription implements AutoCloseable {
         }
     }
 
-    private record Unsubscribe(long client, long handle, long token, Signal signal) implements Runnable {
+    /** Ends a subscription, by whichever comes first: its close, its client's, or that it is unreachable. Idempotent. */
+    static final class Ending implements Runnable {
+
+        private final long client;
+        private final long handle;
+        private final long token;
+        private final Signal signal;
+        private final Set<Ending> open;
+        private volatile boolean over;
+
+        Ending(long client, long handle, long token, Signal signal, Set<Ending> open) {
+            this.client = client;
+            this.handle = handle;
+            this.token = token;
+            this.signal = signal;
+            this.open = open;
+        }
+
         @Override
         public void run() {
+            if (over) {
+                return;
+            }
+            over = true;
+            open.remove(this);
             Wakeups.forget(token);
             try {
                 Native.unsubscribe(client, handle);
             } catch (RayClosedException overWithTheClient) {
                 // nothing is left to end
+            } finally {
+                // those that wait find that it is over; a listener is not referred to any more
+                signal.run();
+                signal.waiting.clear();
             }
-            signal.run();
         }
     }
 
@@ -71,12 +103,13 @@ public final class Subscription implements AutoCloseable {
      * Takes the next event, and waits for it.
      *
      * @return the event
-     * @throws RayClosedException when the subscription is over
+     * @throws RayClosedException when the subscription is over: it was closed, or its client or store was; also while waiting
      * @throws RayInterruptedException when the thread is interrupted
      */
     public ObjectEvent take() {
         return next(Deadline.NEVER).orElseThrow(
-                () -> new RayClosedException("the subscription is over", ErrorDetails.NONE));
+                () -> new RayClosedException(
+                        "the subscription is over: it, its client or the store " + store + " was closed", ErrorDetails.NONE));
     }
 
     /**
@@ -116,19 +149,58 @@ public final class Subscription implements AutoCloseable {
         }
     }
 
+    /**
+     * Tells how many events wait to be taken.
+     *
+     * @return 0 … its queue's capacity and a few more; 0 when it is over
+     */
+    public int lag() {
+        return (int) figures()[0] + taken.size();
+    }
+
+    /**
+     * Tells how many events were dropped because too many waited.
+     *
+     * @return since it began
+     */
+    public long dropped() {
+        return figures()[1];
+    }
+
+    /** What waits on the native side, and what was dropped. */
+    private long[] figures() {
+        try {
+            long[] figures = Native.lag(client, handle);
+            droppedInAll = figures[1];
+            return figures;
+        } catch (RayClosedException over) {
+            return new long[] {0, Math.max(droppedInAll, droppedTold)};
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+    }
+
     /** Fetches what waits on the native side; false when there will be no more. */
     private synchronized boolean fetch() {
+        if (ending.over) {
+            return false;
+        }
         long[] figures;
         try {
             figures = Native.poll(client, handle, AT_ONCE);
         } catch (RayClosedException over) {
-            return false;
+            figures = null;
         }
         if (figures == null) {
+            ending.run();
             return false;
         }
         for (int at = 0; at < figures.length; at += ObjectEvent.FIGURES) {
-            taken.add(ObjectEvent.of(figures, at));
+            ObjectEvent event = ObjectEvent.of(figures, at);
+            if (event.type() == ObjectEvent.Type.LAGGED) {
+                droppedTold += event.size();
+            }
+            taken.add(event);
         }
         return true;
     }
@@ -142,6 +214,8 @@ public final class Subscription implements AutoCloseable {
 
     /** Gives events to a listener, by one task of the executor's at a time. */
     private static final class Dispatcher implements Runnable {
+
+        private static final long RETRY_NANOS = 100_000_000;
 
         private final Subscription subscription;
         private final Executor executor;
@@ -159,15 +233,20 @@ public final class Subscription implements AutoCloseable {
         @Override
         public void run() {
             if (woken.getAndIncrement() == 0) {
-                Background.run(this::submit);
+                try {
+                    Background.run(this::submit);
+                } catch (Throwable noThread) {
+                    woken.set(0);
+                    Upcalls.failed("submitting events of a store to their listener", noThread);
+                }
             }
         }
 
         private void submit() {
             try {
                 executor.execute(this::drain);
-            } catch (RuntimeException | Error e) {
-                RayLog.warn("a listener's executor takes no more tasks: its subscription is closed", e);
+            } catch (Throwable refused) {
+                Upcalls.failed("the executor of a listener, whose subscription is closed: it", refused);
                 subscription.close();
             }
         }
@@ -175,31 +254,34 @@ public final class Subscription implements AutoCloseable {
         private void drain() {
             int seen = woken.get();
             do {
-                boolean more;
-                do {
-                    more = subscription.fetch();
-                    int n = 0;
-                    for (ObjectEvent e = subscription.taken.poll(); e != null; e = subscription.taken.poll()) {
-                        tell(e);
-                        n++;
-                    }
-                    more &= n > 0;
-                } while (more);
+                while (passOn()) {
+                    // there may be more
+                }
                 seen = woken.addAndGet(-seen);
             } while (seen != 0);
         }
 
-        private void tell(ObjectEvent event) {
+        /** True if there was something. */
+        private boolean passOn() {
+            boolean more;
             try {
-                listener.accept(event);
-            } catch (RuntimeException | Error e) {
-                // one that ended the loop would leave all later events untold
-                RayLog.warn("a listener failed on " + event, e);
+                more = subscription.fetch();
+            } catch (Throwable thrown) {
+                // nothing wakes this again before those events are taken
+                Upcalls.failed("taking events of a store for their listener", thrown);
+                LockSupport.parkNanos(RETRY_NANOS);
+                return true;
             }
+            int n = 0;
+            for (ObjectEvent e = subscription.taken.poll(); e != null; e = subscription.taken.poll()) {
+                Upcalls.call("a listener to a store's events", listener, e);
+                n++;
+            }
+            return more && n > 0;
         }
     }
 
-    /** Ends it; whoever waits is told. Idempotent. A subscription that is unreachable, and has no listener, ends, too. */
+    /** Ends it; threads that wait for an event return. Idempotent. A subscription that is unreachable, and has no listener, ends, too. */
     @Override
     public void close() {
         unsubscribe.clean();

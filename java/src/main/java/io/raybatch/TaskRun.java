@@ -1,6 +1,7 @@
 package io.raybatch;
 
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
@@ -252,24 +253,40 @@ final class TaskRun {
         if (on != null) {
             arguments[0] = on;
         }
-        int references = 0;
-        for (int n = 0; n < stored.length; n++) {
-            Object argument = stored[n];
-            if (argument instanceof StoredCall.Argument ref) {
-                argument = ids == null ? read(work, ref) : read(work, ObjectId.at(ids, references * ObjectId.BYTES));
-                references++;
-            } else if (argument instanceof StoredCall.Copy copy) {
-                argument = Values.of(ray, copy.kind(), copy.array(), copy.id());
-                references++;
-            } else if (argument instanceof StoredCall.Actor actor) {
-                argument = actor.handle();
-            }
-            arguments[first + n] = argument;
-        }
+        resolve(work, stored, ids, 0, arguments, first);
         lendLoaderOf(call.function());
         Object result = Invocation.of(call.function(), arguments);
         call.release();
         return result;
+    }
+
+    /**
+     * Fills in what arguments, or the elements of one, stand for.
+     *
+     * @param ids under which the call's references are to be read, or null for their own
+     * @param references how many of the call's come before these
+     * @return how many there are then
+     */
+    private int resolve(BatchWork work, Object[] stored, byte[] ids, int references, Object[] out, int first) {
+        int count = references;
+        for (int n = 0; n < stored.length; n++) {
+            Object argument = stored[n];
+            if (argument instanceof StoredCall.Argument ref) {
+                argument = ids == null ? read(work, ref) : read(work, ObjectId.at(ids, count * ObjectId.BYTES));
+                count++;
+            } else if (argument instanceof StoredCall.Copy copy) {
+                argument = Values.of(ray, copy.kind(), copy.array(), copy.id());
+                count++;
+            } else if (argument instanceof StoredCall.ListOf list) {
+                Object[] values = new Object[list.elements().length];
+                count = resolve(work, list.elements(), ids, count, values, 0);
+                argument = new ArrayList<>(Arrays.asList(values));
+            } else if (argument instanceof StoredCall.Actor actor) {
+                argument = actor.handle();
+            }
+            out[first + n] = argument;
+        }
+        return count;
     }
 
     private Serializer serializer() {

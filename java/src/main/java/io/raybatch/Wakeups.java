@@ -25,6 +25,11 @@ final class Wakeups {
         WAITING.remove(token);
     }
 
+    /** {@return how many tokens stand, of all stores} */
+    static int count() {
+        return WAITING.size();
+    }
+
     static void wake(long token) {
         Runnable wake = WAITING.get(token);
         if (wake != null) {

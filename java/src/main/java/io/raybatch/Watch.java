@@ -15,6 +15,9 @@ final class Watch {
     private static final long LOOK_NANOS = 2_000_000;
     private static final long IDLE_SECONDS = 10;
 
+    private static final LimitedLog GIVEN_UP = new LimitedLog();
+    private static final LimitedLog FAILED = new LimitedLog();
+
     private final EmbeddedEngine engine;
     private final ScheduledThreadPoolExecutor timer;
     private final AtomicBoolean armed = new AtomicBoolean();
@@ -48,7 +51,7 @@ final class Watch {
         } catch (RejectedExecutionException closed) {
             // the engine's end does all of this
         } catch (OutOfMemoryError noThread) {
-            RayLog.error("no thread that watches the workers: what is to happen by time waits", noThread);
+            FAILED.error(() -> "no thread that watches the workers: what is to happen by time waits", noThread);
             return false;
         }
         return true;
@@ -89,7 +92,7 @@ final class Watch {
             // nothing is left to watch
         } catch (RuntimeException | Error e) {
             // the timer would tell nobody
-            RayLog.error("a look at the workers failed", e);
+            FAILED.error(() -> "a look at the workers failed", e);
         }
     }
 
@@ -115,10 +118,10 @@ final class Watch {
         } catch (RayClosedException closed) {
             return;
         } catch (RuntimeException | Error e) {
-            RayLog.error("giving up " + worker.getName() + " failed", e);
+            FAILED.error(() -> "giving up " + worker.getName() + " failed", e);
             return;
         }
-        RayLog.warn("a task was cancelled and ignores its interrupt: thread " + worker.getName()
+        GIVEN_UP.warn(() -> "a task was cancelled and ignores its interrupt: thread " + worker.getName()
                 + " is given up, and another takes its place", null);
     }
 }

@@ -51,7 +51,7 @@ class TaskTrustTest extends TaskStoreTest {
             ObjectRef<Integer> ofATask = other.task(TaskStoreTest::twice, 1).remote();
             for (ObjectRef<Integer> foreign : List.of(ofNormalMode, ofABatch, ofATask)) {
                 assertThatThrownBy(() -> ray.task(TaskStoreTest::twice, foreign).remote().get(SOON))
-                        .isInstanceOf(RayException.class).isNotInstanceOf(GetTimeoutException.class);
+                        .isInstanceOf(ObjectNotFoundException.class).hasMessageContaining(other.storeName());
             }
             assertThat(ofABatch.get()).isEqualTo(1);
             batch.close();

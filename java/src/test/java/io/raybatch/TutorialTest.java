@@ -237,6 +237,14 @@ class TutorialTest {
         return text.length();
     }
 
+    static int sum(List<Integer> xs) {
+        return xs.stream().mapToInt(Integer::intValue).sum();
+    }
+
+    static String text(Object o) {
+        return "text of " + o;
+    }
+
     static int twice(int n) {
         return 2 * n;
     }
@@ -261,6 +269,23 @@ class TutorialTest {
         @Override
         public void restore(Integer saved) {
             count = saved;
+        }
+    }
+
+    @Test
+    void fan_in() {
+        try (RayApi ray = RayApi.open(SMALL)) {
+            // [lists]
+            List<ObjectRef<Integer>> parts = new ArrayList<>();
+            for (String word : List.of("one", "two", "three")) {
+                parts.add(ray.task(TutorialTest::length, word).remote());
+            }
+            ObjectRef<Integer> total = ray.task(TutorialTest::sum, parts).remote();  // waits for all three
+            assertThat(ray.get(total)).isEqualTo(11);
+
+            ObjectRef<String> text = ray.task((Integer n) -> TutorialTest.text(n), total).remote();
+            assertThat(ray.get(text)).isEqualTo("text of 11");                       // text takes an Object
+            // [/lists]
         }
     }
 
