@@ -243,7 +243,7 @@ public final class Batch implements TaskCalls, AutoCloseable {
             // a client that closes collects its batches
         } catch (RayInterruptedException | TaskCancelledException | BatchTimedOutException followsByItself) {
             // the interrupt flag is set again, and stops the caller at its next wait
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             RayLog.error(scope + " could not be closed", e);
         }
         Flight.pass();

@@ -81,7 +81,7 @@ public final class LeakDetector {
         config.leakListener().ifPresent(listener -> {
             try {
                 listener.accept(report);
-            } catch (RuntimeException e) {
+            } catch (Throwable e) {
                 RayLog.warn("the leak listener failed", e);
             }
         });
