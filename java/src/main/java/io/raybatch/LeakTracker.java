@@ -142,22 +142,18 @@ final class LeakTracker implements Runnable {
 
     private void found(boolean end) {
         try {
-            report();
+            LeakReport report = reportIf(LeakTracker::isLeft);
             if (end) {
                 endIfLeaked();
+            }
+            if (report != null && level != LeakLevel.DISABLED) {
+                LeakDetector.report(this, report, config);
             }
         } catch (RayClosedException | BatchNotFoundException over) {
             // the client ended all its batches, or this one was collected so long ago that it is forgotten
         } finally {
             LeakDetector.settled(this);
             handled = true;
-        }
-    }
-
-    private void report() {
-        LeakReport report = level == LeakLevel.DISABLED ? null : reportIf(status -> isLeft(status));
-        if (report != null) {
-            LeakDetector.report(this, report, config);
         }
     }
 
