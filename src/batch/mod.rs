@@ -78,6 +78,7 @@ mod tasks;
 #[cfg(test)]
 mod testing;
 mod tombstones;
+mod waiters;
 mod tree;
 
 use std::time::Duration;

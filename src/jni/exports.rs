@@ -119,6 +119,12 @@ mod all {
 
     export!(guard watch(client: jlong, ids: JByteArray<'local>, token: jlong) -> () = events::watch);
     export!(guard unwatch(client: jlong, token: jlong) -> () = events::unwatch);
+    export!(guard_hot claim(client: jlong, batch: jlong, task: jlong, index: jint, token: jlong) -> () = events::claim);
+    export!(guard claimAll(client: jlong, ids: JByteArray<'local>, token: jlong) -> () = events::claim_all);
+    export!(guard unclaim(client: jlong, ids: JByteArray<'local>, token: jlong) -> () = events::unclaim);
+    export!(guard_hot unclaimAll(client: jlong, token: jlong) -> () = events::unclaim_all);
+    export!(guard_hot getClaimed(client: jlong, token: jlong, batch: jlong, task: jlong, index: jint,
+        out: JObjectArray<'local>) -> jint = objects::get_claimed);
     export!(guard askForRoom(client: jlong, token: jlong) -> jlong = events::ask_for_room);
     export!(guard forgetRoom(client: jlong, token: jlong) -> () = events::forget_room);
     export!(guard subscribe(client: jlong, token: jlong) -> jlong = events::subscribe);

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use super::arena::Arena;
+use super::claims::Claims;
 use super::journal::Journal;
 use super::layout::AWAITED;
 use super::types::{ObjectInfo, ObjectState};
@@ -144,6 +145,7 @@ pub struct Notifier {
     due: Mutex<Vec<u64>>,
     any_due: AtomicBool,
     journal: Arc<Journal>,
+    claims: Claims,
 }
 
 #[derive(Default)]
@@ -181,7 +183,13 @@ impl Notifier {
             due: Mutex::default(),
             any_due: AtomicBool::new(false),
             journal: Arc::default(),
+            claims: Claims::default(),
         }
+    }
+
+    /// What waiters are to receive although its batch is collected.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
     }
 
     /// For whoever records what happens, without waiting or listening.
