@@ -78,8 +78,8 @@ mod tasks;
 #[cfg(test)]
 mod testing;
 mod tombstones;
-mod waiters;
 mod tree;
+mod waiters;
 
 use std::time::Duration;
 

@@ -5,7 +5,9 @@ use jni::objects::{JByteArray, JByteBuffer, JClass, JIntArray, JLongArray, JObje
 use jni::sys::{jboolean, jint, jlong};
 
 use super::policy::{guard, guard_hot};
-use super::{batches, clients, events, groups, inject, journal, mapping, memory, objects, tasks, views, writers};
+use super::{
+    batches, clients, events, groups, inject, journal, mapping, memory, objects, tasks, views, waits, writers,
+};
 
 /// An export is a guard and one call.
 macro_rules! export {
@@ -153,6 +155,15 @@ mod all {
         length: jint) -> jint = tasks::complete);
     export!(guard_hot blocked(client: jlong, serial: jint, slot: jlong, attempt: jint, blocked: jboolean)
         -> jint = tasks::blocked);
+    export!(guard_hot blockOn(client: jlong, serial: jint, slot: jlong, attempt: jint, ids: JByteArray<'local>, needed: jint,
+        timed: jboolean) -> jint = waits::block_on);
+    export!(guard_hot blockOnBatch(client: jlong, serial: jint, slot: jlong, attempt: jint, batch: jlong, life: jlong)
+        -> jint = waits::block_on_batch);
+    export!(guard_hot lend(client: jlong, serial: jint, slot: jlong, attempt: jint) -> jint = waits::lend);
+    export!(guard hasReady(client: jlong) -> jboolean = waits::has_ready);
+    export!(guard describeObject(client: jlong, batch: jlong, task: jlong, index: jint)
+        -> JObjectArray<'local> = waits::describe_object);
+    export!(guard describeBatch(client: jlong, batch: jlong, life: jlong) -> JObjectArray<'local> = waits::describe_batch);
     export!(guard_hot cancelTask(client: jlong, batch: jlong, task: jlong, index: jint, by: JByteArray<'local>)
         -> jboolean = tasks::cancel_task);
     export!(guard_hot cancelBatch(client: jlong, batch: jlong, life: jlong, by: JByteArray<'local>)

@@ -170,6 +170,12 @@ impl Core {
         false
     }
 
+    /// True when something is ready that may run as soon as a cpu is free.
+    pub(super) fn has_ready(&self) -> bool {
+        !self.urgent.is_empty()
+            || self.turns.values().flatten().any(|s| self.table(*s).is_some_and(|t| !t.is_at_limit()))
+    }
+
     /// Notes whether a run waits until it may submit a task.
     pub(super) fn wait_for_room(&mut self, run: Run, waits: bool) {
         let Some(record) = self.record(run.task).filter(|r| r.attempt() == run.attempt && r.waits_for_room() != waits)
@@ -316,9 +322,12 @@ impl Core {
         }
         // one that ends while it is blocked, as its thread is given up, has given its slots up before
         if let Some(record) = table.record(task.slot).filter(|r| r.is_blocked()) {
+            self.lent = self.lent.saturating_sub(u64::from(record.is_lent()));
+            record.set_lent(false);
             record.set_blocked(false);
             table.blocked = table.blocked.saturating_sub(1);
             self.blocked = self.blocked.saturating_sub(1);
+            self.awaits.remove(&task);
         } else {
             if let Some(group) = &table.group {
                 group.end_task();

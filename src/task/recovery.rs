@@ -88,6 +88,10 @@ impl Core {
             return;
         }
         record.set_blocked(blocked);
+        if record.is_lent() {
+            record.set_lent(false);
+            self.lent = self.lent.saturating_sub(1);
+        }
         if record.waits_for_room() {
             // it counts among the blocked now, not twice; one that goes on asks again, or waits for room no more
             if blocked {
@@ -115,6 +119,27 @@ impl Core {
                 group.begin_task();
             }
             self.wide += cpus - 1;
+            self.awaits.remove(&run.task);
+        }
+    }
+
+    /// A run's thread waits for something outside of the table: its cpus are lent to others until it ends or goes on.
+    pub(super) fn lend(&mut self, fx: &mut Effects, run: Run) {
+        if !self.goes_on(run) || self.record(run.task).is_some_and(|r| r.is_blocked()) {
+            return;
+        }
+        self.blocked(fx, run, true);
+        if let Some(record) = self.record(run.task) {
+            record.set_lent(true);
+        }
+        self.lent += 1;
+    }
+
+    /// A run whose cpus were lent waits for something in the table now.
+    pub(super) fn end_loan(&mut self, task: TaskRef) {
+        if let Some(record) = self.record(task).filter(|r| r.is_lent()) {
+            record.set_lent(false);
+            self.lent = self.lent.saturating_sub(1);
         }
     }
 
