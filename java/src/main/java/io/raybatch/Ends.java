@@ -90,7 +90,7 @@ final class Ends {
         if (over != null || isInside(id, life)) {
             return over;
         }
-        Waiter waiter = new Waiter();
+        Waiter waiter = new Waiter(new End(engine, id, life));
         long token = Wakeups.register(waiter);
         try {
             while (true) {
@@ -101,6 +101,9 @@ final class Ends {
                 }
                 waiter.await(Deadline.NEVER);
             }
+        } catch (DeadlockException itself) {
+            // a task of the batch waits for the one that ends it: as inside of the batch, collection follows without it
+            return null;
         } finally {
             Wakeups.forget(token);
             Reader.unwatch(ray.client(), token);
@@ -147,6 +150,35 @@ final class Ends {
             // collected long ago, and whatever was around it: it is not waited for
         }
         return false;
+    }
+
+    /** What a thread waits for that ends a batch. */
+    private final class End implements Awaited {
+
+        private final Engine engine;
+        private final long id;
+        private final long life;
+
+        End(Engine engine, long id, long life) {
+            this.engine = engine;
+            this.id = id;
+            this.life = life;
+        }
+
+        @Override
+        public RayApi ray() {
+            return ray;
+        }
+
+        @Override
+        public int block(long client, int serial, long slot, int attempt) {
+            return Native.blockOnBatch(client, serial, slot, attempt, id, life);
+        }
+
+        @Override
+        public String describe() {
+            return "the end of batch " + id + ": " + engine.describe(ray, id, life);
+        }
     }
 
     /** Completes a stage when a batch is over. Woken by the native side, which must not be called back from there. */

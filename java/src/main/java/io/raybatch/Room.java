@@ -57,7 +57,7 @@ final class Room {
             throw full;
         }
         long client = ray.client();
-        Waiter waiter = new Waiter();
+        Waiter waiter = new Waiter(new Memory(full));
         long token = Wakeups.register(waiter);
         try {
             long first = Native.askForRoom(client, token);
@@ -96,6 +96,26 @@ final class Room {
             attempt.run();
             return null;
         });
+    }
+
+    /** What a put waits for. */
+    private final class Memory implements Awaited {
+
+        private final StoreFullException full;
+
+        Memory(StoreFullException full) {
+            this.full = full;
+        }
+
+        @Override
+        public RayApi ray() {
+            return ray;
+        }
+
+        @Override
+        public String describe() {
+            return "memory in the store " + ray.storeName() + ": " + full.getMessage();
+        }
     }
 
     private static void forget(long client, long token) {

@@ -16,9 +16,14 @@ final class Wakeups {
 
     /** {@return a token of its own for {@code wake}} */
     static long register(Runnable wake) {
-        long token = LAST.incrementAndGet();
+        long token = token();
         WAITING.put(token, wake);
         return token;
+    }
+
+    /** {@return a number that no other token has} */
+    static long token() {
+        return LAST.incrementAndGet();
     }
 
     static void forget(long token) {
