@@ -143,7 +143,7 @@ pub(super) struct Core {
     pub(super) full_inside: u64,
     /// blocked run → what it waits for, where that is known
     pub(super) awaits: HashMap<TaskRef, Await>,
-    /// of the blocked runs: those whose threads wait for something outside of the table
+    /// runs that are not blocked, whose threads wait for something outside of the table
     pub(super) lent: u64,
 }
 

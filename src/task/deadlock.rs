@@ -93,10 +93,7 @@ impl Core {
             Awaits::Batch(key) => What::Batch(key),
         };
         self.awaits.insert(run.task, Await { attempt: run.attempt, what });
-        let Some(cycle) = self.cycle_from(run.task) else {
-            self.end_loan(run.task);
-            return Ok(());
-        };
+        let Some(cycle) = self.cycle_from(run.task) else { return Ok(()) };
         self.awaits.remove(&run.task);
         let described = self.describe_cycle(&cycle);
         let tasks = described.tasks.iter().flat_map(|task| [task.serial.into(), task.slot.cast_signed()]);
@@ -362,6 +359,9 @@ impl Core {
             Some(What::Batch(key)) => format!("runs, and waits for the end of batch {}", key.id),
             None if self.record(task).is_some_and(|r| r.is_blocked()) => {
                 "runs, and waits for memory, capacity or another thread".to_owned()
+            }
+            None if self.record(task).is_some_and(|r| r.is_lent()) => {
+                "runs, and its thread waits for another one".to_owned()
             }
             None => "runs".to_owned(),
         }

@@ -145,9 +145,9 @@ impl Core {
         }
     }
 
-    /// Runs that are not blocked.
+    /// Runs that use their cpus.
     fn busy(&self) -> u64 {
-        self.running.saturating_sub(self.blocked)
+        self.running.saturating_sub(self.blocked + self.lent)
     }
 
     /// True when a worker is free, and there is something for it.
@@ -306,6 +306,7 @@ impl Core {
     }
 
     fn free_slots(&mut self, fx: &mut Effects, task: TaskRef) {
+        self.end_loan(task);
         self.running = self.running.saturating_sub(1);
         let Some(table) = self.tables.get_mut(&task.serial) else { return };
         let at_limit = table.is_at_limit();
@@ -322,8 +323,6 @@ impl Core {
         }
         // one that ends while it is blocked, as its thread is given up, has given its slots up before
         if let Some(record) = table.record(task.slot).filter(|r| r.is_blocked()) {
-            self.lent = self.lent.saturating_sub(u64::from(record.is_lent()));
-            record.set_lent(false);
             record.set_blocked(false);
             table.blocked = table.blocked.saturating_sub(1);
             self.blocked = self.blocked.saturating_sub(1);

@@ -55,9 +55,7 @@ impl Core {
                 self.wait_for_room(run, true);
             }
             // all that run wait for the like, or for others, and nobody is free to run what is ready
-            let stuck = s.parent.is_some()
-                && self.running + self.lent <= self.blocked + self.full_inside
-                && !self.can_run_more();
+            let stuck = s.parent.is_some() && self.running <= self.blocked + self.full_inside && !self.can_run_more();
             if let Some(run) = s.parent.filter(|_| stuck) {
                 self.wait_for_room(run, false); // it is told so, and goes on
             }

@@ -26,6 +26,11 @@ final class Wakeups {
         return LAST.incrementAndGet();
     }
 
+    /** {@return how many tokens can be woken: for tests} */
+    static int count() {
+        return WAITING.size();
+    }
+
     static void forget(long token) {
         WAITING.remove(token);
     }
