@@ -57,7 +57,7 @@ final class Room {
             throw full;
         }
         long client = ray.client();
-        Waiter waiter = new Waiter(new Memory(full));
+        Waiter waiter = new Waiter(memory(full));
         long token = Wakeups.register(waiter);
         try {
             long first = Native.askForRoom(client, token);
@@ -98,7 +98,12 @@ final class Room {
         });
     }
 
-    /** What a put waits for. */
+    /** What a put waits for that found the store full. */
+    Awaited memory(StoreFullException full) {
+        return new Memory(full);
+    }
+
+    /** See {@link #memory}. */
     private final class Memory implements Awaited {
 
         private final StoreFullException full;

@@ -42,7 +42,7 @@ class PendingRequestsTest extends StoreTest {
 
     /** That thread waits in raybatch. */
     private static void untilParked(AtomicReference<Thread> thread) {
-        until(() -> thread.get() != null && thread.get().getState() == Thread.State.WAITING, "the getter waits");
+        until(() -> thread.get() != null && thread.get().getState() == Thread.State.TIMED_WAITING, "the getter waits");
     }
 
     @Test
@@ -161,6 +161,7 @@ class PendingRequestsTest extends StoreTest {
 
     @Test
     void a_batch_drains_until_its_values_were_read_and_no_longer() {
+        ray.task(() -> 1).remote().get();
         int before = Wakeups.count();
         List<Long> ids = new ArrayList<>();
         List<CompletableFuture<byte[]>> stages = new ArrayList<>();
@@ -185,6 +186,7 @@ class PendingRequestsTest extends StoreTest {
     @Test
     void a_stage_that_is_given_up_holds_nothing() {
         reopen(config -> config.taskSlots(2));
+        ray.task(() -> 1).remote().get();
         int before = Wakeups.count();
         CountDownLatch go = new CountDownLatch(1);
         long id;
