@@ -74,3 +74,6 @@ impl Client {
         Ok(Some(kind))
     }
 }
+
+#[cfg(test)]
+mod tests;
