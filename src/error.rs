@@ -66,6 +66,8 @@ pub enum ErrorCode {
     TaskCancelled = 31,
     /// A batch cannot be rolled back.
     RollbackRefused = 32,
+    /// A task would wait for what needs that task to go on.
+    Deadlock = 33,
 }
 
 /// An error with what it concerns.

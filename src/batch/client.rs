@@ -112,6 +112,7 @@ impl Client {
             return Ok(());
         }
         let engine = &self.engine;
+        engine.claims().release_client(Some(self.number));
         for writer in drain(&self.writers) {
             // one that was sealed or released before says so, which is fine
             let _ = writer.abort();

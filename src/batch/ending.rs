@@ -135,6 +135,7 @@ impl Engine {
         {
             tasks.collecting(batch.key());
         }
+        self.pin_claimed(batch, adopted.keys());
         let mut released = self.release_adopted(batch, adopted);
         // the table's deletion is what the node hears, and has the store drop the region
         self.gcs.delete_table(id);
@@ -312,6 +313,9 @@ impl Engine {
     fn delete_all(&self, kept: &[Kept]) {
         for kept in kept {
             if self.live(kept.to).is_some_and(|keeper| keeper.forget(&kept.id)) {
+                if self.claims().has(&kept.id) {
+                    self.pin_for_claims(&kept.id);
+                }
                 self.store.table().remove(&kept.id);
             }
         }

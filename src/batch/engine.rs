@@ -178,6 +178,7 @@ impl Engine {
         }
         self.store.notifier().emit(Event::batch(EventKind::StoreClosed, BatchId::NORMAL));
         self.store.notifier().wake_all();
+        self.claims().release_client(None);
         self.agenda.stop();
         registry::remove(&self.name, self);
         self.store.close();

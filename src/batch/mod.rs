@@ -79,6 +79,7 @@ mod tasks;
 mod testing;
 mod tombstones;
 mod tree;
+mod waiters;
 
 use std::time::Duration;
 

@@ -4,9 +4,10 @@ use jni::Env;
 use jni::objects::{JByteArray, JLongArray};
 use jni::sys::{jint, jlong};
 
+use super::arrays::Jni;
 use super::handles::{with_client, with_open_client};
 use super::logging;
-use super::values::{figure, ids, longs, size};
+use super::values::{figure, ids, longs, object, size};
 use crate::error::Result;
 
 pub(super) fn watch(env: &mut Env<'_>, client: jlong, list: JByteArray<'_>, token: jlong) -> Result<()> {
@@ -17,6 +18,30 @@ pub(super) fn watch(env: &mut Env<'_>, client: jlong, list: JByteArray<'_>, toke
 pub(super) fn unwatch(_env: &mut Env<'_>, client: jlong, token: jlong) -> Result<()> {
     with_open_client(client, |client| {
         client.unwatch(token as u64);
+        Ok(())
+    })
+}
+
+pub(super) fn claim(_jni: Jni<'_>, client: jlong, batch: jlong, task: jlong, index: jint, token: jlong) -> Result<()> {
+    with_client(client, |client| client.claim(&[object(batch, task, index)], token as u64))
+}
+
+pub(super) fn claim_all(env: &mut Env<'_>, client: jlong, list: JByteArray<'_>, token: jlong) -> Result<()> {
+    let ids = ids(env, &list)?;
+    with_client(client, |client| client.claim(&ids, token as u64))
+}
+
+pub(super) fn unclaim(env: &mut Env<'_>, client: jlong, list: JByteArray<'_>, token: jlong) -> Result<()> {
+    let ids = ids(env, &list)?;
+    with_open_client(client, |client| {
+        client.unclaim(Some(&ids), token as u64);
+        Ok(())
+    })
+}
+
+pub(super) fn unclaim_all(_jni: Jni<'_>, client: jlong, token: jlong) -> Result<()> {
+    with_open_client(client, |client| {
+        client.unclaim(None, token as u64);
         Ok(())
     })
 }

@@ -5,7 +5,9 @@ use jni::objects::{JByteArray, JByteBuffer, JClass, JIntArray, JLongArray, JObje
 use jni::sys::{jboolean, jint, jlong};
 
 use super::policy::{guard, guard_hot};
-use super::{batches, clients, events, groups, inject, journal, mapping, memory, objects, tasks, views, writers};
+use super::{
+    batches, clients, events, groups, inject, journal, mapping, memory, objects, tasks, views, waits, writers,
+};
 
 /// An export is a guard and one call.
 macro_rules! export {
@@ -118,6 +120,12 @@ mod all {
 
     export!(guard watch(client: jlong, ids: JByteArray<'local>, token: jlong) -> () = events::watch);
     export!(guard unwatch(client: jlong, token: jlong) -> () = events::unwatch);
+    export!(guard_hot claim(client: jlong, batch: jlong, task: jlong, index: jint, token: jlong) -> () = events::claim);
+    export!(guard claimAll(client: jlong, ids: JByteArray<'local>, token: jlong) -> () = events::claim_all);
+    export!(guard unclaim(client: jlong, ids: JByteArray<'local>, token: jlong) -> () = events::unclaim);
+    export!(guard_hot unclaimAll(client: jlong, token: jlong) -> () = events::unclaim_all);
+    export!(guard_hot getClaimed(client: jlong, token: jlong, batch: jlong, task: jlong, index: jint,
+        out: JObjectArray<'local>) -> jint = objects::get_claimed);
     export!(guard askForRoom(client: jlong, token: jlong) -> jlong = events::ask_for_room);
     export!(guard forgetRoom(client: jlong, token: jlong) -> () = events::forget_room);
     export!(guard subscribe(client: jlong, token: jlong, queue: jint) -> jlong = events::subscribe);
@@ -147,6 +155,15 @@ mod all {
         length: jint) -> jint = tasks::complete);
     export!(guard_hot blocked(client: jlong, serial: jint, slot: jlong, attempt: jint, blocked: jboolean)
         -> jint = tasks::blocked);
+    export!(guard_hot blockOn(client: jlong, serial: jint, slot: jlong, attempt: jint, ids: JByteArray<'local>, needed: jint,
+        timed: jboolean) -> jint = waits::block_on);
+    export!(guard_hot blockOnBatch(client: jlong, serial: jint, slot: jlong, attempt: jint, batch: jlong, life: jlong)
+        -> jint = waits::block_on_batch);
+    export!(guard_hot lend(client: jlong, serial: jint, slot: jlong, attempt: jint) -> jint = waits::lend);
+    export!(guard hasReady(client: jlong) -> jboolean = waits::has_ready);
+    export!(guard describeObject(client: jlong, batch: jlong, task: jlong, index: jint)
+        -> JObjectArray<'local> = waits::describe_object);
+    export!(guard describeBatch(client: jlong, batch: jlong, life: jlong) -> JObjectArray<'local> = waits::describe_batch);
     export!(guard_hot cancelTask(client: jlong, batch: jlong, task: jlong, index: jint, by: JByteArray<'local>)
         -> jboolean = tasks::cancel_task);
     export!(guard_hot cancelBatch(client: jlong, batch: jlong, life: jlong, by: JByteArray<'local>)

@@ -49,4 +49,5 @@ mod tasks;
 mod threads;
 mod values;
 mod views;
+mod waits;
 mod writers;

@@ -63,6 +63,24 @@ pub(super) fn get(
     }
 }
 
+pub(super) fn get_claimed(
+    jni: Jni<'_>,
+    client: jlong,
+    token: jlong,
+    batch: jlong,
+    task: jlong,
+    index: jint,
+    out: JObjectArray<'_>,
+) -> Result<jint> {
+    let mut fresh = Fresh::new(jni);
+    fresh.has_room(&out)?;
+    let id = object(batch, task, index);
+    match with_client(client, |client| client.get_claimed(token as u64, &id, &mut fresh))? {
+        Some(kind) => fresh.store(&out).map(|()| kind as jint),
+        None => Ok(ABSENT),
+    }
+}
+
 pub(super) fn get_into(
     jni: Jni<'_>,
     client: jlong,

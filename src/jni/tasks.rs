@@ -29,12 +29,12 @@ const MORE: jint = 1 << 16;
 const ALIASED: jlong = 1;
 const DISCARD: jlong = 2;
 
-fn flags(flags: Flags) -> jint {
+pub(super) fn flags(flags: Flags) -> jint {
     let wake = if flags.ready > 0 { WAKE } else { 0 };
     wake | if flags.orders { ORDERS } else { 0 }
 }
 
-fn run(serial: jint, slot: jlong, attempt: jint) -> Run {
+pub(super) fn run(serial: jint, slot: jlong, attempt: jint) -> Run {
     Run { task: TaskRef { serial: serial as u32, slot: slot as u64 }, attempt: attempt as u32 }
 }
 
@@ -42,7 +42,7 @@ fn packed(first: u64, count: u32) -> jlong {
     (first << 24) as jlong | jlong::from(count)
 }
 
-fn invalid(what: &str, n: impl std::fmt::Display) -> Error {
+pub(super) fn invalid(what: &str, n: impl std::fmt::Display) -> Error {
     Error::new(ErrorCode::InvalidArgument, format!("{what} is {n}, which is out of its range"))
 }
 

@@ -11,6 +11,7 @@ mod apart;
 mod arena;
 mod budget;
 mod chunks;
+mod claims;
 mod clock;
 mod copy;
 mod core;
@@ -50,6 +51,7 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 
 pub use self::budget::Budget;
+pub use self::claims::Claims;
 pub use self::clock::now_ms;
 pub use self::copy::{Span, SpanMut};
 pub use self::core::TaskLog;

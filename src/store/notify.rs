@@ -15,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Mutex, RwLock};
 
 use super::arena::Arena;
+use super::claims::Claims;
 use super::journal::Journal;
 use super::layout::AWAITED;
 use super::subscription::{SUBSCRIPTION_QUEUE, Subscription};
@@ -87,6 +88,7 @@ pub struct Notifier {
     due: Mutex<Vec<u64>>,
     any_due: AtomicBool,
     journal: Arc<Journal>,
+    claims: Claims,
 }
 
 #[derive(Default)]
@@ -124,7 +126,13 @@ impl Notifier {
             due: Mutex::default(),
             any_due: AtomicBool::new(false),
             journal: Arc::default(),
+            claims: Claims::default(),
         }
+    }
+
+    /// What waiters are to receive although its batch is collected.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
     }
 
     /// For whoever records what happens, without waiting or listening.

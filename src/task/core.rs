@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::actor::Actor;
+use super::deadlock::Await;
 use super::jobs::JobRun;
 use super::record::Record;
 use super::table::BatchTable;
@@ -144,6 +145,10 @@ pub(super) struct Core {
     pub(super) submitters_wait: bool,
     /// runs that wait until they may submit a task
     pub(super) full_inside: u64,
+    /// blocked run → what it waits for, where that is known
+    pub(super) awaits: HashMap<TaskRef, Await>,
+    /// runs that are not blocked, whose threads wait for something outside of the table
+    pub(super) lent: u64,
 }
 
 impl Core {
@@ -182,6 +187,8 @@ impl Core {
             blocked: 0,
             submitters_wait: false,
             full_inside: 0,
+            awaits: HashMap::new(),
+            lent: 0,
         }
     }
 

@@ -11,6 +11,7 @@ mod arguments;
 mod cancel;
 mod checkpoints;
 mod core;
+mod deadlock;
 mod depends;
 mod failure;
 mod granules;
@@ -37,12 +38,13 @@ mod turns;
 mod types;
 mod wishes;
 
+pub use self::deadlock::Described;
 pub use self::depends::HeldBy;
 pub use self::hooks::TaskStatus;
 pub use self::recovery::Remade;
 pub use self::state::{TaskState, TaskStep, next};
 pub use self::tasks::{Blocks, Flags, Tasks};
 pub use self::types::{
-    ActorSpec, BatchLoad, CheckpointPolicy, Counts, Ending, Order, Outcome, Run, Submission, Submitted, TaskKind,
-    TaskRef, Work, WorkKind,
+    ActorSpec, Awaits, BatchLoad, CheckpointPolicy, Counts, Ending, Order, Outcome, Run, Submission, Submitted,
+    TaskKind, TaskRef, Work, WorkKind,
 };

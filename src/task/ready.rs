@@ -145,9 +145,9 @@ impl Core {
         }
     }
 
-    /// Runs that are not blocked.
+    /// Runs that use their cpus.
     fn busy(&self) -> u64 {
-        self.running.saturating_sub(self.blocked)
+        self.running.saturating_sub(self.blocked + self.lent)
     }
 
     /// True when a worker is free, and there is something for it.
@@ -168,6 +168,12 @@ impl Core {
             }
         }
         false
+    }
+
+    /// True when something is ready that may run as soon as a cpu is free.
+    pub(super) fn has_ready(&self) -> bool {
+        !self.urgent.is_empty()
+            || self.turns.values().flatten().any(|s| self.table(*s).is_some_and(|t| !t.is_at_limit()))
     }
 
     /// Notes whether a run waits until it may submit a task.
@@ -300,6 +306,7 @@ impl Core {
     }
 
     fn free_slots(&mut self, fx: &mut Effects, task: TaskRef) {
+        self.end_loan(task);
         self.running = self.running.saturating_sub(1);
         let Some(table) = self.tables.get_mut(&task.serial) else { return };
         let at_limit = table.is_at_limit();
@@ -319,6 +326,7 @@ impl Core {
             record.set_blocked(false);
             table.blocked = table.blocked.saturating_sub(1);
             self.blocked = self.blocked.saturating_sub(1);
+            self.awaits.remove(&task);
         } else {
             if let Some(group) = &table.group {
                 group.end_task();

@@ -11,7 +11,7 @@
 //!    8-13  two arguments, 3 words each: batch, task, index
 //!      14  its place in its actor's chain: segment 32 · link + 1 32; 0 for none
 //!       4  1 when its run has returned · how often in a row its run lost an argument 32
-//!      15  what its run waits for: 1 blocked, 2 for room for a task that it submits
+//!      15  what its run waits for: 1 blocked, 2 for room for a task that it submits, 4 outside of the table
 //!
 //! extension of blocks       7 × (first slot, count · puts?), then the extension before
 //! extension of arguments    5 × (batch, task, index), then the extension before
@@ -248,6 +248,15 @@ impl Record<'_> {
 
     pub(super) fn set_blocked(&self, blocked: bool) {
         self.set_field(15, 0, 1, blocked.into());
+    }
+
+    /// True while others have its cpus, for its thread waits for something outside of the table.
+    pub(super) fn is_lent(&self) -> bool {
+        self.field(15, 2, 1) != 0
+    }
+
+    pub(super) fn set_lent(&self, lent: bool) {
+        self.set_field(15, 2, 1, lent.into());
     }
 
     /// True while its run waits until it may submit a task.

@@ -79,6 +79,9 @@ impl Core {
 
     /// A run gives its slots up, or takes them again.
     pub(super) fn blocked(&mut self, fx: &mut Effects, run: Run, blocked: bool) {
+        if self.record(run.task).is_some_and(|r| r.attempt() == run.attempt) {
+            self.end_loan(run.task);
+        }
         // what the table does on its own account restores and saves: that it waits is nobody's concern
         let Some(table) = self.tables.get_mut(&run.task.serial) else { return };
         let Some(record) = table.record(run.task.slot).filter(|r| r.attempt() == run.attempt) else { return };
@@ -114,6 +117,31 @@ impl Core {
             if let Some(group) = &table.group {
                 group.begin_task();
             }
+            self.wide += cpus - 1;
+            self.awaits.remove(&run.task);
+        }
+    }
+
+    /// A run's thread waits for something outside of the table: its cpus are lent to others until it ends or goes on. It counts
+    /// to the limits of its batch and group as before.
+    pub(super) fn lend(&mut self, fx: &mut Effects, run: Run) {
+        let lends = |r: &Record<'_>| !r.is_blocked() && !r.is_lent();
+        let Some(record) = self.record(run.task).filter(|r| self.goes_on(run) && lends(r)) else { return };
+        record.set_lent(true);
+        let cpus = record.cpus();
+        self.lent += 1;
+        self.wide -= (cpus - 1).min(self.wide);
+        if self.has_more() {
+            fx.orders.push(Order::Workers);
+        }
+    }
+
+    /// A run uses the cpus again that were lent, or waits for something in the table now, or is over.
+    pub(super) fn end_loan(&mut self, task: TaskRef) {
+        if let Some(record) = self.record(task).filter(Record::is_lent) {
+            record.set_lent(false);
+            let cpus = record.cpus();
+            self.lent = self.lent.saturating_sub(1);
             self.wide += cpus - 1;
         }
     }

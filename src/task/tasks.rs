@@ -6,12 +6,13 @@ use std::sync::{Arc, OnceLock};
 use hashbrown::HashMap;
 
 use super::core::{Core, Effects};
+use super::deadlock::Described;
 use super::failure;
 use super::granules::GRANULE;
 use super::record::IdBlock;
 use super::sync::Mutex;
 use super::table::LEAST_PUTS;
-use super::types::{ActorSpec, BatchLoad, Order, Run, Submission, Submitted, TaskKind, Work};
+use super::types::{ActorSpec, Awaits, BatchLoad, Order, Run, Submission, Submitted, TaskKind, Work};
 use crate::batch::{Batch, BatchKey, Client, Engine};
 use crate::error::{Error, ErrorCode, Result};
 use crate::gcs::TaskRecord;
@@ -331,6 +332,41 @@ impl Tasks {
     /// A run gives its slots up while it waits, or takes them again.
     pub fn blocked(&self, run: Run, blocked: bool) -> Flags {
         self.ask(|core, fx| core.blocked(fx, run, blocked)).1
+    }
+
+    /// As [`blocked`](Tasks::blocked) with true, of a run that waits for what the table knows of.
+    ///
+    /// # Errors
+    /// `Deadlock`, naming the tasks, when the run would wait for itself: it is not blocked then. The figures are serial and
+    /// slot of each task that is named.
+    pub fn block_on(&self, run: Run, awaits: &Awaits<'_>) -> Result<Flags> {
+        let (outcome, flags) = self.ask(|core, fx| {
+            core.await_in(run, awaits)?;
+            core.blocked(fx, run, true);
+            Ok(())
+        });
+        outcome.map(|()| flags)
+    }
+
+    /// A run's thread waits for something that the table does not know of: its cpus are lent to others until the run ends or
+    /// goes on.
+    pub fn lend(&self, run: Run) -> Flags {
+        self.ask(|core, fx| core.lend(fx, run)).1
+    }
+
+    /// True when something is ready that may run as soon as a cpu is free.
+    pub fn has_ready(&self) -> bool {
+        self.ask(|core, _| core.has_ready()).0
+    }
+
+    /// How far the making of an object is, in words.
+    pub fn describe_object(&self, id: &ObjectId) -> Described {
+        self.tell(|core, _| core.describe_object(id))
+    }
+
+    /// Which tasks of a batch are not over, and what they wait for, in words.
+    pub fn describe_batch(&self, key: BatchKey) -> Described {
+        self.tell(|core, _| core.describe_batch(key))
     }
 
     /// A run's thread does not come back; `thread` is its name.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::batch::Reason;
+use crate::batch::{BatchKey, Reason};
 use crate::id::ObjectId;
 
 /// A task: the table's number of one life of a batch, and the slot of its first result.
@@ -59,6 +59,22 @@ pub struct Submission<'a> {
     pub arguments: &'a [ObjectId],
     /// The run that submits it, if one does.
     pub parent: Option<Run>,
+}
+
+/// What a run that blocks waits for.
+#[derive(Clone, Copy, Debug)]
+pub enum Awaits<'a> {
+    /// So many of these objects, none of which is sealed.
+    Objects {
+        /// What is missing.
+        ids: &'a [ObjectId],
+        /// How many of them the run needs to go on.
+        needed: usize,
+        /// It goes on without them after some time.
+        timed: bool,
+    },
+    /// The end of a batch, and of all within it.
+    Batch(BatchKey),
 }
 
 /// What became of a submission.

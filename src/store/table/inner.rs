@@ -101,14 +101,22 @@ impl Inner {
             return 0; // they go to files, not away
         }
         let (mut count, mut freed) = (0, 0);
+        let mut claimed = Vec::new();
         while freed < bytes || (at_least_one && count == 0) {
             let oldest = state.oldest;
+            if state.get(oldest).is_some_and(|object| self.notifier.claims().has(&object.id)) {
+                // a waiter is about to read it
+                state.leave_order(oldest);
+                claimed.push(oldest);
+                continue;
+            }
             let Some((object, memory)) = state.remove(oldest) else { break };
             count += 1;
             freed += object.bytes();
             drop(memory);
             self.notifier.post(object.event(EventKind::Evicted));
         }
+        claimed.into_iter().for_each(|n| state.touch(n));
         self.evicted_objects.fetch_add(count, Ordering::Relaxed);
         self.evicted_bytes.fetch_add(freed, Ordering::Relaxed);
         if count > 0 {

@@ -21,6 +21,7 @@ final class EmbeddedEngine implements Engine {
     private final Instances instances = new Instances();
     private final HeldScopes held;
     private final Submitter submitter;
+    private final CpuLoans loans = new CpuLoans(this);
 
     /** serial → what the engine knows of that life of a batch */
     private final ConcurrentMap<Integer, BatchWork> works = new ConcurrentHashMap<>();
@@ -253,6 +254,53 @@ final class EmbeddedEngine implements Engine {
     @Override
     public Object[] status(RayApi who, long batch, long life) {
         return Native.taskStatus(who.client(), batch, life);
+    }
+
+    @Override
+    public String describe(RayApi who, ObjectId id) {
+        return named(Native.describeObject(who.client(), id.batch(), id.task(), id.index()));
+    }
+
+    @Override
+    public String describe(RayApi who, long batch, long life) {
+        return named(Native.describeBatch(who.client(), batch, life));
+    }
+
+    private String named(Object[] described) {
+        return named((String) described[0], (long[]) described[1]);
+    }
+
+    /**
+     * A text of the table's, with the names of tasks, and of the threads that run them.
+     *
+     * @param tasks serial and slot of each that it names by its id; null for none
+     */
+    String named(String text, long[] tasks) {
+        String result = text;
+        for (int n = 0; tasks != null && n + 1 < tasks.length; n += 2) {
+            BatchWork work = works.get((int) tasks[n]);
+            if (work != null) {
+                String id = new ObjectId(work.batch(), work.life() + tasks[n + 1], 0).toString();
+                result = result.replace("task " + id, "task " + nameOf(work, (int) tasks[n], tasks[n + 1], id));
+            }
+        }
+        return result;
+    }
+
+    private String nameOf(BatchWork work, int serial, long slot, String id) {
+        Object entry = work.functions().get(slot);
+        StringBuilder name = new StringBuilder(entry == null ? "" : StoredCall.nameOf(entry)).append(" (").append(id);
+        for (Worker worker : pool.workers()) {
+            if (worker.context().seemsAt(serial, slot)) {
+                name.append(", on thread ").append(worker.getName());
+            }
+        }
+        return name.append(')').toString();
+    }
+
+    @Override
+    public void waitsOutside(boolean begins) {
+        loans.waitsOutside(begins);
     }
 
     @Override

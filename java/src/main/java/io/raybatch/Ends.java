@@ -98,7 +98,7 @@ final class Ends {
         if (over != null || isInside(id, life)) {
             return over;
         }
-        Waiter waiter = new Waiter();
+        Waiter waiter = new Waiter(new End(engine, id, life));
         long token = Wakeups.register(waiter);
         try {
             while (true) {
@@ -111,6 +111,9 @@ final class Ends {
                     return NOT_YET;
                 }
             }
+        } catch (DeadlockException itself) {
+            // a task of the batch waits for the one that ends it: as inside of the batch, collection follows without it
+            return null;
         } finally {
             Wakeups.forget(token);
             Reader.unwatch(ray.client(), token);
@@ -159,6 +162,35 @@ final class Ends {
         return false;
     }
 
+    /** What a thread waits for that ends a batch. */
+    private final class End implements Awaited {
+
+        private final Engine engine;
+        private final long id;
+        private final long life;
+
+        End(Engine engine, long id, long life) {
+            this.engine = engine;
+            this.id = id;
+            this.life = life;
+        }
+
+        @Override
+        public RayApi ray() {
+            return ray;
+        }
+
+        @Override
+        public int block(long client, int serial, long slot, int attempt) {
+            return Native.blockOnBatch(client, serial, slot, attempt, id, life);
+        }
+
+        @Override
+        public String describe() {
+            return "the end of batch " + id + ": " + engine.describe(ray, id, life);
+        }
+    }
+
     /** What a batch released, once it is over. */
     private final class Completion implements Stages.Source<GcResult> {
 
@@ -178,11 +210,14 @@ final class Ends {
         }
 
         @Override
-        public void complete(CompletableFuture<GcResult> stage) {
+        public Object poll() {
             long[] over = ray.tasks().engine().over(ray, id, life);
-            if (over != null) {
-                stage.complete(result(collect, over));
-            }
+            return over == null ? Values.ABSENT : result(collect, over);
+        }
+
+        @Override
+        public void close() {
+            // it holds nothing
         }
     }
 }

@@ -76,6 +76,18 @@ interface Engine extends AutoCloseable {
     /** As {@link Native#taskStatus}. */
     Object[] status(RayApi ray, long batch, long life);
 
+    /** How far the making of an object is, in words. */
+    String describe(RayApi ray, ObjectId id);
+
+    /** Which tasks of a batch are not over, and what they wait for, in words. */
+    String describe(RayApi ray, long batch, long life);
+
+    /**
+     * A thread that runs no task of this engine begins to wait for one, or ends that wait. Tasks whose threads wait, in turn, for
+     * such a thread lend their cpus meanwhile.
+     */
+    void waitsOutside(boolean begins);
+
     /** A client has closed: who waits for room to {@link #submit} for it is told. */
     void left(RayApi ray);
 

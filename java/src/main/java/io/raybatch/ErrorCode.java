@@ -59,6 +59,8 @@ public enum ErrorCode {
     TASK_CANCELLED(31),
     /** {@link RollbackException}. */
     ROLLBACK(32),
+    /** {@link DeadlockException}. */
+    DEADLOCK(33),
     /** {@link GetTimeoutException}. */
     GET_TIMEOUT(100),
     /** {@link RayInterruptedException}. */

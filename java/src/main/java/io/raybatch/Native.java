@@ -303,6 +303,24 @@ final class Native {
     static native void unwatch(long client, long token);
 
     /**
+     * Has an object's value kept for {@code token} when its batch is collected before it is read: the batch drains until
+     * {@link #unclaimAll}. Look for the object after this.
+     */
+    static native void claim(long client, long batch, long task, int index, long token);
+
+    /** As {@link #claim}, of several objects, 20 bytes each; those that the token claims already stay claimed. */
+    static native void claimAll(long client, byte[] ids, long token);
+
+    /** Ends a token's claims on these objects. Works after the client has closed, which ends all of its claims. */
+    static native void unclaim(long client, byte[] ids, long token);
+
+    /** Ends all claims of a token, likewise. */
+    static native void unclaimAll(long client, long token);
+
+    /** As {@link #get}, of an object that was released since the token claimed it; -1 when it was not kept. */
+    static native int getClaimed(long client, long token, long batch, long task, int index, Object[] out);
+
+    /**
      * Has {@code token} woken, once, when room was made or none can be. Try again after this, and before waiting.
      *
      * @return how many rounds of spilling made no room so far; -1 in a store that does not spill
@@ -468,6 +486,30 @@ final class Native {
 
     /** A running task waits and gives its slots up, or goes on. Returns flags. */
     static native int blocked(long client, int serial, long slot, int attempt, boolean blocked);
+
+    /**
+     * As {@link #blocked} with true, of a run that waits for {@code needed} of these objects.
+     *
+     * @param ids what is missing, 20 bytes each
+     * @param timed whether it goes on without them after some time
+     * @throws DeadlockException when the run would wait for itself; it is not blocked then
+     */
+    static native int blockOn(long client, int serial, long slot, int attempt, byte[] ids, int needed, boolean timed);
+
+    /** As {@link #blockOn}, of a run that waits for the end of a batch. */
+    static native int blockOnBatch(long client, int serial, long slot, int attempt, long batch, long life);
+
+    /** A run's thread waits for what the table does not know of: others have its cpus until it ends, or {@link #blocked} with false. */
+    static native int lend(long client, int serial, long slot, int attempt);
+
+    /** True when a task is ready, and may run as soon as there is a cpu for it. */
+    static native boolean hasReady(long client);
+
+    /** How far the making of an object is: {@code String}, and {@code long[]}{serial, slot of each task that it names}. */
+    static native Object[] describeObject(long client, long batch, long task, int index);
+
+    /** Which tasks of a batch are not over, and what they wait for; as {@link #describeObject}. */
+    static native Object[] describeBatch(long client, long batch, long life);
 
     /** Cancels the task of a result; true if it was not over. {@code by} in UTF-8, here and below. */
     static native boolean cancelTask(long client, long batch, long task, int index, byte[] by);

@@ -39,6 +39,7 @@ import java.util.function.Consumer;
  *     <td>2000000</td></tr>
  * <tr><td>{@link Builder#interruptGrace interruptGrace}</td><td>{@code raybatch.interruptGrace}, in milliseconds</td>
  *     <td>100 ms</td></tr>
+ * <tr><td>{@link Builder#waitWarning waitWarning}</td><td>{@code raybatch.waitWarning}, in milliseconds</td><td>10 s</td></tr>
  * <tr><td>{@link Builder#schedulingPolicy schedulingPolicy}</td><td>–</td>
  *     <td>by priority, in turns within one</td></tr>
  * <tr><td>{@link Builder#leakDetection leakDetection}</td><td>{@code raybatch.leakDetection}</td><td>{@code simple}</td></tr>
@@ -69,6 +70,7 @@ public final class RayConfig {
     private final int taskSlots;
     private final int maxPendingTasks;
     private final Duration interruptGrace;
+    private final Duration waitWarning;
     private final SchedulingPolicy schedulingPolicy;
     private final LeakLevel leakDetection;
     private final Consumer<LeakReport> leakListener;
@@ -92,6 +94,7 @@ public final class RayConfig {
         this.taskSlots = b.taskSlots;
         this.maxPendingTasks = b.maxPendingTasks;
         this.interruptGrace = b.interruptGrace;
+        this.waitWarning = b.waitWarning;
         this.schedulingPolicy = b.schedulingPolicy;
         this.leakDetection = b.leakDetection;
         this.leakListener = b.leakListener;
@@ -203,6 +206,11 @@ public final class RayConfig {
         return interruptGrace;
     }
 
+    /** {@return after how long a wait logs once what it waits for; zero for never} */
+    public Duration waitWarning() {
+        return waitWarning;
+    }
+
     /** {@return who chooses the batch whose tasks run next; empty if raybatch does} */
     public Optional<SchedulingPolicy> schedulingPolicy() {
         return Optional.ofNullable(schedulingPolicy);
@@ -271,6 +279,7 @@ public final class RayConfig {
         private int taskSlots = count("taskSlots", 1, Runtime.getRuntime().availableProcessors());
         private int maxPendingTasks = count("maxPendingTasks", 1, 2_000_000);
         private Duration interruptGrace = Duration.ofMillis(count("interruptGrace", 0, 100));
+        private Duration waitWarning = Duration.ofMillis(count("waitWarning", 0, 10_000));
         private SchedulingPolicy schedulingPolicy;
         private LeakLevel leakDetection = constant("leakDetection", LeakLevel.class, LeakLevel.SIMPLE);
         private Consumer<LeakReport> leakListener;
@@ -499,6 +508,21 @@ public final class RayConfig {
                 throw refused("interruptGrace is " + grace + ", and must not be negative");
             }
             this.interruptGrace = grace;
+            return this;
+        }
+
+        /**
+         * Sets after how long a wait logs, once and as a warning, what it waits for: a {@code get}, {@code wait}, the end of a
+         * batch, memory, or capacity to submit a task.
+         *
+         * @param longest not negative; {@link Duration#ZERO} for never
+         * @return this
+         */
+        public Builder waitWarning(Duration longest) {
+            if (required("waitWarning", longest).isNegative()) {
+                throw refused("waitWarning is " + longest + ", and must not be negative");
+            }
+            this.waitWarning = longest;
             return this;
         }
 

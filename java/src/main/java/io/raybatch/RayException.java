@@ -15,7 +15,7 @@ public abstract sealed class RayException extends RuntimeException
                 ObjectNotFoundException, ObjectExistsException, ObjectCollectedException, ObjectLostException,
                 ObjectSealedException, ObjectNotSealedException, ObjectInUseException, NotOwnerException,
                 ObjectBoundsException, TaskException, TaskCancelledException, ActorDiedException, TooManyTasksException,
-                RollbackException, GetTimeoutException, RayInterruptedException, SerializationException,
+                RollbackException, DeadlockException, GetTimeoutException, RayInterruptedException, SerializationException,
                 NativeLibraryException {
 
     private static final long serialVersionUID = 1;
@@ -102,6 +102,7 @@ public abstract sealed class RayException extends RuntimeException
             case ACTOR_DIED -> new ActorDiedException(message, details);
             case TOO_MANY_TASKS -> new TooManyTasksException(message, details);
             case ROLLBACK -> new RollbackException(message, details);
+            case DEADLOCK -> new DeadlockException(message, details);
             case GET_TIMEOUT -> new GetTimeoutException(message, details);
             case INTERRUPTED -> new RayInterruptedException(message, details);
             case SERIALIZATION -> new SerializationException(message, details);

@@ -25,16 +25,26 @@ final class Reader {
 
     <T> T get(ObjectRef<T> ref, Deadline deadline) {
         TaskContext.checked();
-        Object value = tryGet(ref);
-        if (value == Values.ABSENT && deadline.left() > 0 && comesSoon(ref)) {
-            value = tryGet(ref);
-        }
+        Object value = tryGet(ref, null);
         if (value == Values.ABSENT) {
-            Object[] values = {Values.ABSENT};
-            awaitAll(List.of(ref), values, deadline);
-            value = values[0];
+            if (deadline.left() <= 0) {
+                throw timedOut(List.of(ref), new Object[] {value}, null);
+            }
+            value = await(ref, deadline);
         }
         return ref.cast(value);
+    }
+
+    private Object await(ObjectRef<?> ref, Deadline deadline) {
+        try (Claim claim = Claim.on(ray, ref)) {
+            Object value = comesSoon(ref) ? tryGet(ref, claim) : Values.ABSENT;
+            if (value == Values.ABSENT) {
+                Object[] values = {Values.ABSENT};
+                awaitAll(List.of(ref), values, claim, deadline);
+                value = values[0];
+            }
+            return value;
+        }
     }
 
     <T> List<T> getAll(Collection<? extends ObjectRef<? extends T>> refs, Deadline deadline) {
@@ -42,8 +52,13 @@ final class Reader {
         List<? extends ObjectRef<? extends T>> all = List.copyOf(refs);
         Object[] values = new Object[all.size()];
         Arrays.fill(values, Values.ABSENT);
-        if (!tryAll(all, values, 0, values.length)) {
-            awaitAll(all, values, deadline);
+        if (!tryAll(all, values, 0, values.length, null)) {
+            if (deadline.left() <= 0) {
+                throw timedOut(all, values, null);
+            }
+            try (Claim claim = Claim.on(ray, missing(all, values, 0, values.length))) {
+                awaitAll(all, values, claim, deadline);
+            }
         }
         List<T> typed = new ArrayList<>(values.length);
         for (int i = 0; i < values.length; i++) {
@@ -52,8 +67,13 @@ final class Reader {
         return typed;
     }
 
-    /** {@link Values#ABSENT} when it is not sealed yet, or is being made again. */
-    Object tryGet(ObjectRef<?> ref) {
+    /**
+     * Gets what is there.
+     *
+     * @param claim of whoever asked before; or null
+     * @return {@link Values#ABSENT} when it is not sealed yet, or is being made again
+     */
+    Object tryGet(ObjectRef<?> ref, Claim claim) {
         // asked first: it may be sealed right after it was looked for
         boolean wasSealed = ref.isSealed();
         Object value;
@@ -61,6 +81,11 @@ final class Reader {
             value = Values.get(ray, ref);
         } catch (ObjectLostException gone) {
             return madeAgain(ref, gone);
+        } catch (RayException gone) {
+            value = claim == null ? Values.ABSENT : claim.get(ray, ref);
+            if (value == Values.ABSENT) {
+                throw gone;
+            }
         } finally {
             Reference.reachabilityFence(ref);
         }
@@ -115,92 +140,199 @@ final class Reader {
     }
 
     /** Fills in what is missing and there; true if nothing is missing any more. */
-    private boolean tryAll(List<? extends ObjectRef<?>> refs, Object[] values, int from, int to) {
+    private boolean tryAll(List<? extends ObjectRef<?>> refs, Object[] values, int from, int to, Claim claim) {
         boolean complete = true;
+        List<ObjectRef<?>> read = new ArrayList<>(0);
         for (int i = from; i < to; i++) {
             if (values[i] == Values.ABSENT) {
-                values[i] = tryGet(refs.get(i));
-                complete &= values[i] != Values.ABSENT;
+                values[i] = tryGet(refs.get(i), claim);
+                if (values[i] == Values.ABSENT) {
+                    complete = false;
+                } else if (claim != null && refs.get(i).batchId() == 0) {
+                    read.add(refs.get(i));
+                }
             }
+        }
+        if (!read.isEmpty()) {
+            // in normal mode what was read may be evicted: there may be no memory for all of them at once
+            claim.release(read);
         }
         return complete;
     }
 
+    private static List<ObjectRef<?>> missing(List<? extends ObjectRef<?>> refs, Object[] values, int from, int to) {
+        List<ObjectRef<?>> missing = new ArrayList<>();
+        for (int i = from; i < to; i++) {
+            if (values[i] == Values.ABSENT) {
+                missing.add(refs.get(i));
+            }
+        }
+        return missing;
+    }
+
     /** Waits for what is missing, a window at a time: all of it is waited for, so that the order does not matter. */
-    private void awaitAll(List<? extends ObjectRef<?>> refs, Object[] values, Deadline deadline) {
+    private void awaitAll(List<? extends ObjectRef<?>> refs, Object[] values, Claim claim, Deadline deadline) {
         for (int from = 0; from < values.length; ) {
             int to = from;
-            List<ObjectRef<?>> missing = new ArrayList<>();
-            for (; to < values.length && missing.size() < WINDOW; to++) {
-                if (values[to] == Values.ABSENT) {
-                    missing.add(refs.get(to));
-                }
+            for (int missing = 0; to < values.length && missing < WINDOW; to++) {
+                missing += values[to] == Values.ABSENT ? 1 : 0;
             }
-            if (!missing.isEmpty() && !awaitWindow(refs, values, from, to, deadline)) {
-                throw timedOut(refs, values);
+            Window window = new Window(refs, values, from, to, claim);
+            if (!window.refs().isEmpty()) {
+                ray.tasks().want(refs.subList(from, to));
+                if (!waiting(window, deadline)) {
+                    throw timedOut(refs, values, claim);
+                }
             }
             from = to;
         }
     }
 
-    private boolean awaitWindow(List<? extends ObjectRef<?>> refs, Object[] values, int from, int to, Deadline deadline) {
-        ray.tasks().want(refs.subList(from, to));
-        return waiting(
-                () -> {
-                    List<ObjectRef<?>> missing = new ArrayList<>();
-                    for (int i = from; i < to; i++) {
-                        if (values[i] == Values.ABSENT) {
-                            missing.add(refs.get(i));
-                        }
-                    }
-                    return missing;
-                },
-                () -> tryAll(refs, values, from, to),
-                deadline);
-    }
-
-    private GetTimeoutException timedOut(List<? extends ObjectRef<?>> refs, Object[] values) {
-        tryAll(refs, values, 0, values.length);
+    private GetTimeoutException timedOut(List<? extends ObjectRef<?>> refs, Object[] values, Claim claim) {
+        tryAll(refs, values, 0, values.length, claim);
         List<Object> all = Arrays.asList(values);
         long missing = all.stream().filter(value -> value == Values.ABSENT).count();
         // all may have come just now, too late
         ObjectRef<?> first = refs.get(Math.max(all.indexOf(Values.ABSENT), 0));
         return new GetTimeoutException(
-                "time is up: " + missing + " of " + values.length + " objects are not sealed yet, the first is " + first,
+                "time is up: " + missing + " of " + values.length + " objects are not sealed yet, the first is " + first + ": "
+                        + ray.tasks().describe(first),
                 ErrorDetails.of(first.id()));
     }
 
-    /** What is still waited for. */
-    private interface Missing {
-        List<? extends ObjectRef<?>> refs();
+    /** A wait for objects, in rounds: each first asks to be woken and then looks, so that nothing is missed in between. */
+    private abstract class Rounds implements Awaited {
+
+        /** What the round under way is to be woken for. */
+        private byte[] watched;
+        private int needed;
+        private boolean timed;
+
+        /** What is still missing. */
+        abstract List<? extends ObjectRef<?>> refs();
+
+        /** How many of so many missing ones it needs. */
+        abstract int needed(int missing);
+
+        /** Looks again; true when it is done. */
+        abstract boolean look();
+
+        @Override
+        public RayApi ray() {
+            return ray;
+        }
+
+        @Override
+        public int block(long client, int serial, long slot, int attempt) {
+            return Native.blockOn(client, serial, slot, attempt, watched, needed, timed);
+        }
+
+        @Override
+        public String describe() {
+            List<? extends ObjectRef<?>> missing = refs();
+            if (missing.isEmpty()) {
+                return "objects that are there now";
+            }
+            ObjectRef<?> first = missing.get(0);
+            String what = missing.size() == 1 ? "object " + first : missing.size() + " objects, the first is " + first;
+            String batch = first.batchId() == 0 ? "no batch" : "batch " + first.batchId();
+            return what + " of " + batch + ": " + ray.tasks().describe(first);
+        }
     }
 
-    /** Looks again; true when it is done. */
-    private interface Attempt {
-        boolean done();
+    /** A part of what a get waits for: all of it. */
+    private final class Window extends Rounds {
+
+        private final List<? extends ObjectRef<?>> all;
+        private final Object[] values;
+        private final int from;
+        private final int to;
+        private final Claim claim;
+
+        Window(List<? extends ObjectRef<?>> all, Object[] values, int from, int to, Claim claim) {
+            this.all = all;
+            this.values = values;
+            this.from = from;
+            this.to = to;
+            this.claim = claim;
+        }
+
+        @Override
+        List<? extends ObjectRef<?>> refs() {
+            return missing(all, values, from, to);
+        }
+
+        @Override
+        int needed(int missing) {
+            return missing;
+        }
+
+        @Override
+        boolean look() {
+            return tryAll(all, values, from, to, claim);
+        }
     }
 
-    /**
-     * Tries until it is done or the time is up. Each round first asks to be woken and then looks, so that nothing is
-     * missed in between.
-     */
-    private boolean waiting(Missing missing, Attempt attempt, Deadline deadline) {
+    /** Some of several objects; they are not read. */
+    private final class Some<T> extends Rounds {
+
+        private final List<ObjectRef<T>> all;
+        private final int count;
+        private final boolean[] ready;
+
+        Some(List<ObjectRef<T>> all, int count) {
+            this.all = all;
+            this.count = count;
+            this.ready = new boolean[all.size()];
+        }
+
+        @Override
+        List<ObjectRef<T>> refs() {
+            return select(all, ready, false);
+        }
+
+        @Override
+        int needed(int missing) {
+            return count - (all.size() - missing);
+        }
+
+        @Override
+        boolean look() {
+            int n = 0;
+            for (int i = 0; i < ready.length; i++) {
+                ready[i] = ready[i] || isReady(all.get(i));
+                n += ready[i] ? 1 : 0;
+            }
+            return n >= count;
+        }
+
+        WaitResult<T> result() {
+            return new WaitResult<>(select(all, ready, true), refs());
+        }
+    }
+
+    /** Looks until it is done or the time is up. */
+    private boolean waiting(Rounds rounds, Deadline deadline) {
         if (deadline.left() <= 0) {
-            return attempt.done();
+            return rounds.look();
         }
         long client = ray.client();
-        Waiter waiter = new Waiter();
+        Waiter waiter = new Waiter(rounds);
         long token = Wakeups.register(waiter);
         try {
-            List<? extends ObjectRef<?>> watched;
+            int missing;
             do {
-                watched = missing.refs();
-                Native.watch(client, ObjectIds.of(watched), token);
-                if (attempt.done()) {
+                List<? extends ObjectRef<?>> watched = rounds.refs();
+                missing = watched.size();
+                rounds.watched = ObjectIds.of(watched);
+                rounds.needed = rounds.needed(missing);
+                rounds.timed = !deadline.isNever();
+                Native.watch(client, rounds.watched, token);
+                if (rounds.look()) {
                     return true;
                 }
-            } while (awaitSome(waiter, watched.size(), deadline));
-            return attempt.done();
+            } while (awaitSome(waiter, missing, deadline));
+            return rounds.look();
         } finally {
             Wakeups.forget(token);
             unwatch(client, token);
@@ -232,19 +364,11 @@ final class Reader {
                     "waiting for " + count + " of " + pending.size() + " objects: it must be 0 … " + pending.size(),
                     ErrorDetails.NONE);
         }
-        boolean[] ready = new boolean[pending.size()];
-        Attempt look = () -> {
-            int n = 0;
-            for (int i = 0; i < ready.length; i++) {
-                ready[i] = ready[i] || isReady(pending.get(i));
-                n += ready[i] ? 1 : 0;
-            }
-            return n >= count;
-        };
-        if (!look.done()) {
-            waiting(() -> select(pending, ready, false), look, deadline);
+        Some<T> some = new Some<>(pending, count);
+        if (!some.look()) {
+            waiting(some, deadline);
         }
-        return new WaitResult<>(select(pending, ready, true), select(pending, ready, false));
+        return some.result();
     }
 
     private static <T> List<ObjectRef<T>> select(List<ObjectRef<T>> refs, boolean[] ready, boolean wanted) {

@@ -57,7 +57,7 @@ final class Room {
             throw full;
         }
         long client = ray.client();
-        Waiter waiter = new Waiter();
+        Waiter waiter = new Waiter(memory(full));
         long token = Wakeups.register(waiter);
         try {
             long first = Native.askForRoom(client, token);
@@ -96,6 +96,31 @@ final class Room {
             attempt.run();
             return null;
         });
+    }
+
+    /** What a put waits for that found the store full. */
+    Awaited memory(StoreFullException full) {
+        return new Memory(full);
+    }
+
+    /** See {@link #memory}. */
+    private final class Memory implements Awaited {
+
+        private final StoreFullException full;
+
+        Memory(StoreFullException full) {
+            this.full = full;
+        }
+
+        @Override
+        public RayApi ray() {
+            return ray;
+        }
+
+        @Override
+        public String describe() {
+            return "memory in the store " + ray.storeName() + ": " + full.getMessage();
+        }
     }
 
     private static void forget(long client, long token) {

@@ -227,7 +227,7 @@ final class Submitter {
 
     private int tellWhenThereIsRoom(TaskCaller<?> call, BatchWork work, TaskContext parent, long slot, int kind, int actor,
             int returns, byte[] ids, int before) {
-        Waiter waiter = new Waiter();
+        Waiter waiter = new Waiter(new Capacity(call));
         waiting.add(waiter);
         try {
             int flags = before;
@@ -248,6 +248,28 @@ final class Submitter {
             }
         } finally {
             waiting.remove(waiter);
+        }
+    }
+
+    /** What a submitter waits for. */
+    private final class Capacity implements Awaited {
+
+        private final TaskCaller<?> call;
+
+        Capacity(TaskCaller<?> call) {
+            this.call = call;
+        }
+
+        @Override
+        public RayApi ray() {
+            return call.ray();
+        }
+
+        @Override
+        public String describe() {
+            String name = call.name() == null ? FunctionNames.of(call.function()) : call.name();
+            return "capacity to submit task " + name + ": " + engine.ray().config().maxPendingTasks()
+                    + " tasks are pending, as many as RayConfig.maxPendingTasks allows";
         }
     }
 

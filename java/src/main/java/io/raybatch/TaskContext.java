@@ -22,8 +22,12 @@ final class TaskContext {
     private static final long CANCELLED = 4;
     /** Somebody is about to interrupt it: nobody else changes the state. */
     private static final long BUSY = 8;
-    private static final long ONE_RUN = 16;
+    /** Its thread waits for something outside of raybatch, and others have its cpus. */
+    private static final long LENT = 16;
+    private static final long ONE_RUN = 32;
     private static final long RUN = -ONE_RUN;
+    /** In place of a state. */
+    static final long MISSED = -1;
 
     private static final VarHandle STATE;
 
@@ -105,6 +109,9 @@ final class TaskContext {
                 return false;
             }
             if ((s & BUSY) == 0 && STATE.compareAndSet(this, s, s & RUN | IDLE)) {
+                if ((s & LENT) != 0) {
+                    engine.pool().unblocked();
+                }
                 entry = null;
                 scope = null;
                 work = null;
@@ -207,31 +214,91 @@ final class TaskContext {
 
     // ---- waiting --------------------------------------------------------------------------------------------------
 
-    /** It is about to wait: others have its slots meanwhile. */
-    void block() {
-        if (move(RUNNING, BLOCKED)) {
-            worker.waits(serial, slot, attempt);
+    /** True for any run of that engine. */
+    boolean isOf(Engine other) {
+        return engine == other;
+    }
+
+    /**
+     * It is about to wait: others have its cpus meanwhile. {@link #unblock} follows, whatever this does.
+     *
+     * @param awaited null where that is not known
+     * @throws DeadlockException when it would wait for itself
+     */
+    void block(Awaited awaited) {
+        long before = move(RUNNING, BLOCKED);
+        if (before == MISSED) {
+            return;
+        }
+        try {
+            worker.waits(serial, slot, attempt, awaited, (before & LENT) != 0);
+        } catch (DeadlockException unnamed) {
+            throw unnamed.named(engine);
         }
     }
 
     /** It goes on. */
     void unblock() {
-        if (move(BLOCKED, RUNNING)) {
+        if (move(BLOCKED, RUNNING) != MISSED) {
             worker.goesOn(serial, slot, attempt);
         }
     }
 
-    /** False when it is not in that phase. */
-    private boolean move(long from, long to) {
+    /** From one phase to another; nothing is lent then. What the state was; {@link #MISSED} when it is not in that phase. */
+    private long move(long from, long to) {
         while (true) {
             long s = state;
             if ((s & PHASE) != from) {
-                return false;
+                return MISSED;
             }
-            if ((s & BUSY) == 0 && STATE.compareAndSet(this, s, s & ~PHASE | to)) {
-                return true;
+            if ((s & BUSY) == 0 && STATE.compareAndSet(this, s, s & ~(PHASE | LENT) | to)) {
+                return s;
             }
             Thread.onSpinWait();
+        }
+    }
+
+    // ---- waiting for what raybatch does not know of: for the watch's thread -----------------------------------------
+
+    /** The number of the run that uses its cpus; {@link #MISSED} when there is none. */
+    long running() {
+        long s = state;
+        return (s & (PHASE | LENT)) == RUNNING ? s & RUN : MISSED;
+    }
+
+    /** Changes with each run. */
+    long runs() {
+        return state & RUN;
+    }
+
+    boolean isLent() {
+        return (state & LENT) != 0;
+    }
+
+    /** True if it seems to run that task: by no lock, for messages. */
+    boolean seemsAt(int serial, long slot) {
+        return (state & PHASE) != IDLE && this.serial == serial && this.slot == slot;
+    }
+
+    /** Lends the cpus of a run, or ends that; true if it is done. */
+    boolean lend(long run, boolean lends) {
+        while (true) {
+            long s = state;
+            if ((s & RUN) != run || (s & PHASE) != RUNNING || (s & LENT) != 0 == lends) {
+                return false;
+            }
+            if ((s & BUSY) != 0 || !STATE.compareAndSet(this, s, s | BUSY)) {
+                Thread.onSpinWait();
+                continue;
+            }
+            boolean done = false;
+            try {
+                worker.lends(serial, slot, attempt, lends);
+                done = true;
+            } finally {
+                state = done ? s ^ LENT : s;
+            }
+            return true;
         }
     }
 
@@ -302,8 +369,8 @@ final class TaskContext {
             if ((s & RUN) != run || phase != RUNNING && phase != BLOCKED) {
                 return null;
             }
-            Abandoned what = new Abandoned(serial, slot, attempt, phase == BLOCKED);
-            if ((s & BUSY) == 0 && STATE.compareAndSet(this, s, s & ~PHASE | ABANDONED)) {
+            Abandoned what = new Abandoned(serial, slot, attempt, phase == BLOCKED || (s & LENT) != 0);
+            if ((s & BUSY) == 0 && STATE.compareAndSet(this, s, s & ~(PHASE | LENT) | ABANDONED)) {
                 return what;
             }
             Thread.onSpinWait();

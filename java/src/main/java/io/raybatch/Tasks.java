@@ -114,6 +114,12 @@ final class Tasks {
         }
     }
 
+    /** How far the making of an object is, in words. */
+    String describe(ObjectRef<?> ref) {
+        Engine engine = engineIfStarted();
+        return engine == null ? "no task makes it" : engine.describe(ray, ref.id());
+    }
+
     int freeRecursive(List<? extends ObjectRef<?>> refs) {
         byte[] ids = ObjectIds.of(refs);
         Engine engine = engineIfStarted();

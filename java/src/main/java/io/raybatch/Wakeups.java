@@ -16,18 +16,23 @@ final class Wakeups {
 
     /** {@return a token of its own for {@code wake}} */
     static long register(Runnable wake) {
-        long token = LAST.incrementAndGet();
+        long token = token();
         WAITING.put(token, wake);
         return token;
     }
 
-    static void forget(long token) {
-        WAITING.remove(token);
+    /** {@return a number that no other token has} */
+    static long token() {
+        return LAST.incrementAndGet();
     }
 
-    /** {@return how many tokens stand, of all stores} */
+    /** {@return how many tokens can be woken: for tests} */
     static int count() {
         return WAITING.size();
+    }
+
+    static void forget(long token) {
+        WAITING.remove(token);
     }
 
     static void wake(long token) {

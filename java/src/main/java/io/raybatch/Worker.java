@@ -301,11 +301,16 @@ final class Worker extends Thread {
 
     // ---- waiting within a task ------------------------------------------------------------------------------------
 
-    /** The task that it runs is about to wait. */
-    void waits(int serial, long slot, int attempt) {
-        pool.blocked();
+    /** The task that it runs is about to wait; {@code lent} if others have its cpus already. */
+    void waits(int serial, long slot, int attempt, Awaited awaited, boolean lent) {
+        if (!lent) {
+            pool.blocked();
+        }
         giveBack();
-        int flags = Native.blocked(engine.client(), serial, slot, attempt, true);
+        boolean known = awaited != null && engine.serves(awaited.ray());
+        int flags = known
+                ? awaited.block(engine.client(), serial, slot, attempt)
+                : Native.blocked(engine.client(), serial, slot, attempt, true);
         if (moreToDo) {
             flags |= Native.FLAG_WAKE;
             moreToDo = false;
@@ -313,9 +318,20 @@ final class Worker extends Thread {
         engine.heed(flags);
     }
 
-    /** The task goes on; it never waits for a slot. */
+    /** The task goes on; it never waits for a cpu. */
     void goesOn(int serial, long slot, int attempt) {
         pool.unblocked();
         engine.heed(Native.blocked(engine.client(), serial, slot, attempt, false));
+    }
+
+    /** Others have the cpus of its task from now on, or no more: called by another thread. */
+    void lends(int serial, long slot, int attempt, boolean lends) {
+        if (lends) {
+            Native.lend(engine.client(), serial, slot, attempt);
+            pool.blocked();
+        } else {
+            pool.unblocked();
+            Native.blocked(engine.client(), serial, slot, attempt, false);
+        }
     }
 }

@@ -131,6 +131,21 @@ final class WorkerPool {
         }
     }
 
+    /** True if all cpus are in use: no further worker starts. */
+    boolean isFull() {
+        return counted.get() >= slots;
+    }
+
+    /** True if a worker has pieces that it has not begun. */
+    boolean hasUnbegun() {
+        for (Worker worker : workers) {
+            if (worker.bulk().left() > 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** True if there are more than slots, so that one that has just ended a task should rest. */
     boolean isOver() {
         return counted.get() > slots;

@@ -271,7 +271,7 @@ class TaskEndsTest extends StoreTest {
             flag.set(Thread.currentThread().isInterrupted());
         });
         closer.start();
-        until("waiting", () -> closer.getState() == Thread.State.WAITING);
+        until("waiting", () -> closer.getState() == Thread.State.TIMED_WAITING);
         closer.interrupt();
         closer.join(20_000);
         assertThat(flag.get()).isTrue();
