@@ -25,3 +25,4 @@ mod jni;
 pub mod node;
 pub mod store;
 pub mod task;
+mod threads;

@@ -70,7 +70,9 @@ public enum ErrorCode {
     /** {@link TaskException}. */
     TASK_FAILED(104),
     /** {@link TooManyTasksException}. */
-    TOO_MANY_TASKS(105);
+    TOO_MANY_TASKS(105),
+    /** {@link ThreadLimitException}. */
+    THREAD_LIMIT(106);
 
     private static final ErrorCode[] ALL = values();
 

@@ -98,23 +98,40 @@ final class LeakTracker implements Runnable {
     public void run() {
         if (!settled) {
             unreachable = true;
-            Background.run(this::collect);
+            Background.own(this::collect);
         }
     }
 
     private void collect() {
+        LeakReport report = null;
         try {
-            LeakReport report = collectAndDescribe();
-            if (report != null) {
-                LeakDetector.report(this, report, config);
-            }
+            report = collectAndDescribe();
         } catch (RayClosedException | BatchNotFoundException over) {
             // the client ended all its batches, or this one is so long gone that it is forgotten
         } finally {
-            forget.run();
-            LeakDetector.settled(this);
-            handled = true;
+            if (report == null) {
+                collected();
+            } else {
+                report(report);
+            }
         }
+    }
+
+    /** A listener is a user's code. */
+    private void report(LeakReport report) {
+        Background.run(() -> {
+            try {
+                LeakDetector.report(this, report, config);
+            } finally {
+                collected();
+            }
+        });
+    }
+
+    private void collected() {
+        forget.run();
+        LeakDetector.settled(this);
+        handled = true;
     }
 
     /** Null if somebody collected it properly. */

@@ -50,7 +50,7 @@ final class PressureWatch {
         synchronized (this) {
             listeners.add(one);
             if (listeners.size() == 1) {
-                Background.run(this::watch);
+                Background.loop("raybatch-pressure", this::watch);
             }
         }
         return () -> remove(one);
