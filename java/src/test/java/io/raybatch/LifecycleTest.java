@@ -77,7 +77,8 @@ class LifecycleTest extends StoreTest {
                     completed.countDown();
                 });
             }
-            writer.put(0, new byte[8]).seal();
+            writer.put(0, new byte[8]);
+            writer.seal();
             // users' code occupies all threads that it may have; what tasks need goes on
             await(() -> names("raybatch-\\d+") == Background.MOST, () -> {});
             assertThat(b.task(() -> 1).remote().get(SOON)).isEqualTo(1);

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class LoaderTest {
 
-    private static final String RESULT = "order[1, 2]text7427UnsupportedOperationException";
+    static final String RESULT = "order[1, 2]text7427UnsupportedOperationException";
 
     /** The threads of Flight Recorder, which take over the context class loader of the first to record, are begun by this one. */
     @BeforeAll

@@ -83,14 +83,25 @@ final class Program {
         return on(all);
     }
 
+    /** Nothing is on the class path, and no right is that of what is. */
+    Program onlyModules() {
+        path.clear();
+        options.remove("--enable-native-access=ALL-UNNAMED");
+        return this;
+    }
+
     Program environment(String name, String value) {
         environment.put(name, value);
         return this;
     }
 
     List<String> command(String main, String... arguments) {
+        return command(java(), main, arguments);
+    }
+
+    List<String> command(Path java, String main, String... arguments) {
         List<String> all = new ArrayList<>(command);
-        all.add(java().toString());
+        all.add(java.toString());
         all.addAll(options);
         if (!path.isEmpty()) {
             all.add("-cp");
