@@ -291,10 +291,21 @@ final class EmbeddedEngine implements Engine {
 
     @Override
     public void close() {
-        submitter.close();
-        pool.close();
-        Native.cancelTasks(client(), Caller.utf8());
-        orders.carryOut();
+        new Steps()
+                .run(submitter::close)
+                .run(pool::close)
+                .run(() -> Native.cancelTasks(client(), Caller.utf8()))
+                .run(orders::carryOut)
+                .run(this::endWorkers)
+                .run(watch::close)
+                .run(orders::close)
+                .run(instances::clear)
+                .run(works::clear)
+                .run(held::clear)
+                .end();
+    }
+
+    private void endWorkers() {
         for (Worker worker : pool.workers()) {
             if (worker != Thread.currentThread()) {
                 // what the table has done on its own account
@@ -307,10 +318,5 @@ final class EmbeddedEngine implements Engine {
                 RayLog.warn(worker.getName() + " goes on with a task after its engine has closed: it ignores interrupts", null);
             }
         }
-        watch.close();
-        orders.close();
-        instances.clear();
-        works.clear();
-        held.clear();
     }
 }

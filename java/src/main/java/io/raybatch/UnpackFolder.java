@@ -9,6 +9,8 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
 import java.util.List;
 
 /**
@@ -36,7 +38,13 @@ final class UnpackFolder implements AutoCloseable {
 
     /** Makes one in a folder, which is made as well if it is not there, after removing what was left there. */
     static UnpackFolder in(Path parent) throws IOException {
-        Path made = Files.createTempDirectory(Files.createDirectories(parent), NEW_PREFIX);
+        // not by createTempDirectory: where java.io.tmpdir cannot be a path, its class fails for good
+        Path made = Files.createDirectories(parent).resolve(NEW_PREFIX + Long.toHexString(new SecureRandom().nextLong()));
+        if (parent.getFileSystem().supportedFileAttributeViews().contains("posix")) {
+            Files.createDirectory(made, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        } else {
+            Files.createDirectory(made);
+        }
         FileChannel lock = null;
         Path folder = null;
         try {

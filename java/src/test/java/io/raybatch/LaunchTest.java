@@ -221,7 +221,8 @@ class LaunchTest {
             Process process = program.start(program.command(Launched.Nests.class.getName(), "300"), output);
             try {
                 awaitText(process, output, "then 3");
-                assertThat(Files.readString(output)).contains("failed with ThreadLimitException").contains("ulimit -u");
+                assertThat(Files.readString(output)).contains("failed with ")
+                        .contains("ThreadLimitException: the system has no further thread for task").contains("ulimit -u");
                 end(process, false);
             } finally {
                 end(process, true);

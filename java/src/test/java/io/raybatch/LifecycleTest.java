@@ -10,10 +10,12 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -28,6 +30,18 @@ class LifecycleTest extends StoreTest {
             TimeUnit.MILLISECONDS.sleep(20);
         }
         assertThat(done.getAsBoolean()).isTrue();
+    }
+
+    /** What it is in the end, or when it is as expected. */
+    private static <T> T eventually(Supplier<T> what, T expected) throws InterruptedException {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+        T now = what.get();
+        while (!now.equals(expected) && System.nanoTime() < end) {
+            System.gc();
+            TimeUnit.MILLISECONDS.sleep(20);
+            now = what.get();
+        }
+        return now;
     }
 
     private static boolean isOpen(String store) {
@@ -97,6 +111,10 @@ class LifecycleTest extends StoreTest {
         }
     }
 
+    private static List<String> named(String pattern) {
+        return Thread.getAllStackTraces().keySet().stream().map(Thread::getName).filter(name -> name.matches(pattern)).toList();
+    }
+
     private static long names(String pattern) {
         return Thread.getAllStackTraces().keySet().stream().filter(thread -> thread.getName().matches(pattern)).count();
     }
@@ -109,7 +127,7 @@ class LifecycleTest extends StoreTest {
         }
         ray.close();
         // soon: buffers over the store's memory keep one thread until they are collected
-        await(() -> names("raybatch.*") == 0, System::gc);
+        assertThat(eventually(() -> named("raybatch.*"), List.of())).isEmpty();
     }
 
     @Test
@@ -123,21 +141,23 @@ class LifecycleTest extends StoreTest {
         assertThat(ray.group("\ud83d\ude00").status().path()).isEqualTo("\ud83d\ude00");
     }
 
-    static Stream<Object> arrays() {
-        return Stream.of(
+    static List<Arguments> arrays() {
+        return Stream.<Object>of(
                 new float[] {1, 2}, new double[] {1, 2}, new long[] {1, 2}, new int[] {1, 2}, new short[] {1, 2}, new byte[] {1, 2},
-                new char[] {1, 2}, new boolean[] {true, false}, new Object[] {"a", 2}, new String[] {"a", "b"});
+                new char[] {1, 2}, new boolean[] {true, false}, new Object[] {"a", 2}, new String[] {"a", "b"})
+                .map(array -> Arguments.of(array, 2))
+                .toList();
     }
 
     @ParameterizedTest
     @MethodSource("arrays")
-    void a_task_of_several_results_may_return_an_array_of_any_type(Object array) {
+    void a_task_of_several_results_may_return_an_array_of_any_type(Object array, int count) {
         List<Object> expected = new ArrayList<>();
-        for (int n = 0; n < 2; n++) {
+        for (int n = 0; n < count; n++) {
             expected.add(java.lang.reflect.Array.get(array, n));
         }
         try (Batch b = ray.startBatch()) {
-            List<ObjectRef<Object>> refs = b.task(() -> array).remote(2);
+            List<ObjectRef<Object>> refs = b.task(() -> array).remote(count);
             assertThat(ray.get(refs, SOON)).isEqualTo(expected);
             List<ObjectRef<Object>> three = b.task(() -> array).remote(3);
             assertThatThrownBy(() -> ray.get(three, SOON)).hasMessageContaining("2 elements");
