@@ -248,9 +248,8 @@ impl Java {
 /// The package of the class that is loading the library, which is the topmost of that name on the stack but the JVM's own.
 fn package(env: &mut Env<'_>) -> JniResult<String> {
     let here = env.new_object(jni_str!("java/lang/Throwable"), jni_sig!("()V"), &[])?;
-    let frames = env
-        .call_method(&here, jni_str!("getStackTrace"), jni_sig!("()[Ljava/lang/StackTraceElement;"), &[])?
-        .l()?;
+    let frames =
+        env.call_method(&here, jni_str!("getStackTrace"), jni_sig!("()[Ljava/lang/StackTraceElement;"), &[])?.l()?;
     let frames = env.cast_local::<JObjectArray<'_, JObject<'_>>>(frames)?;
     for n in 0..frames.len(env)? {
         let found = env.with_local_frame(8, |env| -> JniResult<Option<String>> {

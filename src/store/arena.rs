@@ -493,7 +493,8 @@ fn remove_leftovers(own: &Path) {
 fn is_leftover(path: &Path) -> bool {
     use std::os::unix::fs::{FileExt, MetadataExt};
     let ours = rustix::process::geteuid().as_raw();
-    let own_file = |m: &std::fs::Metadata| m.is_file() && m.uid() == ours && m.mode() & 0o777 == 0o600 && m.nlink() == 1;
+    let own_file =
+        |m: &std::fs::Metadata| m.is_file() && m.uid() == ours && m.mode() & 0o777 == 0o600 && m.nlink() == 1;
     if !std::fs::symlink_metadata(path).is_ok_and(|m| own_file(&m)) {
         return false;
     }
