@@ -57,7 +57,10 @@ mod tests {
     #[test]
     fn a_thread_that_goes_on_is_waited_for() {
         let (end, ended) = channel::<()>();
-        spawn("raybatch-test", move || drop(ended.recv())).expect("begins");
+        spawn("raybatch-test", move || {
+            let _ = ended.recv();
+        })
+        .expect("begins");
         assert!(!join_all(Duration::from_millis(5)));
         drop(end);
         // other tests of this process have threads, too

@@ -59,6 +59,7 @@ macro_rules! exports {
             $guard(stringify!($name), env, |env| $body(env, $($arg),*))
         })*
 
+        #[allow(clippy::extra_unused_lifetimes, reason = "the types of the methods name it")]
         pub(in super::super) fn exports<'local>() -> Vec<Export> {
             vec![$(Export {
                 name: stringify!($name),

@@ -141,6 +141,7 @@ class LifecycleTest extends StoreTest {
 
     @Test
     void a_group_is_not_named_by_what_has_no_form_in_utf_8() {
+        assertThatThrownBy(() -> RayConfig.builder().storeName("\ud800")).isInstanceOf(InvalidArgumentException.class);
         for (String name : List.of("\ud800", "a\udc00", "\ud83d", "b\ude00\ud83d")) {
             assertThatThrownBy(() -> ray.group(name)).isInstanceOf(InvalidArgumentException.class)
                     .hasMessageContaining("lone surrogate");
