@@ -26,3 +26,4 @@ mod log_limit;
 pub mod node;
 pub mod store;
 pub mod task;
+mod threads;

@@ -56,9 +56,7 @@ impl Agenda {
             return Ok(());
         }
         let (agenda, engine) = (Arc::clone(self), Weak::clone(engine));
-        std::thread::Builder::new()
-            .name("raybatch-keeper".into())
-            .spawn(move || agenda.run(&engine))
+        crate::threads::spawn("raybatch-keeper", move || agenda.run(&engine))
             .map_err(|e| Error::new(ErrorCode::Io, format!("cannot start the thread that minds timeouts: {e}")))?;
         plan.started = true;
         Ok(())

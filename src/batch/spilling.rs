@@ -32,11 +32,8 @@ impl Engine {
     pub(super) fn mind_pressure(&self) -> Result<()> {
         let Some(pressure) = self.store.pressure().cloned() else { return Ok(()) };
         let engine = Weak::clone(&self.me);
-        std::thread::Builder::new()
-            .name("raybatch-spiller".into())
-            .spawn(move || run(&engine, &pressure))
-            .map_err(|e| Error::new(ErrorCode::StoreOpen, format!("cannot start the thread that spills: {e}")))?;
-        Ok(())
+        crate::threads::spawn("raybatch-spiller", move || run(&engine, &pressure))
+            .map_err(|e| Error::new(ErrorCode::StoreOpen, format!("cannot start the thread that spills: {e}")))
     }
 
     /// Wakes all who wait for room.

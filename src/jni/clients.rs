@@ -8,7 +8,7 @@ use jni::sys::jlong;
 
 use super::handles::{CLIENTS, with_client};
 use super::values::{actor, figure, longs, required, strings};
-use super::{inject, threads};
+use super::{inject, logging, threads};
 use crate::batch::Client;
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
@@ -25,6 +25,7 @@ pub(super) fn open<'local>(env: &mut Env<'local>, options: JObjectArray<'local, 
     }
     let pairs: Vec<_> = pairs.iter().map(|[key, value]| (key.clone(), value.clone())).collect();
     let config = Config::from_pairs(&pairs)?;
+    let opening = Opening::begin();
     let faults = inject::faults();
     let client = Client::open_with(&config, faults.clone())?;
     let engine = Arc::downgrade(client.engine()?);
@@ -35,13 +36,37 @@ pub(super) fn open<'local>(env: &mut Env<'local>, options: JObjectArray<'local, 
         }
     }));
     let handle = CLIENTS.insert(client);
+    opening.succeeded();
     inject::remember(handle, faults);
     Ok(handle)
 }
 
+/// A client that counts as open; no more when this is dropped before it has succeeded.
+struct Opening;
+
+impl Opening {
+    fn begin() -> Self {
+        logging::client_opens();
+        Opening
+    }
+
+    fn succeeded(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        logging::client_closed();
+    }
+}
+
 pub(super) fn connect<'local>(env: &mut Env<'local>, name: JString<'local>) -> Result<jlong> {
     let name = required(env, "the store's name", &name)?;
-    Ok(CLIENTS.insert(Client::connect(&name)?))
+    let opening = Opening::begin();
+    let handle = CLIENTS.insert(Client::connect(&name)?);
+    opening.succeeded();
+    Ok(handle)
 }
 
 /// The handle goes first: no further call finds the client, and those under way finish on their own.
@@ -49,8 +74,22 @@ pub(super) fn close<'local>(env: &mut Env<'local>, client: jlong, by: JString<'l
     let by = actor(env, &by)?;
     inject::forget(client);
     match CLIENTS.remove(client) {
-        Some(client) => client.close(&by),
+        Some(client) => {
+            let closed = client.close(&by);
+            logging::client_closed();
+            closed
+        }
         None => Ok(()),
+    }
+}
+
+/// Closes the clients that Java has left open.
+pub(super) fn close_all() {
+    for client in CLIENTS.remove_all() {
+        if let Err(error) = client.close("the collection of its class loader") {
+            log::warn!("a client could not be closed: {error}");
+        }
+        logging::client_closed();
     }
 }
 

@@ -56,6 +56,12 @@ impl<T> Registry<T> {
         self.era.fetch_add(1, Ordering::Release);
         removed
     }
+
+    pub(super) fn remove_all(&self) -> Vec<T> {
+        let all = std::mem::take(&mut *self.entries.write());
+        self.era.fetch_add(1, Ordering::Release);
+        all.into_values().collect()
+    }
 }
 
 impl<T: Clone> Registry<T> {

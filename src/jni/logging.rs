@@ -1,7 +1,7 @@
 //! Where log records go: to standard error as `RAYBATCH_LOG` says, or to Java when it asks for them.
 //!
-//! Whoever logs may hold locks, so Java is never called from there: records pass through a bounded queue to one thread.
-//! When the queue is full they are dropped, and counted.
+//! Whoever logs may hold locks, so Java is never called from there: records pass through a bounded queue to one thread, which there is
+//! while a client is open. When the queue is full they are dropped, and counted.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -9,10 +9,12 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use jni::sys::jint;
 use log::{LevelFilter, Log, Metadata, Record};
+use parking_lot::{Mutex, RwLock};
 
 use super::java::java;
 use super::threads::with_java;
 use crate::error::{Error, ErrorCode, Result};
+use crate::threads;
 
 const QUEUE: usize = 1024;
 
@@ -27,7 +29,10 @@ struct Logger {
     stderr: Option<env_logger::Logger>,
     /// The least severe level that Java wants, as a `LevelFilter`.
     java: AtomicU8,
-    queue: OnceLock<SyncSender<Line>>,
+    /// While a client is open and Java wants any.
+    queue: RwLock<Option<SyncSender<Line>>>,
+    /// Open clients, and those that are about to be. What changes the queue holds it.
+    clients: Mutex<usize>,
     dropped: AtomicU64,
 }
 
@@ -44,7 +49,8 @@ impl Logger {
     }
 
     fn to_java(&self, record: &Record<'_>) {
-        let Some(queue) = self.queue.get() else { return };
+        let queue = self.queue.read();
+        let Some(queue) = &*queue else { return };
         let line = Line {
             level: record.level() as jint,
             target: record.target().to_owned(),
@@ -84,7 +90,8 @@ pub(super) fn install() {
             .ok()
             .map(|filter| env_logger::Builder::new().parse_filters(&filter).build()),
         java: AtomicU8::new(0),
-        queue: OnceLock::new(),
+        queue: RwLock::default(),
+        clients: Mutex::default(),
         dropped: AtomicU64::new(0),
     });
     if log::set_logger(logger).is_ok() {
@@ -100,20 +107,52 @@ pub(super) fn to_java(number: jint) -> Result<()> {
     let filter = level(number)
         .ok_or_else(|| Error::new(ErrorCode::InvalidArgument, format!("a log level is 0 to 5, not {number}")))?;
     let Some(logger) = LOGGER.get() else { return Ok(()) };
-    if filter != LevelFilter::Off {
-        logger.queue.get_or_init(|| {
-            let (sender, receiver) = sync_channel(QUEUE);
-            let thread = std::thread::Builder::new().name("raybatch-log".to_owned());
-            if let Err(e) = thread.spawn(move || deliver(&receiver, logger)) {
-                // the receiver is gone: sending fails quietly, as with any other lost record
-                eprintln!("raybatch: no thread for log records: {e}");
-            }
-            sender
-        });
-    }
     logger.java.store(filter as u8, Ordering::Relaxed);
     log::set_max_level(logger.most_verbose());
+    let clients = logger.clients.lock();
+    logger.begin_if_needed(*clients);
     Ok(())
+}
+
+/// An open client, for as long as it is one: with the last of them the log thread ends.
+pub(super) fn client_opens() {
+    let Some(logger) = LOGGER.get() else { return };
+    let mut clients = logger.clients.lock();
+    *clients += 1;
+    logger.begin_if_needed(*clients);
+}
+
+/// It has closed, or could not be opened.
+pub(super) fn client_closed() {
+    let Some(logger) = LOGGER.get() else { return };
+    let mut clients = logger.clients.lock();
+    *clients = clients.saturating_sub(1);
+    if *clients == 0 {
+        // the thread passes on what is in the queue, and ends
+        *logger.queue.write() = None;
+    }
+}
+
+/// Java is not there any more.
+pub(super) fn rest() {
+    let Some(logger) = LOGGER.get() else { return };
+    logger.java.store(0, Ordering::Relaxed);
+    log::set_max_level(logger.most_verbose());
+    *logger.clients.lock() = 0;
+    *logger.queue.write() = None;
+}
+
+impl Logger {
+    fn begin_if_needed(&'static self, clients: usize) {
+        if clients == 0 || self.java.load(Ordering::Relaxed) == 0 || self.queue.read().is_some() {
+            return;
+        }
+        let (sender, receiver) = sync_channel(QUEUE);
+        match threads::spawn("raybatch-log", move || deliver(&receiver, self)) {
+            Ok(()) => *self.queue.write() = Some(sender),
+            Err(e) => eprintln!("raybatch: no thread for log records: {e}"),
+        }
+    }
 }
 
 fn level(number: jint) -> Option<LevelFilter> {

@@ -204,10 +204,16 @@ fn remove_leftovers(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
         let path = entry.path();
-        let named = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
-        if named && is_own_folder(&path) && dead(&path.join(LOCK)).is_some() {
+        let starts = |prefix: &str| entry.file_name().to_str().is_some_and(|name| name.starts_with(prefix));
+        if !(starts(PREFIX) || starts(NEW_PREFIX)) || !is_own_folder(&path) {
+            continue;
+        }
+        if dead(&path.join(LOCK)).is_some() {
             log::info!("spilling: removing {}, which a process left that is gone", path.display());
             remove_own(&path);
+        } else if starts(PREFIX) && !path.join(LOCK).exists() {
+            // its process ended while it removed the folder: there is none without a lock otherwise. One with files in it stays
+            let _ = fs::remove_dir(&path);
         }
     }
 }
@@ -301,12 +307,15 @@ mod tests {
         fs::write(not_all_ours.join("batch-7-0.spill"), format::file_header(7, 9)).expect("made");
         fs::write(not_all_ours.join("letter.txt"), b"dear").expect("made");
         fs::write(not_all_ours.join("other.spill"), [7; 100]).expect("made");
+        let half_removed = parent.path().join("raybatch-1-04");
+        DirBuilder::new().mode(0o700).create(&half_removed).expect("made");
+        let half_made = made(".raybatch-new-1-05", LOCK_TEXT);
         let somebody_elses = made("raybatch-1-02", b"another program's lock..");
         let named_otherwise = made("backup", LOCK_TEXT);
         std::os::unix::fs::symlink(&named_otherwise, parent.path().join("raybatch-1-03")).expect("made");
 
         let opened = open(parent.path());
-        assert!(!dead.exists());
+        assert!(!dead.exists() && !half_removed.exists() && !half_made.exists());
         assert!(not_all_ours.join("letter.txt").exists() && not_all_ours.join("other.spill").exists());
         assert!(!not_all_ours.join("batch-7-0.spill").exists());
         assert!(somebody_elses.exists() && named_otherwise.join(LOCK).exists());

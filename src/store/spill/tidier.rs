@@ -79,7 +79,7 @@ impl Tidier {
 
 fn begin() -> Option<Sender<Wish>> {
     let (sender, wishes) = channel();
-    let began = std::thread::Builder::new().name("raybatch-tidier".into()).spawn(move || run(&wishes));
+    let began = crate::threads::spawn("raybatch-tidier", move || run(&wishes));
     began.inspect_err(|e| log::warn!("spilling: no thread that gives room back: {e}")).ok().map(|_| sender)
 }
 

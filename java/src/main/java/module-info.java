@@ -4,6 +4,8 @@
 @SuppressWarnings("requires-automatic") // Micrometer has a name, and no descriptor
 module io.raybatch {
     requires org.apache.fory.core;
+    // what serializes values reads and writes objects by sun.misc.Unsafe; on a JDK 25 it does not require that itself
+    requires jdk.unsupported;
     requires static org.slf4j;
     requires static jdk.jfr;
     requires static micrometer.core;

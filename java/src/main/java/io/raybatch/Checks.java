@@ -12,6 +12,30 @@ final class Checks {
         return value;
     }
 
+    /**
+     * A name by which something is found again.
+     *
+     * @throws InvalidArgumentException for a lone surrogate: it has no form in UTF-8, so nothing would be found by it
+     */
+    static String text(String what, String value) {
+        for (int i = 0; i < value.length(); i++) {
+            char c = value.charAt(i);
+            if (!Character.isSurrogate(c)) {
+                continue;
+            }
+            boolean paired = Character.isHighSurrogate(c)
+                    && i + 1 < value.length()
+                    && Character.isLowSurrogate(value.charAt(i + 1));
+            if (!paired) {
+                throw new InvalidArgumentException(
+                        what + " has a lone surrogate at index " + i + ", which has no form in UTF-8: take another name",
+                        ErrorDetails.NONE);
+            }
+            i++;
+        }
+        return value;
+    }
+
     static int within(String what, int value, int least, int most) {
         if (value < least || value > most) {
             throw new InvalidArgumentException(

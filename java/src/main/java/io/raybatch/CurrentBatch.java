@@ -68,7 +68,7 @@ final class CurrentBatch {
             CurrentBatch all = of.get();
             BatchStack left = stack.get();
             if (all != null && left != null && all.stacks.remove(left) != null) {
-                Background.run(left::clearAll);
+                Background.own(left::clearAll);
             }
         }
     }

@@ -87,6 +87,35 @@ final class EmbeddedEngine implements Engine {
         return scheduler == null ? Native.take(client(), 0, Bulk.MOST, out) : scheduler.take(out);
     }
 
+    /**
+     * Fails a piece of work that is ready, as there is no thread to be had for it.
+     *
+     * @return false if nothing was ready
+     */
+    boolean failOne(Throwable noThread) {
+        long[] piece = new long[Native.PIECE];
+        try {
+            if (Native.take(client(), 0, 1, piece) < 0) {
+                return false;
+            }
+            int serial = (int) piece[0];
+            BatchWork work = serial == 0 ? null : work(serial);
+            Object entry = work == null ? null : work.functions().get(piece[1]);
+            String name = entry == null ? "" : StoredCall.nameOf(entry);
+            ThreadLimitException why = new ThreadLimitException(
+                    ThreadLimitException.what("task " + name, noThread), ErrorDetails.NONE);
+            byte[] payload = Thrown.payload(name, Thread.currentThread().getName(), why, ray.config().serializer());
+            Report report = new Report(this);
+            report.add(serial, piece[1], (int) piece[2], Native.FAILED_FINALLY, Native.KIND_FAILURE, payload, 0, payload.length, 0,
+                    System.nanoTime());
+            // whoever is ready by that is come to later: not one after the other from here
+            heed(report.send() & ~Native.FLAG_WAKE);
+            return true;
+        } catch (RayClosedException over) {
+            return false;
+        }
+    }
+
     /** Does what flags ask for. */
     void heed(int flags) {
         if ((flags & Native.FLAG_WAKE) != 0) {
@@ -317,10 +346,21 @@ final class EmbeddedEngine implements Engine {
 
     @Override
     public void close() {
-        submitter.close();
-        pool.close();
-        Native.cancelTasks(client(), Caller.utf8());
-        orders.carryOut();
+        new Steps()
+                .run(submitter::close)
+                .run(pool::close)
+                .run(() -> Native.cancelTasks(client(), Caller.utf8()))
+                .run(orders::carryOut)
+                .run(this::endWorkers)
+                .run(watch::close)
+                .run(orders::close)
+                .run(instances::clear)
+                .run(works::clear)
+                .run(held::clear)
+                .end();
+    }
+
+    private void endWorkers() {
         for (Worker worker : pool.workers()) {
             if (worker != Thread.currentThread()) {
                 // what the table has done on its own account
@@ -333,10 +373,5 @@ final class EmbeddedEngine implements Engine {
                 RayLog.warn(worker.getName() + " goes on with a task after its engine has closed: it ignores interrupts", null);
             }
         }
-        watch.close();
-        orders.close();
-        instances.clear();
-        works.clear();
-        held.clear();
     }
 }

@@ -1,12 +1,14 @@
 package io.raybatch;
 
+import java.lang.ref.WeakReference;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 
 /** Whose engine runs a store's tasks: that of the client that owns it, started when the first task needs it. */
 final class Engines {
 
-    private static final ConcurrentMap<String, Engines> OF_STORES = new ConcurrentHashMap<>();
+    /** Weak, so that an owner that nobody has closed or can reach is found: it has the one that is here. */
+    private static final ConcurrentMap<String, WeakReference<Engines>> OF_STORES = new ConcurrentHashMap<>();
 
     private final RayApi owner;
     private volatile Engine engine;
@@ -16,14 +18,21 @@ final class Engines {
         this.owner = owner;
     }
 
-    /** An owner has opened its store. */
-    static void opened(RayApi owner) {
-        OF_STORES.put(owner.storeName(), new Engines(owner));
+    /** An owner has opened its store. It holds what is returned. */
+    static Engines opened(RayApi owner) {
+        Engines engines = new Engines(owner);
+        OF_STORES.put(owner.storeName(), new WeakReference<>(engines));
+        return engines;
+    }
+
+    private static Engines ofStore(RayApi ray) {
+        WeakReference<Engines> store = OF_STORES.get(ray.storeName());
+        return store == null ? null : store.get();
     }
 
     /** {@return the engine of the client's store} */
     static Engine of(RayApi ray) {
-        Engines store = OF_STORES.get(ray.storeName());
+        Engines store = ofStore(ray);
         if (store == null) {
             throw new RayClosedException("the store " + ray.storeName() + " is closed: it runs no tasks", ErrorDetails.NONE);
         }
@@ -32,14 +41,15 @@ final class Engines {
 
     /** {@return that engine; null if there was no task yet} */
     static Engine ifStarted(RayApi ray) {
-        Engines store = OF_STORES.get(ray.storeName());
+        Engines store = ofStore(ray);
         return store == null ? null : store.engine;
     }
 
     /** Has all engines release what they keep reachable for tasks that are over. */
     static void releaseIdle() {
-        for (Engines store : OF_STORES.values()) {
-            Engine running = store.engine;
+        for (WeakReference<Engines> held : OF_STORES.values()) {
+            Engines store = held.get();
+            Engine running = store == null ? null : store.engine;
             if (running != null) {
                 running.releaseIdle();
             }
@@ -61,15 +71,14 @@ final class Engines {
         return engine;
     }
 
-    /** An owner is about to close its store. */
-    static void closing(RayApi owner) {
-        Engines store = OF_STORES.remove(owner.storeName());
-        if (store != null) {
-            store.close();
-        }
+    /** The owner of a store, which nobody can reach, is about to be closed. */
+    static void unreachable(String storeName) {
+        OF_STORES.remove(storeName);
     }
 
-    private void close() {
+    /** The owner is about to close its store. */
+    void close() {
+        OF_STORES.remove(owner.storeName());
         Engine running;
         synchronized (this) {
             closed = true;

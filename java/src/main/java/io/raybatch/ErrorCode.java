@@ -74,7 +74,9 @@ public enum ErrorCode {
     /** {@link TooManyTasksException}. */
     TOO_MANY_TASKS(105),
     /** {@link BatchTimedOutException}. */
-    BATCH_TIMED_OUT(106);
+    BATCH_TIMED_OUT(106),
+    /** {@link ThreadLimitException}. */
+    THREAD_LIMIT(107);
 
     private static final ErrorCode[] ALL = values();
 

@@ -34,13 +34,10 @@ final class Flight {
     private static final AtomicLong TOLD = new AtomicLong();
     private static long heeded;
 
-    static {
-        try {
-            FlightEvents.onChange(Flight::changed);
-        } catch (LinkageError notThere) {
-            // a runtime without the module jdk.jfr: nothing will ever be recorded
-        }
-    }
+    /** Taken while stores begin and end listening, so that of a first and a last one the later comes later. */
+    private static final Object LISTENING = new Object();
+    /** Ends listening; null while no store is open, or there is no Flight Recorder. */
+    private static Runnable unlisten;
 
     private final long client;
     /** 0 while nothing is recorded. Guarded by this. */
@@ -53,10 +50,16 @@ final class Flight {
     /** For the owner of a store, until {@link #close()}. */
     static Flight of(long client) {
         Flight flight = new Flight(client);
-        synchronized (Flight.class) {
-            STORES.add(flight);
-            if (on) {
-                flight.start();
+        synchronized (LISTENING) {
+            boolean first = STORES.isEmpty();
+            synchronized (Flight.class) {
+                STORES.add(flight);
+                if (on) {
+                    flight.start();
+                }
+            }
+            if (first) {
+                listen();
             }
         }
         return flight;
@@ -81,8 +84,34 @@ final class Flight {
 
     /** Passes on what is left. */
     void close() {
-        STORES.remove(this);
         safely(this, Flight::stop);
+        synchronized (LISTENING) {
+            if (STORES.remove(this) && STORES.isEmpty()) {
+                unlisten();
+            }
+        }
+    }
+
+    private static void listen() {
+        try {
+            unlisten = FlightEvents.onChange(Flight::changed);
+        } catch (LinkageError notThere) {
+            // a runtime without the module jdk.jfr: nothing will ever be recorded
+        }
+    }
+
+    /** Flight Recorder is the JVM's: it must not refer to raybatch when no store is open. */
+    private static void unlisten() {
+        Runnable end = unlisten;
+        unlisten = null;
+        if (end != null) {
+            end.run();
+        }
+        synchronized (Flight.class) {
+            // whoever is told of a change just now knows less
+            heeded = TOLD.incrementAndGet();
+            on = false;
+        }
     }
 
     /** Two may be told at once; with no lock held while Flight Recorder is asked, for it may hold one of its own. */
@@ -111,7 +140,7 @@ final class Flight {
         long mine = journal;
         boolean started = false;
         try {
-            PollingThread.start("raybatch-flight", () -> watch(mine));
+            Threads.daemon("raybatch-flight", () -> watch(mine)).start();
             started = true;
         } finally {
             if (!started) {

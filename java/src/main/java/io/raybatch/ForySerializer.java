@@ -11,6 +11,9 @@ import org.apache.fory.config.ForyBuilder;
  */
 final class ForySerializer implements Serializer {
 
+    /** So that Fory's classes are not loaded to end what was never begun. */
+    private static volatile boolean foryUsed;
+
     private final Supplier<ThreadSafeFory> maker;
     private volatile ThreadSafeFory fory;
 
@@ -27,6 +30,13 @@ final class ForySerializer implements Serializer {
             ForyHandles.register(made);
             return made;
         });
+    }
+
+    /** The last client has closed. */
+    static void rest() {
+        if (foryUsed) {
+            ForyThreads.end();
+        }
     }
 
     static Serializer registered(Class<?> first, Class<?>... more) {
@@ -63,6 +73,8 @@ final class ForySerializer implements Serializer {
             synchronized (this) {
                 made = fory;
                 if (made == null) {
+                    ForyThreads.begin();
+                    foryUsed = true;
                     made = maker.get();
                     fory = made;
                 }

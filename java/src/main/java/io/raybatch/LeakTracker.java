@@ -136,25 +136,42 @@ final class LeakTracker implements Runnable {
     public void run() {
         if (!settled) {
             int before = (int) STATE.getAndBitwiseOr(this, UNREACHABLE);
-            Background.run(() -> found(before < ONE_ENTRY));
+            Background.own(() -> found(before < ONE_ENTRY));
         }
     }
 
     private void found(boolean end) {
+        LeakReport report = null;
         try {
-            LeakReport report = reportIf(LeakTracker::isLeft);
+            report = reportIf(LeakTracker::isLeft);
             if (end) {
                 endIfLeaked();
-            }
-            if (report != null && level != LeakLevel.DISABLED) {
-                LeakDetector.report(this, report, config);
             }
         } catch (RayClosedException | BatchNotFoundException over) {
             // the client ended all its batches, or this one was collected so long ago that it is forgotten
         } finally {
-            LeakDetector.settled(this);
-            handled = true;
+            if (report == null || level == LeakLevel.DISABLED) {
+                handled();
+            } else {
+                report(report);
+            }
         }
+    }
+
+    /** A listener is a user's code. */
+    private void report(LeakReport report) {
+        Background.run(() -> {
+            try {
+                LeakDetector.report(this, report, config);
+            } finally {
+                handled();
+            }
+        });
+    }
+
+    private void handled() {
+        LeakDetector.settled(this);
+        handled = true;
     }
 
     /** False for a batch that was collected properly. */

@@ -3,6 +3,7 @@ package io.raybatch;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
@@ -24,19 +25,42 @@ final class NativeLibrary {
 
     private static boolean loaded;
 
+    /** The last attempt that failed, and how; null while none has. */
+    private static List<String> failedAttempt;
+    private static NativeLibraryException failure;
+
     private NativeLibrary() {}
+
+    /** What an attempt depends on: the values of system properties. */
+    private static List<String> attempt(UnaryOperator<String> properties) {
+        return Stream.of(LIBRARY, FOLDER, "java.io.tmpdir", "java.library.path")
+                .map(name -> String.valueOf(properties.apply(name)))
+                .toList();
+    }
 
     /**
      * Loads it, once for each class loader.
      *
-     * @throws NativeLibraryException when it cannot be; the next call tries again
+     * @throws NativeLibraryException when it cannot be; the next call tries again if a system property that says where to load it
+     *     from has another value by then, and unpacks nothing otherwise
      */
     static synchronized void ensureLoaded() {
         if (!loaded) {
-            load(System::getProperty);
-            checkVersion(Native.version());
-            Native.logLevel(RayLog.nativeLevel());
-            loaded = true;
+            List<String> attempt = attempt(System::getProperty);
+            if (attempt.equals(failedAttempt)) {
+                throw failed(failure.getMessage(), List.of(failure));
+            }
+            try {
+                load(System::getProperty);
+                loaded = true;
+                checkVersion(Native.version());
+                Native.logLevel(RayLog.nativeLevel());
+            } catch (NativeLibraryException e) {
+                loaded = false;
+                failedAttempt = attempt;
+                failure = e;
+                throw e;
+            }
         }
     }
 
@@ -44,7 +68,7 @@ final class NativeLibrary {
         List<Throwable> failures = new ArrayList<>();
         String named = properties.apply(LIBRARY);
         if (named != null && !named.isBlank()) {
-            if (!loadNamed(Path.of(named).toAbsolutePath(), properties, failures)) {
+            if (!loadNamed(named, properties, failures)) {
                 throw failed("the library that -D" + LIBRARY + " names could not be loaded: " + named, failures);
             }
             return;
@@ -57,20 +81,23 @@ final class NativeLibrary {
     }
 
     /** The JVM lets only one class loader have a file; a further one gets a copy of its own. */
-    private static boolean loadNamed(Path library, UnaryOperator<String> properties, List<Throwable> failures) {
+    private static boolean loadNamed(String named, UnaryOperator<String> properties, List<Throwable> failures) {
         try {
-            System.load(library.toString());
-            return true;
-        } catch (UnsatisfiedLinkError e) {
-            failures.add(e);
-            if (e.getMessage() == null || !e.getMessage().contains("class loader") && !e.getMessage().contains("classloader")) {
-                return false;
+            Path library = Path.of(named).toAbsolutePath();
+            try {
+                link(() -> System.load(library.toString()));
+                return true;
+            } catch (UnsatisfiedLinkError e) {
+                failures.add(e);
+                if (e.getMessage() == null || !e.getMessage().contains("class loader") && !e.getMessage().contains("classloader")) {
+                    return false;
+                }
             }
-        }
-        try (InputStream in = Files.newInputStream(library)) {
-            loadCopy(in, library.getFileName().toString(), properties);
-            return true;
-        } catch (IOException | UnsatisfiedLinkError e) {
+            try (InputStream in = Files.newInputStream(library)) {
+                loadCopy(in, library.getFileName().toString(), properties);
+                return true;
+            }
+        } catch (IOException | InvalidPathException | UnsatisfiedLinkError e) {
             failures.add(e);
             return false;
         }
@@ -78,7 +105,7 @@ final class NativeLibrary {
 
     private static boolean loadFromPath(List<Throwable> failures) {
         try {
-            System.loadLibrary("raybatch");
+            link(() -> System.loadLibrary("raybatch"));
             return true;
         } catch (UnsatisfiedLinkError e) {
             failures.add(e);
@@ -86,8 +113,21 @@ final class NativeLibrary {
         }
     }
 
+    /** Since JDK 24 the JVM may be told to let only some modules load libraries. */
+    private static void link(Runnable load) {
+        try {
+            load.run();
+        } catch (IllegalCallerException denied) {
+            Module module = NativeLibrary.class.getModule();
+            throw failed(
+                    "this JVM lets raybatch load no native library (--illegal-native-access=deny): start it with"
+                            + " --enable-native-access=" + (module.isNamed() ? module.getName() : "ALL-UNNAMED"),
+                    List.of(denied));
+        }
+    }
+
     private static boolean loadBundled(TargetName target, UnaryOperator<String> properties, List<Throwable> failures) {
-        try (InputStream in = NativeLibrary.class.getClassLoader().getResourceAsStream(target.resource())) {
+        try (InputStream in = resource(target)) {
             if (in == null) {
                 failures.add(new UnsatisfiedLinkError("this jar has no library for " + target + " (" + target.resource() + ")"
                         + (target.libc().isEmpty() ? "" : ": only for glibc")));
@@ -101,34 +141,43 @@ final class NativeLibrary {
         }
     }
 
+    /** Beside this class, whatever its package is called; else where it lies in raybatch's own jar. */
+    private static InputStream resource(TargetName target) {
+        InputStream beside = NativeLibrary.class.getResourceAsStream("native/" + target + "/" + target.file());
+        return beside != null ? beside : NativeLibrary.class.getClassLoader().getResourceAsStream(target.resource());
+    }
+
     /** Unpacks into a folder that only this user can enter, loads, and deletes: what is loaded needs no name any more. */
     private static void loadCopy(InputStream in, String file, UnaryOperator<String> properties) throws IOException {
-        String parent = properties.apply(FOLDER);
-        if (parent == null || parent.isBlank()) {
-            parent = properties.apply("java.io.tmpdir");
-        }
-        Path folder = Files.createTempDirectory(Files.createDirectories(Path.of(parent)), "raybatch-");
-        Path copy = folder.resolve(file);
+        String own = properties.apply(FOLDER);
+        String parent = own == null || own.isBlank() ? properties.apply("java.io.tmpdir") : own;
+        UnpackFolder folder;
         try {
-            Files.copy(in, copy, StandardCopyOption.REPLACE_EXISTING);
-            System.load(copy.toAbsolutePath().toString());
-        } catch (UnsatisfiedLinkError e) {
-            UnsatisfiedLinkError said = new UnsatisfiedLinkError(e.getMessage() + " (if " + parent
-                    + " is mounted noexec, name another folder with -D" + FOLDER + ")");
-            said.initCause(e);
-            throw said;
-        } finally {
-            delete(copy);
-            delete(folder);
+            folder = UnpackFolder.in(Path.of(parent));
+        } catch (IOException | InvalidPathException e) {
+            throw new IOException("no folder can be made in " + parent + " to unpack the library: " + e + remedy(), e);
+        }
+        try (folder) {
+            Path copy = folder.file(file);
+            try {
+                Files.copy(in, copy, StandardCopyOption.REPLACE_EXISTING);
+            } catch (IOException e) {
+                throw new IOException("the library cannot be unpacked in " + parent + ": " + e + remedy(), e);
+            }
+            try {
+                link(() -> System.load(copy.toAbsolutePath().toString()));
+            } catch (UnsatisfiedLinkError e) {
+                UnsatisfiedLinkError said = new UnsatisfiedLinkError(e.getMessage()
+                        + (e.getMessage() != null && e.getMessage().contains("failed to map segment")
+                                ? "; " + parent + " is mounted noexec" + remedy() : ""));
+                said.initCause(e);
+                throw said;
+            }
         }
     }
 
-    private static void delete(Path path) {
-        try {
-            Files.deleteIfExists(path);
-        } catch (IOException inUse) {
-            path.toFile().deleteOnExit();
-        }
+    private static String remedy() {
+        return "; name another folder with -D" + FOLDER;
     }
 
     static void checkVersion(String library) {

@@ -93,6 +93,16 @@ public record ObjectId(long batch, long task, int index) implements Comparable<O
         return order == 0 ? Integer.compareUnsigned(index, other.index) : order;
     }
 
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof ObjectId id && batch == id.batch && task == id.task && index == id.index;
+    }
+
+    @Override
+    public int hashCode() {
+        return (31 * Long.hashCode(batch) + Long.hashCode(task)) * 31 + index;
+    }
+
     /** {@return 40 hex digits} */
     @Override
     public String toString() {

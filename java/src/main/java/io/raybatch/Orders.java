@@ -1,5 +1,6 @@
 package io.raybatch;
 
+import java.lang.ref.WeakReference;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -8,7 +9,21 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class Orders {
 
     /** A piece of work that was taken and is not to be begun any more. */
-    private record Piece(int serial, long slot, int attempt) {}
+    private record Piece(int serial, long slot, int attempt) {
+
+        // Written out, here as in ObjectId: those that the compiler leaves to the JDK keep the class loader of the record that was
+        // compared last reachable from a cache of the JDK's.
+
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Piece piece && serial == piece.serial && slot == piece.slot && attempt == piece.attempt;
+        }
+
+        @Override
+        public int hashCode() {
+            return (31 * serial + Long.hashCode(slot)) * 31 + attempt;
+        }
+    }
 
     /** After so long nobody is about to take a piece any more: if no worker has it then, it was over when it was cancelled. */
     private static final long FORGET_NANOS = 10_000_000_000L;
@@ -22,8 +37,22 @@ final class Orders {
 
     Orders(EmbeddedEngine engine) {
         this.engine = engine;
-        // the native side must not be called back from within its call
-        this.token = Wakeups.register(() -> Background.run(this::look));
+        this.token = wakeup(new WeakReference<>(this));
+        Cleaners.register(this, forget(token));
+    }
+
+    /** The native side must not be called back from within its call. Weak: it is not to keep a store's owner reachable. */
+    private static long wakeup(WeakReference<Orders> orders) {
+        return Wakeups.register(() -> {
+            Orders there = orders.get();
+            if (there != null) {
+                Background.own(there::look);
+            }
+        });
+    }
+
+    private static Runnable forget(long token) {
+        return () -> Wakeups.forget(token);
     }
 
     /** Woken when there are orders, or there is work, that nobody was told of. */

@@ -59,7 +59,9 @@ final class PressureWatch {
     private void start(Listening first) {
         boolean started = false;
         try {
-            poller = PollingThread.start(THREAD, this::watch);
+            Thread thread = Threads.daemon(THREAD, this::watch);
+            thread.start();
+            poller = thread;
             started = true;
         } finally {
             if (!started) {

@@ -9,7 +9,8 @@ import java.util.function.Consumer;
 
 /**
  * {@link RayApi} with one store for the whole process: the same methods, static. The store is opened by
- * {@link #init()}, or by the first call that needs it, as the system properties of {@link RayConfig} say.
+ * {@link #init()}, or by the first call that needs it, as the system properties of {@link RayConfig} say. After {@link #shutdown()}
+ * only {@code init} opens one.
  *
  * <pre>{@code
  * Ray.init();
@@ -27,11 +28,21 @@ public final class Ray extends RayCalls {
     /** Null while there is none. Written under the class's lock. */
     private static volatile RayApi instance;
 
+    /** From {@link #shutdown()} to {@link #init()}. Guarded by the class. */
+    private static boolean shutDown;
+
     private Ray() {}
 
-    /** Opens the store if it is not open. */
-    public static void init() {
-        instance();
+    /** Opens the store if it is not open, also after {@link #shutdown()}. */
+    public static synchronized void init() {
+        if (!isInitialized()) {
+            opened(RayApi.open());
+        }
+    }
+
+    private static void opened(RayApi open) {
+        instance = open;
+        shutDown = false;
     }
 
     /**
@@ -41,18 +52,23 @@ public final class Ray extends RayCalls {
      * @throws StoreOpenException when it is open: {@link #shutdown()} comes first
      */
     public static synchronized void init(RayConfig config) {
-        if (instance != null && !instance.isClosed()) {
+        if (isInitialized()) {
             throw new StoreOpenException(
                     "Ray is initialized already, with " + instance + ": call Ray.shutdown() first", ErrorDetails.NONE);
         }
-        instance = RayApi.open(config);
+        opened(RayApi.open(config));
     }
 
-    /** Closes the store. Idempotent; {@link #init()} opens a new one. */
+    /**
+     * Closes the store. Idempotent. From then on all other methods throw {@link RayClosedException}, until {@link #init()} opens a new
+     * one: what comes late must not open a store that nobody closes.
+     */
     public static synchronized void shutdown() {
-        if (instance != null) {
-            instance.close();
-            instance = null;
+        RayApi open = instance;
+        instance = null;
+        shutDown = true;
+        if (open != null) {
+            open.close();
         }
     }
 
@@ -62,7 +78,12 @@ public final class Ray extends RayCalls {
         return open != null && !open.isClosed();
     }
 
-    /** {@return the client behind these methods; opened if it is not open} */
+    /**
+     * The client behind these methods, opened if none ever was.
+     *
+     * @return it
+     * @throws RayClosedException after {@link #shutdown()}, or when the client was closed by itself
+     */
     public static RayApi instance() {
         RayApi open = instance;
         if (open != null && !open.isClosed()) {
@@ -70,7 +91,10 @@ public final class Ray extends RayCalls {
         }
         synchronized (Ray.class) {
             if (!isInitialized()) {
-                instance = RayApi.open();
+                if (shutDown || instance != null) {
+                    throw new RayClosedException("Ray was shut down: Ray.init() opens a new store", ErrorDetails.NONE);
+                }
+                opened(RayApi.open());
             }
             return instance;
         }

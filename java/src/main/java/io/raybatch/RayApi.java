@@ -61,6 +61,9 @@ public final class RayApi implements TaskCalls, AutoCloseable {
     private final RayInternals internals = new RayInternals(this);
     /** Null for a client that does not own its store. */
     private final Flight flight;
+    /** Null in a client that does not own its store. */
+    private final Engines engines;
+    private final Unclosed unclosed;
 
     /** batch id → its scope, for batches that end when nobody can reach that */
     private final ConcurrentMap<Long, WeakReference<BatchScope>> tracked = new ConcurrentHashMap<>();
@@ -79,9 +82,8 @@ public final class RayApi implements TaskCalls, AutoCloseable {
         this.normalBase = info[3];
         this.mapped = config.directAccess() ? MappedStore.of(client) : null;
         this.flight = ownsStore ? Flight.of(client) : null;
-        if (ownsStore) {
-            Engines.opened(this);
-        }
+        this.engines = ownsStore ? Engines.opened(this) : null;
+        this.unclosed = Unclosed.watch(this, client, flight);
     }
 
     // ---- opening and closing --------------------------------------------------------------------------------------
@@ -102,13 +104,27 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      */
     public static RayApi open(RayConfig config) {
         NativeLibrary.ensureLoaded();
+        Background.opened();
+        boolean opened = false;
+        try {
+            RayApi ray = opened(config);
+            opened = true;
+            return ray;
+        } finally {
+            if (!opened) {
+                Background.closed();
+            }
+        }
+    }
+
+    private static RayApi opened(RayConfig config) {
         long client = config.connectTo().isPresent()
                 ? Native.connect(config.connectTo().get())
                 : Native.open(config.nativeOptions());
         try {
             return new RayApi(client, config);
-        } catch (RayException e) {
-            Native.close(client, Caller.name());
+        } catch (RuntimeException | Error e) {
+            Steps.afterFailure(e, () -> Native.close(client, Caller.name()));
             throw e;
         }
     }
@@ -153,18 +169,26 @@ public final class RayApi implements TaskCalls, AutoCloseable {
     @Override
     public void close() {
         if (closed.compareAndSet(false, true)) {
-            current.close();
-            if (ownsStore) {
-                Engines.closing(this);
-            }
-            Native.close(client, Caller.name());
-            subscriptions.close();
-            pressure.close();
-            if (flight != null) {
-                flight.close();
-            }
-            tasks.left();
-            tracked.keySet().forEach(this::settled);
+            unclosed.closed();
+            new Steps()
+                    .run(current::close)
+                    .run(() -> {
+                        if (engines != null) {
+                            engines.close();
+                        }
+                    })
+                    .run(() -> Native.close(client, Caller.name()))
+                    .run(subscriptions::close)
+                    .run(pressure::close)
+                    .run(() -> {
+                        if (flight != null) {
+                            flight.close();
+                        }
+                    })
+                    .run(tasks::left)
+                    .run(() -> tracked.keySet().forEach(this::settled))
+                    .run(Background::closed)
+                    .end();
         }
     }
 

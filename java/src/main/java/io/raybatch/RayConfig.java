@@ -294,7 +294,7 @@ public final class RayConfig {
          * @return this
          */
         public Builder storeName(String name) {
-            this.storeName = required("storeName", name);
+            this.storeName = Checks.text("storeName", required("storeName", name));
             return this;
         }
 

@@ -16,7 +16,7 @@ public abstract sealed class RayException extends RuntimeException
                 ObjectSealedException, ObjectNotSealedException, ObjectInUseException, NotOwnerException,
                 ObjectBoundsException, TaskException, TaskCancelledException, ActorDiedException, TooManyTasksException,
                 RollbackException, DeadlockException, GetTimeoutException, RayInterruptedException, SerializationException,
-                NativeLibraryException {
+                NativeLibraryException, ThreadLimitException {
 
     private static final long serialVersionUID = 1;
 
@@ -107,6 +107,7 @@ public abstract sealed class RayException extends RuntimeException
             case INTERRUPTED -> new RayInterruptedException(message, details);
             case SERIALIZATION -> new SerializationException(message, details);
             case NATIVE_LIBRARY -> new NativeLibraryException(message, details);
+            case THREAD_LIMIT -> new ThreadLimitException(message, details);
         };
     }
 

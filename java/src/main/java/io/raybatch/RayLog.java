@@ -33,7 +33,8 @@ final class RayLog {
     private static Backend choose() {
         try {
             return slf4j().get();
-        } catch (LinkageError notThere) {
+        } catch (LinkageError | RuntimeException notThere) {
+            // or there is one that cannot be used
             return new Platform();
         }
     }
@@ -70,30 +71,35 @@ final class RayLog {
         BACKEND.log(NATIVE + room.replace("::", "."), level, message, null);
     }
 
+    /** By what SLF4J has had since 1.7. */
     private static final class Slf4j implements Backend {
 
         Slf4j() {
-            // fails here, and not at the first record, where there is no SLF4J
+            // fails here, and not at the first record, where there is no SLF4J or it cannot be used
             org.slf4j.LoggerFactory.getLogger(NAME);
         }
 
         @Override
         public void log(String logger, int level, String message, Throwable thrown) {
-            org.slf4j.LoggerFactory.getLogger(logger).atLevel(level(level)).setCause(thrown).log(message);
+            org.slf4j.Logger to = org.slf4j.LoggerFactory.getLogger(logger);
+            switch (level) {
+                case ERROR -> to.error(message, thrown);
+                case WARN -> to.warn(message, thrown);
+                case INFO -> to.info(message, thrown);
+                case DEBUG -> to.debug(message, thrown);
+                default -> to.trace(message, thrown);
+            }
         }
 
         @Override
         public boolean isEnabled(String logger, int level) {
-            return org.slf4j.LoggerFactory.getLogger(logger).isEnabledForLevel(level(level));
-        }
-
-        private static org.slf4j.event.Level level(int level) {
+            org.slf4j.Logger to = org.slf4j.LoggerFactory.getLogger(logger);
             return switch (level) {
-                case ERROR -> org.slf4j.event.Level.ERROR;
-                case WARN -> org.slf4j.event.Level.WARN;
-                case INFO -> org.slf4j.event.Level.INFO;
-                case DEBUG -> org.slf4j.event.Level.DEBUG;
-                default -> org.slf4j.event.Level.TRACE;
+                case ERROR -> to.isErrorEnabled();
+                case WARN -> to.isWarnEnabled();
+                case INFO -> to.isInfoEnabled();
+                case DEBUG -> to.isDebugEnabled();
+                default -> to.isTraceEnabled();
             };
         }
     }

@@ -56,7 +56,7 @@ public final class ResourceGroup {
                     "'" + name + "' has a '/', and is no name of a group; make the outer one first, and this one in it",
                     ErrorDetails.NONE);
         }
-        return name;
+        return Checks.text("the group's name", name);
     }
 
     /** The path, for a batch of that store. */

@@ -11,7 +11,8 @@ import java.util.Locale;
  */
 record TargetName(String os, String arch, String libc) {
 
-    private static final String FOLDER = "io/raybatch/native/";
+    /** Put together here: a tool that relocates classes may rename what looks like a path, and leave the file where it is. */
+    private static final String FOLDER = String.join("/", "io", "raybatch", "native", "");
 
     /**
      * Reads the system properties {@code os.name} and {@code os.arch}.

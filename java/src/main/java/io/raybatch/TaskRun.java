@@ -418,24 +418,13 @@ final class TaskRun {
     }
 
     private List<?> elements(Object result, int returns) {
-        List<?> all = null;
-        if (result instanceof List<?> list) {
-            all = list;
-        } else if (result instanceof Object[] array) {
-            all = Arrays.asList(array);
-        } else if (result instanceof long[] array) {
-            all = Arrays.stream(array).boxed().toList();
-        } else if (result instanceof int[] array) {
-            all = Arrays.stream(array).boxed().toList();
-        } else if (result instanceof double[] array) {
-            all = Arrays.stream(array).boxed().toList();
-        }
+        List<?> all = Elements.of(result);
         if (all == null || all.size() != returns) {
             String what = result == null ? "null"
                     : all == null ? "a " + result.getClass().getTypeName() : all.size() + " elements";
             throw new InvalidArgumentException(
                     "task " + context.name() + " was submitted for " + returns + " results, and returned " + what
-                            + ": it must return a List or an array of exactly so many", ErrorDetails.NONE);
+                            + ": it must return a List, or an array of any type, of exactly so many", ErrorDetails.NONE);
         }
         return all;
     }

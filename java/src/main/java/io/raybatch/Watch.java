@@ -25,12 +25,7 @@ final class Watch {
 
     Watch(EmbeddedEngine engine) {
         this.engine = engine;
-        this.timer = new ScheduledThreadPoolExecutor(1, task -> {
-            Thread thread = new Thread(null, task, "raybatch-watch", 0, false);
-            thread.setDaemon(true);
-            thread.setContextClassLoader(Watch.class.getClassLoader());
-            return thread;
-        });
+        this.timer = new ScheduledThreadPoolExecutor(1, task -> Threads.daemon("raybatch-watch", task));
         timer.setKeepAliveTime(IDLE_SECONDS, TimeUnit.SECONDS);
         timer.allowCoreThreadTimeOut(true);
         timer.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);

@@ -16,7 +16,6 @@ final class Worker extends Thread {
     private static final long REPORT_NANOS = 50_000;
     private static final long SEARCH_NANOS = 30_000;
     private static final long SWEEP_NANOS = 100_000_000;
-    private static final long IDLE_NANOS = 10_000_000_000L;
     /** Until another takes the place of one that failed: not at once, lest one fail after the other. */
     private static final long REPLACE_NANOS = 10_000_000;
 
@@ -207,7 +206,7 @@ final class Worker extends Thread {
     /** {@link #SEARCHING}, or {@link #OVER} when nobody woke it for long. */
     private int awaitWaking() {
         run.forget();
-        long end = System.nanoTime() + IDLE_NANOS;
+        long end = System.nanoTime() + pool.idleNanos();
         boolean swept = false;
         while (!woken) {
             long left = end - System.nanoTime();

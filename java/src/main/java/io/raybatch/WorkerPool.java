@@ -4,6 +4,7 @@ import java.util.ArrayDeque;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -15,7 +16,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class WorkerPool {
 
     /** Until a thread is asked for again where none could be had. */
-    private static final long RETRY_NANOS = 100_000_000;
+    private static final long RETRY_MILLIS = 100;
+    /** How long a worker rests before its thread ends. */
+    private static final long IDLE_NANOS = 10_000_000_000L;
 
     private final EmbeddedEngine engine;
     private final int slots;
@@ -28,6 +31,10 @@ final class WorkerPool {
     private final AtomicInteger searching = new AtomicInteger();
     /** Changes when there may be work. */
     private final AtomicInteger hints = new AtomicInteger();
+    /** True from the moment when there was no further thread to the next that there is. */
+    private final AtomicBoolean scarce = new AtomicBoolean();
+    /** A thread will be asked for again soon. */
+    private final AtomicBoolean retrying = new AtomicBoolean();
     private volatile boolean closed;
 
     WorkerPool(EmbeddedEngine engine, int slots) {
@@ -70,16 +77,47 @@ final class WorkerPool {
     private void start() {
         Worker worker = null;
         try {
-            worker = new Worker(engine);
+            if (workers.size() >= slots) {
+                SpareThreads.ensure();
+            }
+            worker = Threads.made(() -> new Worker(engine));
             workers.add(worker);
             worker.start();
+            scarce.set(false);
         } catch (OutOfMemoryError noThread) {
-            workers.remove(worker);
-            counted.decrementAndGet();
+            if (worker != null) {
+                workers.remove(worker);
+            }
             searching.decrementAndGet();
-            RayLog.error("no further thread for tasks: what is ready waits for those that there are", noThread);
-            engine.watch().later(this::wake, RETRY_NANOS);
+            withoutThread(noThread, counted.decrementAndGet());
         }
+    }
+
+    /**
+     * There is no thread for what is ready. Those that count take it when they come to it. Where none does, all wait within tasks,
+     * perhaps for that very work: then one piece of it fails, which lets a task go on that waits for it; and so on, in a while, until
+     * there is a thread for the others or nothing is ready.
+     */
+    private void withoutThread(OutOfMemoryError why, int others) {
+        SpareThreads.release();
+        if (!scarce.getAndSet(true)) {
+            RayLog.error(ThreadLimitException.what("tasks; what is ready waits for the threads that there are", why), null);
+        }
+        boolean more = others > 0 || engine.failOne(why);
+        if (more && !closed && !retrying.getAndSet(true)) {
+            boolean later = Background.later(() -> {
+                retrying.set(false);
+                wake();
+            }, RETRY_MILLIS, TimeUnit.MILLISECONDS);
+            if (!later) {
+                retrying.set(false);
+            }
+        }
+    }
+
+    /** How long a worker may rest: not at all in a process that has no further thread. */
+    long idleNanos() {
+        return scarce.get() ? 0 : IDLE_NANOS;
     }
 
     /** One is about to search. */

@@ -48,9 +48,10 @@ class RayTest {
     }
 
     @Test
-    void it_opens_with_the_first_use() {
+    void it_opens_as_the_system_properties_say() {
         System.setProperty("raybatch.storeSize", "16m");
         try {
+            Ray.init();
             assertThat(Ray.put(1).get()).isEqualTo(1);
             assertThat(Ray.stats().capacity()).isBetween(15L << 20, 17L << 20);
         } finally {

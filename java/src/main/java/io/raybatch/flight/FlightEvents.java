@@ -41,17 +41,20 @@ public final class FlightEvents {
      * Has somebody told that what is recorded may have changed: at once if anything is recorded, and with each change.
      *
      * @param told looks at {@link #isRecording()}
+     * @return ends that; Flight Recorder refers to {@code told} until then
      */
-    public static void onChange(Runnable told) {
-        FlightRecorder.addListener(new FlightRecorderListener() {
+    public static Runnable onChange(Runnable told) {
+        FlightRecorderListener listener = new FlightRecorderListener() {
             @Override
             public void recordingStateChanged(Recording recording) {
                 told.run();
             }
-        });
+        };
+        FlightRecorder.addListener(listener);
         if (FlightRecorder.isInitialized()) {
             told.run();
         }
+        return () -> FlightRecorder.removeListener(listener);
     }
 
     /** {@return true while a recording goes on} */
