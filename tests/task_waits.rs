@@ -1,5 +1,7 @@
 //! Waits that can never end, and what a wait is said to be for.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
 mod task_support;
 
 use std::sync::Arc;
@@ -152,6 +154,24 @@ fn whatever_may_go_on_is_waited_for() {
     // a run that is blocked on something the table knows nothing of may go on as well
     lab.tasks.blocked(on_x.run, true);
     block(&lab, work.run, &[method.id], 1, false).expect("it may go on");
+}
+
+#[test]
+fn what_a_task_has_put_is_there_for_others_while_it_waits() {
+    let mut lab = Lab::new(16 << 20, 2);
+    let key = lab.batch();
+    let x = actor(&mut lab, key);
+    let busy = lab.call(key, x, &[], one());
+    take(&lab, &busy);
+    let waiter = lab.submit(key, &[], one());
+    let work = take(&lab, &waiter);
+    let (first, _) = lab.tasks.block_of(&lab.client, work.run, 0, 8, true).expect("a block");
+    let put = ObjectId::new(key.id, key.life.wrapping_add(first), 0);
+    lab.as_caller(2);
+    let method = lab.call(key, x, &[put], one());
+    block(&lab, work.run, &[method.id], 1, false).expect_err("it was not put yet");
+    lab.tasks.put_in_run(work.run, first, 0, Kind::Bytes, &&5_i64.to_le_bytes()[..]).expect("a put");
+    block(&lab, work.run, &[method.id], 1, false).expect("the actor is busy for a while");
 }
 
 #[test]

@@ -17,6 +17,7 @@ use hashbrown::{HashMap, HashSet};
 use super::core::Core;
 use super::record::{CREATION, UNWINDING};
 use super::state::TaskState;
+use super::table::BatchTable;
 use super::types::{Awaits, Run, TaskRef};
 use crate::batch::{BatchKey, Presence};
 use crate::error::{Error, ErrorCode, Result};
@@ -173,21 +174,22 @@ impl Core {
     }
 
     fn needs_objects(&self, ids: &[ObjectId], needed: usize, origin: TaskRef) -> Needs {
-        let of: Vec<_> = ids
-            .iter()
-            .filter_map(|id| self.maker(id).filter(|maker| !self.is_able(*maker, origin)))
-            .map(|maker| (maker, How::Result))
-            .collect();
+        let of: Vec<_> = ids.iter().filter_map(|id| Some((self.stuck_maker(id, origin)?, How::Result))).collect();
         let there = ids.len() - of.len();
         Needs { count: needed.saturating_sub(there), of }
+    }
+
+    /// The task that an object waits for that is not there, if that cannot go on by itself. What a task puts is there before the
+    /// task is over.
+    fn stuck_maker(&self, id: &ObjectId, origin: TaskRef) -> Option<TaskRef> {
+        let maker = self.maker(id).filter(|maker| !self.is_able(*maker, origin))?;
+        (!matches!(self.engine.presence(id), Presence::Sealed(_))).then_some(maker)
     }
 
     fn needs_end(&self, key: BatchKey, origin: TaskRef) -> Option<Needs> {
         let mut of = Vec::new();
         for table in self.tables.values().filter(|table| table.counts.active > 0) {
-            let within =
-                table.batch.as_ref().is_some_and(|b| key.id == b.id() && key.means(b.key().life) || b.is_within(key));
-            if !within {
+            if !is_in(table, key) {
                 continue;
             }
             let slots = table.slots();
@@ -207,8 +209,9 @@ impl Core {
         if number != 0 && self.is_rerun(task) {
             return Some(Needs::default());
         }
-        let arguments = table.arguments(task.slot).into_iter().filter_map(|id| self.maker(&id));
-        let mut of: Vec<_> = arguments.map(|maker| (maker, How::Argument)).collect();
+        let arguments = table.arguments(task.slot);
+        let mut of: Vec<_> =
+            arguments.iter().filter_map(|id| Some((self.stuck_maker(id, origin)?, How::Argument))).collect();
         if let Some(actor) = self.actors.get(&number)
             && !record.has(CREATION)
         {
@@ -284,7 +287,7 @@ impl Core {
         let mut serials: Vec<_> = self.tables.values().filter(|table| table.counts.active > 0).collect();
         serials.sort_unstable_by_key(|table| table.serial);
         for table in serials {
-            if !table.batch.as_ref().is_some_and(|b| key.id == b.id() || b.is_within(key)) {
+            if !is_in(table, key) {
                 continue;
             }
             count += table.counts.active;
@@ -392,4 +395,10 @@ impl Core {
             None => ("waits".to_owned(), None),
         }
     }
+}
+
+/// True for a batch, and for those within it.
+fn is_in(table: &BatchTable, key: BatchKey) -> bool {
+    let is_it = key.id == table.key.id && key.means(table.key.life);
+    is_it || table.batch.as_ref().is_some_and(|batch| batch.is_within(key))
 }

@@ -103,7 +103,7 @@ final class CpuLoans {
             return;
         }
         if (parked.context().lend(before.get(parked) - 1, true)) {
-            engine.pool().wake();
+            engine.heed(Native.FLAG_WAKE | Native.FLAG_ORDERS);
         }
     }
 

@@ -27,15 +27,17 @@ final class Reader {
         TaskContext.checked();
         Object value = tryGet(ref, null);
         if (value == Values.ABSENT) {
-            if (deadline.left() <= 0) {
-                throw timedOut(List.of(ref), new Object[] {value}, null);
-            }
             value = await(ref, deadline);
         }
         return ref.cast(value);
     }
 
     private Object await(ObjectRef<?> ref, Deadline deadline) {
+        if (deadline.left() <= 0) {
+            Object[] values = {Values.ABSENT};
+            awaitAll(List.of(ref), values, null, deadline);
+            return values[0];
+        }
         try (Claim claim = Claim.on(ray, ref)) {
             Object value = comesSoon(ref) ? tryGet(ref, claim) : Values.ABSENT;
             if (value == Values.ABSENT) {
@@ -53,9 +55,6 @@ final class Reader {
         Object[] values = new Object[all.size()];
         Arrays.fill(values, Values.ABSENT);
         if (!tryAll(all, values, 0, values.length, null)) {
-            if (deadline.left() <= 0) {
-                throw timedOut(all, values, null);
-            }
             try (Claim claim = Claim.on(ray, missing(all, values, 0, values.length))) {
                 awaitAll(all, values, claim, deadline);
             }
