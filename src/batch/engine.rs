@@ -2,9 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
+use std::thread::JoinHandle;
 
 use dashmap::{DashMap, DashSet};
 use hashbrown::DefaultHashBuilder;
+use parking_lot::Mutex;
 
 use super::groups::Groups;
 use super::housekeeping::Agenda;
@@ -51,6 +53,8 @@ pub(crate) struct Engine {
     pub(super) unsealed: DashMap<ObjectId, u64, DefaultHashBuilder>,
     /// The task room, once there is one.
     pub(super) tasks: OnceLock<Weak<dyn TaskHooks>>,
+    /// The thread that spills, in a store that does.
+    pub(super) spiller: Mutex<Option<JoinHandle<()>>>,
     closed: AtomicBool,
 }
 
@@ -62,7 +66,7 @@ impl Engine {
             let log = Arc::new(LeaseLog(Arc::clone(&gcs)));
             let disk = Arc::new(LocalDisk::new(Arc::clone(&faults)));
             let spill = config.spill.as_ref().map(|spill| (spill, disk as _));
-            let store = Store::open_on(&config.store(name)?, spill, log, faults)?;
+            let store = Store::open_beside(&config.store(name)?, config.margin(), spill, log, faults)?;
             let node = Node::start(&store, &*gcs);
             let engine = Arc::new_cyclic(|me| Engine {
                 me: me.clone(),
@@ -81,6 +85,7 @@ impl Engine {
                 next_handle: AtomicU64::new(1),
                 unsealed: DashMap::default(),
                 tasks: OnceLock::new(),
+                spiller: Mutex::default(),
                 closed: AtomicBool::new(false),
             });
             engine.mind_pressure()?;
@@ -172,6 +177,7 @@ impl Engine {
         self.store.notifier().wake_all();
         self.agenda.stop();
         registry::remove(&self.name, self);
+        self.join_spiller();
         self.store.close();
         self.wake_for_room();
     }

@@ -32,11 +32,24 @@ impl Engine {
     pub(super) fn mind_pressure(&self) -> Result<()> {
         let Some(pressure) = self.store.pressure().cloned() else { return Ok(()) };
         let engine = Weak::clone(&self.me);
-        std::thread::Builder::new()
+        let spiller = std::thread::Builder::new()
             .name("raybatch-spiller".into())
             .spawn(move || run(&engine, &pressure))
             .map_err(|e| Error::new(ErrorCode::StoreOpen, format!("cannot start the thread that spills: {e}")))?;
+        *self.spiller.lock() = Some(spiller);
         Ok(())
+    }
+
+    /// Ends the thread, and returns when it has: after the chunk that it writes just now, if any. It may be this very thread that
+    /// was the last to hold the engine.
+    pub(super) fn join_spiller(&self) {
+        if let Some(pressure) = self.store.pressure() {
+            pressure.stop();
+        }
+        let spiller = self.spiller.lock().take().filter(|it| it.thread().id() != std::thread::current().id());
+        if spiller.is_some_and(|spiller| spiller.join().is_err()) {
+            log::error!("store '{}': the thread that spills panicked; this is a defect of raybatch", self.name);
+        }
     }
 
     /// Wakes all who wait for room.

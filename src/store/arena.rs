@@ -9,6 +9,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -25,6 +26,7 @@ use super::faults::{FaultPoint, Faults};
 use super::layout::{LAYOUT_VERSION, MAGIC, PAGE, STRIDE, WINDOW_PAGES};
 use super::pressure::Pressure;
 use super::share::TooMuch;
+use super::system::{Scarce, SystemMemory};
 use crate::error::{Error, ErrorCode, Result};
 
 /// Strides asked for at once beyond what is needed.
@@ -45,6 +47,10 @@ pub(crate) struct Arena {
     backed_strides: AtomicU64,
     remap: Mutex<Remap>,
     faults: Arc<dyn Faults>,
+    /// Where its pages can go nowhere but memory.
+    system: Option<SystemMemory>,
+    /// The first so many strides are for what is never given back, which takes little at a time.
+    kept_strides: u64,
     /// told of each loan, in a store that spills
     pressure: OnceLock<Arc<Pressure>>,
 }
@@ -82,8 +88,21 @@ impl NoRoom {
 }
 
 impl Arena {
-    /// Creates the file and reserves its address space; allocates nothing but the first page.
+    /// As `open_beside`, and takes what memory the system gives.
+    #[cfg(test)]
     pub(crate) fn open(capacity: u64, path: Option<&Path>, name: &str, faults: Arc<dyn Faults>) -> Result<Arc<Self>> {
+        Arena::open_beside(capacity, path, name, 0, faults)
+    }
+
+    /// Creates the file and reserves its address space; allocates nothing but the first page. It leaves so many bytes of memory
+    /// to other programs.
+    pub(crate) fn open_beside(
+        capacity: u64,
+        path: Option<&Path>,
+        name: &str,
+        margin: u64,
+        faults: Arc<dyn Faults>,
+    ) -> Result<Arc<Self>> {
         let fail = |what: &str, e: io::Error| {
             let place = path.map_or_else(|| "in memory".to_owned(), |p| format!("at {}", p.display()));
             Error::new(ErrorCode::StoreOpen, format!("store '{name}' of {capacity} bytes {place}: cannot {what}: {e}"))
@@ -100,20 +119,24 @@ impl Arena {
             .map_err(|e| fail("reserve its address space", e))?;
         let map = MmapRaw::from(map);
         let before = map.as_ptr().align_offset(STRIDE as usize);
+        let system = is_memory(&file).then(|| SystemMemory::new(margin));
+        let kept = kept_pages(len / PAGE);
         let arena = Arc::new(Arena {
             map,
             before,
             len,
             file,
+            system,
+            kept_strides: kept * PAGE / STRIDE,
             path: path.map(Path::to_owned),
-            extents: Mutex::new(Extents::new(len / PAGE, WINDOW_PAGES)),
+            extents: Mutex::new(Extents::new(len / PAGE, WINDOW_PAGES, kept)),
             backed: (0..len.div_ceil(STRIDE).div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
             backed_strides: AtomicU64::new(0),
             remap: Mutex::new(Remap { closed: false }),
             faults,
             pressure: OnceLock::new(),
         });
-        let first = arena.extents.lock().take(1);
+        let first = arena.extents.lock().take_for_good(1);
         debug_assert_eq!(first, Some(0));
         if let Err(e) = arena.back(0, 1) {
             arena.close();
@@ -217,21 +240,56 @@ impl Arena {
 
     /// Lends pages, their memory allocated for real.
     pub(crate) fn lend(&self, pages: u64) -> Result<u64, NoRoom> {
+        self.lend_from(pages, Extents::take)
+    }
+
+    /// Lends pages that are never given back.
+    pub(crate) fn lend_for_good(&self, pages: u64) -> Result<u64, NoRoom> {
+        self.lend_from(pages, Extents::take_for_good)
+    }
+
+    fn lend_from(&self, pages: u64, take: impl Fn(&mut Extents, u64) -> Option<u64>) -> Result<u64, NoRoom> {
         let no_room = |cause| NoRoom { pages, cause, closed: false, too_much: None };
         self.faults.check(FaultPoint::Run).map_err(|e| no_room(Some(e)))?;
-        let mut taken = self.extents.lock().take(pages);
+        let mut taken = take(&mut self.extents.lock(), pages);
         if taken.is_none() {
             // Pages on their way back to the system are not free for a moment: wait for that, and look again.
             let _quiet = self.remap.lock();
-            taken = self.extents.lock().take(pages);
+            taken = take(&mut self.extents.lock(), pages);
         }
-        let page = taken.ok_or_else(|| no_room(None))?;
-        self.back(page, pages).inspect_err(|_| self.extents.lock().give(page, pages))?;
+        let mut page = taken.ok_or_else(|| no_room(None))?;
+        if let Err(e) = self.back(page, pages) {
+            let mut extents = self.extents.lock();
+            extents.give(page, pages);
+            page = self.take_backed(&mut extents, pages).ok_or(e)?;
+        }
         if let Some(pressure) = self.pressure.get() {
             pressure.lent(self.taken());
         }
         super::seqlock::before_reuse();
         Ok(page)
+    }
+
+    /// Takes pages that have memory, where the system gives no more. Few extents are looked at: it is asked often then.
+    fn take_backed(&self, extents: &mut Extents, pages: u64) -> Option<u64> {
+        const LOOKED_AT: usize = 32;
+        let stride_of = |page: u64| page * PAGE / STRIDE;
+        let fits = |(start, len): (u64, u64)| {
+            let mut at = start;
+            while at + pages <= start + len {
+                match (stride_of(at)..=stride_of(at + pages - 1)).rev().find(|&stride| !self.is_backed(stride)) {
+                    Some(stride) => at = (stride + 1) * (STRIDE / PAGE),
+                    None if pages > WINDOW_PAGES || at / WINDOW_PAGES == (at + pages - 1) / WINDOW_PAGES => {
+                        return Some(at);
+                    }
+                    None => at = at.next_multiple_of(WINDOW_PAGES),
+                }
+            }
+            None
+        };
+        // A stride whose pages are free is not on its way back to the system: those were taken first.
+        let at = extents.from_largest(pages).take(LOOKED_AT).find_map(fits)?;
+        extents.take_at(at, pages).then_some(at)
     }
 
     /// Takes runs back, as (first page, pages).
@@ -254,9 +312,14 @@ impl Arena {
         let needed = no_room.pages * PAGE;
         let cause = no_room.cause.as_ref().map_or_else(String::new, |e| format!("; the system said: {e}"));
         let len = self.len;
-        let text = match &no_room.too_much {
-            Some(too_much) => format!("memory is short: {needed} bytes needed, {free} of {len} free; {too_much}"),
-            None => format!(
+        let scarce = no_room.cause.as_ref().and_then(|e| e.get_ref()).filter(|e| e.is::<Scarce>());
+        let text = match (&no_room.too_much, scarce) {
+            (Some(too_much), _) => format!("memory is short: {needed} bytes needed, {free} of {len} free; {too_much}"),
+            (None, Some(scarce)) => format!(
+                "the store cannot grow: {needed} bytes needed in one run, {free} of {len} free, but {scarce}; end or collect \
+                 batches, end other programs, or set a smaller memoryMargin"
+            ),
+            (None, None) => format!(
                 "the store is full: {needed} bytes needed in one run, {free} of {len} free, {largest} in the largest free \
                  run{cause}; end or collect batches, or open a larger store"
             ),
@@ -287,7 +350,8 @@ impl Arena {
                 continue;
             }
             let unbacked = |to: u64| (stride..to).find(|&s| self.is_backed(s)).unwrap_or(to);
-            let ahead = unbacked((last + 1 + AHEAD).min(end));
+            let beyond = if stride < self.kept_strides { 0 } else { AHEAD };
+            let ahead = unbacked((last + 1 + beyond).min(end));
             let needed = unbacked(last + 1);
             stride = match self.commit(stride, ahead) {
                 Ok(()) => ahead,
@@ -307,6 +371,11 @@ impl Arena {
         let offset = from * STRIDE;
         let len = (to * STRIDE).min(self.len) - offset;
         self.faults.check(FaultPoint::Commit)?;
+        if let Some(system) = &self.system {
+            system
+                .check(len, || self.faults.available(len))
+                .map_err(|e| io::Error::new(io::ErrorKind::OutOfMemory, e))?;
+        }
         if self.path.is_some() {
             retry(|| rustix::fs::fallocate(&self.file, FallocateFlags::empty(), offset, len))?;
         }
@@ -364,12 +433,15 @@ impl Arena {
     /// Has so many bytes from the low end on allocated, as far as the system has them: to be used first, and fast.
     pub(crate) fn warm(&self, bytes: u64) {
         let strides = bytes.min(self.len).div_ceil(STRIDE);
+        // first those that are lent first
+        let kept = 1.max(self.kept_strides);
+        let order = (0..1).chain(kept..self.len.div_ceil(STRIDE)).chain(1..kept).take(strides as usize);
         let remap = self.remap.lock();
-        for stride in (0..strides).filter(|_| !remap.closed) {
+        for (touched, stride) in order.enumerate().filter(|_| !remap.closed) {
             if !self.is_backed(stride)
                 && let Err(e) = self.commit(stride, stride + 1)
             {
-                log::warn!("only {} of {bytes} bytes could be touched beforehand: {e}", stride * STRIDE);
+                log::warn!("only {} of {bytes} bytes could be touched beforehand: {e}", touched as u64 * STRIDE);
                 return;
             }
         }
@@ -457,20 +529,10 @@ impl Arena {
             log::debug!("the arena's memory goes with its file: {e}");
         }
         if let Some(path) = &self.path
-            && self.is_at(path)
+            && is_named(&self.file, path)
             && let Err(e) = std::fs::remove_file(path)
         {
             log::warn!("the arena's file {} could not be removed: {e}", path.display());
-        }
-    }
-}
-
-impl Arena {
-    /// True unless another file has that name by now.
-    fn is_at(&self, path: &Path) -> bool {
-        match (rustix::fs::fstat(&self.file), rustix::fs::stat(path)) {
-            (Ok(ours), Ok(there)) => (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino),
-            _ => false,
         }
     }
 }
@@ -491,34 +553,82 @@ fn retry(mut call: impl FnMut() -> rustix::io::Result<()>) -> io::Result<()> {
     }
 }
 
+/// How many of an arena's pages are for what is never given back: headers of regions and leases. A batch with one page of index
+/// and one of data needs a header of a thirty-second of that.
+fn kept_pages(pages: u64) -> u64 {
+    const PART: u64 = 32;
+    let kept = pages / PART;
+    // its end lies in the first stride, which always has memory, or between two
+    if kept > STRIDE / PAGE { kept / (STRIDE / PAGE) * (STRIDE / PAGE) } else { kept }
+}
+
+/// True for a file whose pages can go nowhere but memory.
+fn is_memory(file: &File) -> bool {
+    const TMPFS: i64 = 0x0102_1994;
+    const RAMFS: i64 = 0x8584_58f6;
+    const HUGETLBFS: i64 = 0x9584_58f6;
+    rustix::fs::fstatfs(file).is_ok_and(|fs| [TMPFS, RAMFS, HUGETLBFS].contains(&(fs.f_type as i64)))
+}
+
 fn memory_file(name: &str, len: u64) -> io::Result<File> {
     let name: String = name.chars().filter(|c| c.is_ascii_graphic()).take(200).collect();
     let fd = rustix::fs::memfd_create(format!("raybatch-{name}"), MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    // nobody else opens it through /proc
+    rustix::fs::fchmod(&fd, Mode::RUSR | Mode::WUSR)?;
     rustix::fs::ftruncate(&fd, len)?;
     rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
     Ok(File::from(fd))
 }
 
+/// Creates an arena's file. One that a crash left over is removed, and never truncated: another process may still have it mapped,
+/// and would be killed by what it reads there.
 fn named_file(path: &Path, len: u64) -> io::Result<File> {
+    const TRIES: u32 = 16;
+    let mut left_over = None;
+    for _ in 0..TRIES {
+        let file = match open_locked(path)? {
+            Some(file) => file,
+            None => continue, // somebody removed it meanwhile
+        };
+        if file.metadata()?.len() == 0 {
+            // the lock of the one before is held until nobody can find that any more
+            drop(left_over);
+            return sized(file, path, len);
+        }
+        let mut head = [0u8; 8];
+        if file.read_exact_at(&mut head, 0).is_err() || u64::from_le_bytes(head) != MAGIC {
+            let what = "the file exists and is no left-over arena; it is not overwritten";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
+        }
+        std::fs::remove_file(path)?;
+        left_over = Some(file);
+    }
+    Err(io::Error::new(io::ErrorKind::AddrInUse, "other programs create and remove this file all the time"))
+}
+
+/// Opens a file, creates it if need be, and locks it. `None` if it has that name no more.
+fn open_locked(path: &Path) -> io::Result<Option<File>> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?);
-    let meta = file.metadata()?;
-    if !meta.is_file() {
+    if !file.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
     rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
         .map_err(|_| io::Error::new(io::ErrorKind::AddrInUse, "another store uses this file"))?;
-    let mut head = [0u8; 8];
-    if meta.len() > 0 {
-        use std::os::unix::fs::FileExt;
-        let left_over = file.read_exact_at(&mut head, 0).is_ok() && u64::from_le_bytes(head) == MAGIC;
-        if !left_over {
-            let what = "the file exists and is no left-over arena; it is not overwritten";
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
-        }
+    Ok(is_named(&file, path).then_some(file))
+}
+
+/// True if that is the file's name, and no other file's by now.
+fn is_named(file: &File, path: &Path) -> bool {
+    match (rustix::fs::fstat(file), rustix::fs::lstat(path)) {
+        (Ok(ours), Ok(there)) => (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino),
+        _ => false,
     }
+}
+
+/// Gives an empty file its size.
+fn sized(file: File, path: &Path, len: u64) -> io::Result<File> {
     rustix::fs::fchmod(&file, Mode::RUSR | Mode::WUSR)?;
-    rustix::fs::ftruncate(&file, 0)?;
     let fs = rustix::fs::fstatvfs(&file)?;
     let free = fs.f_bavail.saturating_mul(fs.f_frsize);
     let result = if free < len {

@@ -228,7 +228,7 @@ impl Region {
             unsealed.seal()?;
             return Ok(slot);
         }
-        self.with_budget(len, || {
+        let put = self.with_budget(len, || {
             let inside = self.enter()?;
             let awaited = self.core.notifier.are_puts_awaited();
             let at = self.reserve(&inside, len, alignment(len))?;
@@ -246,11 +246,12 @@ impl Region {
                 // in the lease: whoever deletes it goes through there before they tell
                 let id = ObjectId::from_slot(self.batch, self.base, at.slot.slot, at.slot.index);
                 self.core.notifier.post(Event::object(EventKind::Sealed, id, len, 0));
-                drop(inside);
-                self.core.notifier.flush();
             }
             Ok(at.slot)
-        })
+        });
+        // who waits is woken by a call into the JVM, for which nobody is kept out of the lease
+        self.core.notifier.flush();
+        put
     }
 
     /// Makes an unsealed object.
@@ -261,7 +262,7 @@ impl Region {
         let meta = metadata.len() as u64;
         check_size(size, meta)?;
         let bytes = footprint(size, meta);
-        let (slot, place, chunk) = self.with_budget(size + meta, || {
+        let made = self.with_budget(size + meta, || {
             let inside = self.enter()?;
             let large = bytes > LARGE;
             let mut at = self.reserve(&inside, if large { 0 } else { bytes }, 8)?;
@@ -291,7 +292,9 @@ impl Region {
             };
             self.publish(&inside, &at, &entry, size + meta, if large { 0 } else { bytes });
             Ok((at.slot, place, chunk))
-        })?;
+        });
+        self.core.notifier.flush(); // what was evicted for it
+        let (slot, place, chunk) = made?;
         let id = ObjectId::from_slot(self.batch, self.base, slot.slot, slot.index);
         let writer = Writer::Region { region: Arc::clone(self), slot: slot.slot, chunk };
         Ok((slot, Unsealed::new(id, kind, place, writer, &self.core.arena)))
@@ -446,29 +449,41 @@ impl Region {
     }
 
     /// Leases the next block of slots; and a chunk with it, in one run, for a lease that has none and needs one.
+    ///
+    /// What is needed is looked up under the lock and lent without it: the system may have to allocate it.
     fn lease_slots(&self, inside: &InLease<'_>, bytes: u64) -> Result<()> {
         self.touch();
         let core = &self.core;
-        let leased = {
+        let mut lent: Option<(Run, Option<Run>)> = None;
+        let mut directory: Option<Run> = None;
+        let (block, chunk) = loop {
             let mut body = self.body.lock();
             if body.closed {
-                return Err(self.gone());
+                drop(body);
+                return Err(self.gone()); // what was lent goes after the lock
             }
+            if let Some(directory) = directory.take() {
+                body.index.set_directory(core, self.header, directory);
+            }
+            let pages = lent.as_ref().map_or_else(|| body.index.wished(), |(run, _)| run.pages());
+            if let Some((wished, least)) = body.index.directory_for(pages) {
+                drop(body);
+                // for pages that were lent already, to a task perhaps
+                directory = Some(core.lend_to(Asks::Task, &self.held, wished, least)?);
+                continue;
+            }
+            let Some((run, chunk)) = lent.take() else {
+                let begins = bytes > 0 && body.memory(inside.n).chunk.is_none();
+                let chunk = if begins { chunk_pages(&body.chunks).max(bytes.div_ceil(PAGE)) } else { 0 };
+                drop(body);
+                lent = Some(self.lend_block(pages, chunk)?);
+                continue;
+            };
             note_slots(&mut body, inside);
-            let pages = body.index.wished();
-            let begins = bytes > 0 && body.memory(inside.n).chunk.is_none();
-            let chunk = if begins { chunk_pages(&body.chunks).max(bytes.div_ceil(PAGE)) } else { 0 };
-            core.lend(&self.held, pages + chunk, if begins { pages + chunk } else { 1 })
-                .map(|mut run| (begins.then(|| run.split_off(chunk)), run))
-                .or_else(|e| if begins { core.lend(&self.held, pages, 1).map(|run| (None, run)) } else { Err(e) })
-                .and_then(|(chunk, run)| {
-                    let block = body.index.lease(core, &self.held, self.header, run)?;
-                    body.memory(inside.n).block = Some(Arc::clone(&block.run));
-                    Ok((block, chunk.map(|chunk| begin_chunk(&mut body, inside, chunk))))
-                })
+            let block = body.index.lease(core, self.header, run);
+            body.memory(inside.n).block = Some(Arc::clone(&block.run));
+            break (block, chunk.map(|chunk| begin_chunk(&mut body, inside, chunk)));
         };
-        core.notifier.flush(); // what was evicted for it
-        let (block, chunk) = leased?;
         drop(chunk);
         core.log.leased(self.batch, self.base.wrapping_add(block.first), block.slots as u32);
         let made = get(inside.words, word::MADE);
@@ -479,19 +494,30 @@ impl Region {
         Ok(())
     }
 
+    /// Pages of index, and those of a chunk if there are to be any: neighbours, or where memory is short the index alone.
+    fn lend_block(&self, pages: u64, chunk: u64) -> Result<(Run, Option<Run>)> {
+        if chunk > 0
+            && let Ok(mut run) = self.core.lend(&self.held, pages + chunk, pages + chunk)
+        {
+            let chunk = run.split_off(chunk);
+            return Ok((run, Some(chunk)));
+        }
+        Ok((self.core.lend(&self.held, pages, 1)?, None))
+    }
+
     fn lease_chunk(&self, inside: &InLease<'_>, bytes: u64, asks: Asks) -> Result<()> {
         self.touch();
-        let old = {
-            let mut body = self.body.lock();
-            if body.closed {
-                return Err(self.gone());
-            }
-            let run = self.core.lend_to(asks, &self.held, chunk_pages(&body.chunks), bytes.div_ceil(PAGE));
-            run.map(|run| begin_chunk(&mut body, inside, run))
-        };
-        self.core.notifier.flush();
-        // the old chunk's memory, if nothing is left in it, goes here, after the lock
-        drop(old?);
+        let pages = chunk_pages(&self.body.lock().chunks);
+        let run = self.core.lend_to(asks, &self.held, pages, bytes.div_ceil(PAGE))?;
+        let mut body = self.body.lock();
+        if body.closed {
+            drop(body);
+            return Err(self.gone()); // the run goes after the lock
+        }
+        let old = begin_chunk(&mut body, inside, run);
+        drop(body);
+        // the old chunk's memory, if nothing lies in it, goes here
+        drop(old);
         Ok(())
     }
 
@@ -514,16 +540,11 @@ impl Region {
     /// A run for one large object. It becomes the region's with the object.
     pub(super) fn lend_single(&self, bytes: u64, asks: Asks) -> Result<Chunk> {
         self.touch();
+        if self.is_dropped() {
+            return Err(self.gone());
+        }
         let pages = bytes.div_ceil(PAGE);
-        let result = {
-            let body = self.body.lock();
-            if body.closed {
-                return Err(self.gone());
-            }
-            self.core.lend_to(asks, &self.held, pages, pages)
-        };
-        self.core.notifier.flush();
-        result.map(Arc::new)
+        self.core.lend_to(asks, &self.held, pages, pages).map(Arc::new)
     }
 
     #[cold]

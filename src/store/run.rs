@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use super::arena::{Arena, NoRoom};
+use super::holders::Holder;
 use super::layout::PAGE;
 use super::share::Share;
 
@@ -15,12 +16,14 @@ pub(crate) struct Held {
     pages: AtomicU64,
     /// whose share of the arena they count to
     share: Option<Arc<Share>>,
+    /// its entry among those that hold much
+    holder: Option<Holder>,
 }
 
 impl Held {
     /// None yet; what there will be counts to a share as well.
-    pub(crate) fn of(share: Option<Arc<Share>>) -> Held {
-        Held { pages: AtomicU64::new(0), share }
+    pub(crate) fn of(share: Option<Arc<Share>>, holder: Holder) -> Held {
+        Held { pages: AtomicU64::new(0), share, holder: Some(holder) }
     }
 
     /// Whose share of the arena they count to.
@@ -29,7 +32,10 @@ impl Held {
     }
 
     fn add(&self, pages: u64) {
-        self.pages.fetch_add(pages, Ordering::AcqRel);
+        let before = self.pages.fetch_add(pages, Ordering::AcqRel);
+        if let Some(holder) = &self.holder {
+            holder.changed(before, before + pages, &self.pages);
+        }
         if let Some(share) = &self.share {
             share.add(pages * PAGE);
         }
@@ -39,7 +45,10 @@ impl Held {
         if let Some(share) = &self.share {
             share.sub(pages * PAGE);
         }
-        self.pages.fetch_sub(pages, Ordering::AcqRel);
+        let before = self.pages.fetch_sub(pages, Ordering::AcqRel);
+        if let Some(holder) = &self.holder {
+            holder.changed(before, before - pages, &self.pages);
+        }
     }
 
     /// Bytes.
@@ -61,9 +70,17 @@ pub(crate) struct Run {
 impl Run {
     /// Borrows pages from the arena.
     pub(crate) fn lend(arena: &Arc<Arena>, held: &Arc<Held>, pages: u64) -> Result<Run, NoRoom> {
-        let page = arena.lend(pages)?;
+        Ok(Run::of(arena, held, arena.lend(pages)?, pages))
+    }
+
+    /// Borrows pages that are never given back, and lie together with others of that kind.
+    pub(crate) fn lend_for_good(arena: &Arc<Arena>, held: &Arc<Held>, pages: u64) -> Result<Run, NoRoom> {
+        Ok(Run::of(arena, held, arena.lend_for_good(pages)?, pages))
+    }
+
+    fn of(arena: &Arc<Arena>, held: &Arc<Held>, page: u64, pages: u64) -> Run {
         held.add(pages);
-        Ok(Run { arena: Arc::clone(arena), page, pages, held: Mutex::new(Arc::clone(held)) })
+        Run { arena: Arc::clone(arena), page, pages, held: Mutex::new(Arc::clone(held)) }
     }
 
     /// Cuts the last pages off, as a run of their own.

@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, Mode, OFlags};
+use rustix::fs::{Advice, FallocateFlags, Mode, OFlags};
 
 use crate::store::faults::{FaultPoint, Faults};
 
@@ -62,6 +63,15 @@ pub trait DiskFile: Send + Sync {
     /// # Errors
     /// The system's; not every file system can.
     fn punch(&self, at: u64, len: u64) -> io::Result<()>;
+
+    /// Has the system write a part to the disk soon, and not keep in its cache what of it is written already. A hint.
+    ///
+    /// # Errors
+    /// The system's; not every file system can.
+    fn uncache(&self, at: u64, len: u64) -> io::Result<()> {
+        let _ = (at, len);
+        Ok(())
+    }
 }
 
 /// The system's own disks.
@@ -128,5 +138,9 @@ impl DiskFile for LocalFile {
         self.faults.check(FaultPoint::SpillPunch)?;
         let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         Ok(rustix::fs::fallocate(&self.file, hole, at, len)?)
+    }
+
+    fn uncache(&self, at: u64, len: u64) -> io::Result<()> {
+        Ok(rustix::fs::fadvise(&self.file, at, NonZeroU64::new(len), Advice::DontNeed)?)
     }
 }
