@@ -45,7 +45,6 @@ mod all {
     export!(guard map(client: jlong, out: JLongArray<'local>)
         -> JObjectArray<'local> = mapping::map);
     export!(guard unmap(mapping: jlong) -> () = mapping::unmap);
-    export!(guard_hot sweep(mapping: jlong, header: jlong) -> () = mapping::sweep);
     export!(guard region(client: jlong, batch: jlong, life: jlong) -> JLongArray<'local> = mapping::region);
     export!(guard scan(client: jlong, batch: jlong, life: jlong, from: jlong, out: JLongArray<'local>)
         -> jint = mapping::scan);
