@@ -59,8 +59,8 @@ fn varied(numbers: &mut Numbers, corpus: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn run(name: &str, target: fn(&[u8])) {
-    let rounds = std::env::var("RAYBATCH_FUZZ_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(ROUNDS);
-    let mut seed = std::env::var("RAYBATCH_FUZZ_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let rounds: u64 = std::env::var("RAYBATCH_FUZZ_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(ROUNDS);
+    let mut seed: u64 = std::env::var("RAYBATCH_FUZZ_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
     let mut files: Vec<_> = fs::read_dir(&folder).unwrap().flatten().map(|entry| entry.path()).collect();
     files.sort();

@@ -22,6 +22,7 @@ use rustix::fs::{FlockOperation, MemfdFlags, Mode, OFlags, SealFlags};
 use super::copy::{Span, SpanMut};
 use super::extents::Extents;
 use super::faults::{FaultPoint, Faults};
+use super::holders::Holders;
 use super::layout::{LAYOUT_VERSION, MAGIC, PAGE, STRIDE, WINDOW_PAGES};
 use super::pressure::Pressure;
 use super::share::TooMuch;
@@ -47,6 +48,7 @@ pub(crate) struct Arena {
     system: Option<SystemMemory>,
     /// The first so many strides are for what is never given back, which takes little at a time.
     kept_strides: u64,
+    holders: Holders,
     /// told of each loan, in a store that spills
     pressure: OnceLock<Arc<Pressure>>,
 }
@@ -124,6 +126,7 @@ impl Arena {
             file,
             system,
             kept_strides: kept * PAGE / STRIDE,
+            holders: Holders::new(len),
             path: path.map(Path::to_owned),
             extents: Mutex::new(Extents::new(len / PAGE, WINDOW_PAGES, kept)),
             backed: (0..len.div_ceil(STRIDE).div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
@@ -150,6 +153,11 @@ impl Arena {
     /// Bytes.
     pub(crate) fn len(&self) -> u64 {
         self.len
+    }
+
+    /// Regions that hold much of it.
+    pub(crate) fn holders(&self) -> &Holders {
+        &self.holders
     }
 
     /// Has each loan told, from now on.

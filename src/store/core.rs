@@ -7,7 +7,6 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 
 use super::arena::{Arena, NoRoom};
-use super::holders::Holders;
 use super::layout::{HEADER_GENERATION, PAGE};
 use super::notify::Notifier;
 use super::region::Region;
@@ -39,8 +38,6 @@ pub(crate) struct Core {
     pub(crate) regions: Mutex<HashMap<u64, Arc<Region>>>,
     /// how the arena is divided
     pub(crate) shares: Arc<Shares>,
-    /// regions that hold much of it
-    pub(crate) holders: Arc<Holders>,
     /// files for what does not fit, if it has any
     pub(crate) spill: Option<Arc<Spill>>,
 }

@@ -45,8 +45,8 @@ impl Extents {
         if pages == 0 {
             return None;
         }
-        if let Some((start, at)) = self.best(pages, self.kept) {
-            self.cut(start, at, pages);
+        if let Some((start, len, at)) = self.best(pages, self.kept) {
+            self.cut(start, len, at, pages);
             return Some(at);
         }
         if let Some((start, end)) = self.across().filter(|(start, end)| end - start >= pages) {
@@ -57,10 +57,10 @@ impl Extents {
                 return Some(at);
             }
         }
-        let (start, first) = self.best(pages, 0)?;
-        let last = start + self.by_start.get(&start)? - pages;
+        let (start, len, first) = self.best(pages, 0)?;
+        let last = start + len - pages;
         let at = if self.place(last, pages) == last { last } else { first };
-        self.cut(start, at, pages);
+        self.cut(start, len, at, pages);
         Some(at)
     }
 
@@ -72,15 +72,15 @@ impl Extents {
         }
         let fits = |(&start, &len): (&u64, &u64)| {
             let at = self.place(start, pages);
-            (at + pages <= start + len).then_some((start, at))
+            (at + pages <= start + len).then_some((start, len, at))
         };
-        let (start, at) = self.by_start.iter().take(LOOKED_AT).find_map(fits).or_else(|| self.best(pages, 0))?;
-        self.cut(start, at, pages);
+        let (start, len, at) = self.by_start.iter().take(LOOKED_AT).find_map(fits).or_else(|| self.best(pages, 0))?;
+        self.cut(start, len, at, pages);
         Some(at)
     }
 
-    /// The smallest extent from `from` on that has room, and where in it: (its first page, the place).
-    fn best(&self, pages: u64, from: u64) -> Option<(u64, u64)> {
+    /// The smallest extent from `from` on that has room, and where in it: (its first page, its pages, the place).
+    fn best(&self, pages: u64, from: u64) -> Option<(u64, u64, u64)> {
         let mut next = (pages, from);
         loop {
             let &(len, start) = self.by_len.range(next..).next()?;
@@ -90,7 +90,7 @@ impl Extents {
             }
             let at = self.place(start, pages);
             if at + pages <= start + len {
-                return Some((start, at));
+                return Some((start, len, at));
             }
             next = (len, start + 1);
         }
@@ -114,8 +114,7 @@ impl Extents {
     }
 
     /// Takes pages of the extent that begins at `start`.
-    fn cut(&mut self, start: u64, at: u64, pages: u64) {
-        let Some(&len) = self.by_start.get(&start) else { return };
+    fn cut(&mut self, start: u64, len: u64, at: u64, pages: u64) {
         self.remove(start, len);
         if at > start {
             self.insert(start, at - start);
@@ -136,7 +135,7 @@ impl Extents {
         if at + pages > start + len {
             return false;
         }
-        self.cut(start, at, pages);
+        self.cut(start, len, at, pages);
         true
     }
 

@@ -1,6 +1,5 @@
 //! Which regions hold much of the arena: known at any time, so that a refusal can name them however many others there are.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
@@ -34,36 +33,22 @@ impl Holders {
     pub fn large(&self) -> Vec<(BatchId, u64)> {
         self.large.lock().clone()
     }
-}
 
-/// A region's entry among the holders.
-pub(crate) struct Holder {
-    holders: Arc<Holders>,
-    batch: BatchId,
-    base: u64,
-}
-
-impl Holder {
-    pub(crate) fn new(holders: &Arc<Holders>, batch: BatchId, base: u64) -> Holder {
-        Holder { holders: Arc::clone(holders), batch, base }
-    }
-
-    /// The pages it holds have changed.
+    /// The pages that a region holds have changed.
     #[inline]
-    pub(crate) fn changed(&self, before: u64, after: u64, pages: &AtomicU64) {
-        let least = self.holders.least_pages;
-        if (before < least) != (after < least) {
-            self.note(pages);
+    pub(crate) fn changed(&self, region: &(BatchId, u64), before: u64, after: u64, pages: &AtomicU64) {
+        if (before < self.least_pages) != (after < self.least_pages) {
+            self.note(region, pages);
         }
     }
 
     /// The last of those who note a change sees all of them.
     #[cold]
-    fn note(&self, pages: &AtomicU64) {
-        let mut large = self.holders.large.lock();
-        let at = large.iter().position(|&(batch, base)| (batch, base) == (self.batch, self.base));
-        match (at, pages.load(Ordering::Acquire) >= self.holders.least_pages) {
-            (None, true) => large.push((self.batch, self.base)),
+    fn note(&self, region: &(BatchId, u64), pages: &AtomicU64) {
+        let mut large = self.large.lock();
+        let at = large.iter().position(|it| it == region);
+        match (at, pages.load(Ordering::Acquire) >= self.least_pages) {
+            (None, true) => large.push(*region),
             (Some(at), false) => _ = large.swap_remove(at),
             _ => {}
         }
@@ -76,13 +61,12 @@ mod tests {
 
     #[test]
     fn those_that_hold_much_are_known_while_they_do() {
-        let holders = Arc::new(Holders::new(1024 * PAGE));
+        let holders = Holders::new(1024 * PAGE);
         assert_eq!(holders.least(), 4 * PAGE);
         let pages = AtomicU64::new(0);
-        let holder = Holder::new(&holders, BatchId(7), 9);
         let set = |now: u64| {
             let before = pages.swap(now, Ordering::AcqRel);
-            holder.changed(before, now, &pages);
+            holders.changed(&(BatchId(7), 9), before, now, &pages);
             holders.large()
         };
         assert_eq!(set(3), []);

@@ -163,6 +163,9 @@ struct InLease<'a> {
     region: &'a Region,
     n: u64,
     words: &'a Words,
+    /// Something was posted meanwhile, or may have been, since memory was lent: whoever waits is woken on leaving. That may be a
+    /// call into the JVM, for which nobody is kept out of the lease.
+    posted: Cell<bool>,
 }
 
 impl Drop for InLease<'_> {
@@ -170,6 +173,9 @@ impl Drop for InLease<'_> {
     fn drop(&mut self) {
         if gate::leave(&self.words[word::GATE]) {
             self.region.settle(self.n);
+        }
+        if self.posted.get() {
+            self.region.core.notifier.flush();
         }
     }
 }
@@ -230,7 +236,7 @@ impl Region {
             unsealed.seal()?;
             return Ok(slot);
         }
-        let put = self.with_budget(len, || {
+        self.with_budget(len, || {
             let inside = self.enter()?;
             let awaited = self.core.notifier.are_puts_awaited();
             let at = self.reserve(&inside, len, alignment(len))?;
@@ -248,12 +254,10 @@ impl Region {
                 // in the lease: whoever deletes it goes through there before they tell
                 let id = ObjectId::from_slot(self.batch, self.base, at.slot.slot, at.slot.index);
                 self.core.notifier.post(Event::object(EventKind::Sealed, id, len, 0));
+                inside.posted.set(true);
             }
             Ok(at.slot)
-        });
-        // who waits is woken by a call into the JVM, for which nobody is kept out of the lease
-        self.core.notifier.flush();
-        put
+        })
     }
 
     /// Makes an unsealed object.
@@ -320,7 +324,7 @@ impl Region {
         let words = words(&self.core, at);
         gate::enter(&words[word::GATE], || self.lives())?;
         before_reuse(); // the chunk may have been lent to another thread, which fenced for itself only
-        Ok(InLease { region: self, n, words })
+        Ok(InLease { region: self, n, words, posted: Cell::new(false) })
     }
 
     fn enter_stripe(&self) -> Result<InLease<'_>> {

@@ -221,8 +221,7 @@ impl Store {
         if config.pre_touch {
             arena.warm(config.warm_reserve);
         }
-        let holders = Arc::new(Holders::new(arena.len()));
-        let core = Core { arena, notifier, table, log, headers, stripes, slabs, regions, shares, holders, spill };
+        let core = Core { arena, notifier, table, log, headers, stripes, slabs, regions, shares, spill };
         Ok(Arc::new(Store {
             config: config.clone(),
             core: Arc::new(core),
@@ -258,7 +257,7 @@ impl Store {
     /// Regions that hold much of the arena.
     #[must_use]
     pub fn holders(&self) -> &Holders {
-        &self.core.holders
+        self.core.arena.holders()
     }
 
     /// Makes a region with a random base for its slots.

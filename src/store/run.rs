@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use super::arena::{Arena, NoRoom};
-use super::holders::Holder;
 use super::layout::PAGE;
 use super::share::Share;
+use crate::id::BatchId;
 
 /// Pages held for one purpose: by a region, by the side table, by the directory of regions.
 #[derive(Default)]
@@ -16,14 +16,14 @@ pub(crate) struct Held {
     pages: AtomicU64,
     /// whose share of the arena they count to
     share: Option<Arc<Share>>,
-    /// its entry among those that hold much
-    holder: Option<Holder>,
+    /// batch and base of the region that holds them
+    region: Option<(BatchId, u64)>,
 }
 
 impl Held {
     /// None yet; what there will be counts to a share as well.
-    pub(crate) fn of(share: Option<Arc<Share>>, holder: Holder) -> Held {
-        Held { pages: AtomicU64::new(0), share, holder: Some(holder) }
+    pub(crate) fn of(share: Option<Arc<Share>>, region: (BatchId, u64)) -> Held {
+        Held { pages: AtomicU64::new(0), share, region: Some(region) }
     }
 
     /// Whose share of the arena they count to.
@@ -31,23 +31,23 @@ impl Held {
         self.share.as_ref()
     }
 
-    fn add(&self, pages: u64) {
+    fn add(&self, arena: &Arena, pages: u64) {
         let before = self.pages.fetch_add(pages, Ordering::AcqRel);
-        if let Some(holder) = &self.holder {
-            holder.changed(before, before + pages, &self.pages);
+        if let Some(region) = &self.region {
+            arena.holders().changed(region, before, before + pages, &self.pages);
         }
         if let Some(share) = &self.share {
             share.add(pages * PAGE);
         }
     }
 
-    fn sub(&self, pages: u64) {
+    fn sub(&self, arena: &Arena, pages: u64) {
         if let Some(share) = &self.share {
             share.sub(pages * PAGE);
         }
         let before = self.pages.fetch_sub(pages, Ordering::AcqRel);
-        if let Some(holder) = &self.holder {
-            holder.changed(before, before - pages, &self.pages);
+        if let Some(region) = &self.region {
+            arena.holders().changed(region, before, before - pages, &self.pages);
         }
     }
 
@@ -79,7 +79,7 @@ impl Run {
     }
 
     fn of(arena: &Arc<Arena>, held: &Arc<Held>, page: u64, pages: u64) -> Run {
-        held.add(pages);
+        held.add(arena, pages);
         Run { arena: Arc::clone(arena), page, pages, held: Mutex::new(Arc::clone(held)) }
     }
 
@@ -114,8 +114,8 @@ impl Run {
     /// Counts the run to another holder from now on.
     pub(crate) fn hand_over(&self, to: &Arc<Held>) {
         let mut held = self.held.lock();
-        held.sub(self.pages);
-        to.add(self.pages);
+        held.sub(&self.arena, self.pages);
+        to.add(&self.arena, self.pages);
         *held = Arc::clone(to);
     }
 
@@ -127,7 +127,7 @@ impl Run {
             .iter_mut()
             .map(|run| {
                 let pages = std::mem::take(&mut run.pages);
-                run.held.get_mut().sub(pages);
+                run.held.get_mut().sub(&arena, pages);
                 (run.page, pages)
             })
             .collect();
@@ -148,7 +148,7 @@ impl Drop for Run {
     fn drop(&mut self) {
         if self.pages > 0 {
             self.arena.give_back(&[(self.page, self.pages)]);
-            self.held.get_mut().sub(self.pages);
+            self.held.get_mut().sub(&self.arena, self.pages);
         }
     }
 }

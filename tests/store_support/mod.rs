@@ -72,6 +72,11 @@ impl Disk for Scripted {
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.0.remove(path)
     }
+
+    fn uncache(&self, path: &Path, at: u64, len: u64) -> io::Result<()> {
+        self.1.uncached.lock().unwrap().push((at, at + len));
+        self.0.uncache(path, at, len)
+    }
 }
 
 impl DiskFile for ScriptedFile {
@@ -101,11 +106,6 @@ impl DiskFile for ScriptedFile {
 
     fn punch(&self, at: u64, len: u64) -> io::Result<()> {
         self.0.punch(at, len)
-    }
-
-    fn uncache(&self, at: u64, len: u64) -> io::Result<()> {
-        self.1.uncached.lock().unwrap().push((at, at + len));
-        self.0.uncache(at, len)
     }
 }
 

@@ -16,6 +16,7 @@ impl Region {
     /// What is needed is looked up under the lock and lent without it: the system may have to allocate it.
     pub(super) fn lease_slots(&self, inside: &InLease<'_>, bytes: u64) -> Result<()> {
         self.touch();
+        inside.posted.set(true); // what may be evicted for it
         let core = &self.core;
         let mut lent: Option<(Run, Option<Run>)> = None;
         let mut directory: Option<Run> = None;
@@ -70,6 +71,7 @@ impl Region {
 
     pub(super) fn lease_chunk(&self, inside: &InLease<'_>, bytes: u64, asks: Asks) -> Result<()> {
         self.touch();
+        inside.posted.set(true);
         let pages = chunk_pages(&self.body.lock().chunks);
         let run = self.core.lend_to(asks, &self.held, pages, bytes.div_ceil(PAGE))?;
         let mut body = self.body.lock();

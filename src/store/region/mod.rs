@@ -22,7 +22,6 @@ use self::spilled::Spilled;
 use super::budget::Budget;
 use super::chunks::Chunks;
 use super::core::{Core, begin_life, generation_word};
-use super::holders::Holder;
 use super::index::{EntryWords, Index, find};
 use super::layout::{
     Entry, EntryState, HEADER_BASE, HEADER_BATCH, HEADER_INLINE, HEADER_OVERFLOW, HEADER_STRIPES, INLINE_PAGES,
@@ -136,10 +135,7 @@ impl Region {
             header,
             generation,
             core: Arc::clone(core),
-            held: Arc::new(Held::of(
-                budget.as_ref().and_then(|budget| budget.share().cloned()),
-                Holder::new(&core.holders, batch, base),
-            )),
+            held: Arc::new(Held::of(budget.as_ref().and_then(|budget| budget.share().cloned()), (batch, base))),
             budget,
             leases,
             body: Mutex::new(Body::default()),

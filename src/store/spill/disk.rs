@@ -30,6 +30,15 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// The system's.
     fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Has the system write a part of a file to the disk soon, and not keep in its cache what of it is written already. A hint.
+    ///
+    /// # Errors
+    /// The system's; not every file system can.
+    fn uncache(&self, path: &Path, at: u64, len: u64) -> io::Result<()> {
+        let _ = (path, at, len);
+        Ok(())
+    }
 }
 
 /// An open file.
@@ -63,15 +72,6 @@ pub trait DiskFile: Send + Sync {
     /// # Errors
     /// The system's; not every file system can.
     fn punch(&self, at: u64, len: u64) -> io::Result<()>;
-
-    /// Has the system write a part to the disk soon, and not keep in its cache what of it is written already. A hint.
-    ///
-    /// # Errors
-    /// The system's; not every file system can.
-    fn uncache(&self, at: u64, len: u64) -> io::Result<()> {
-        let _ = (at, len);
-        Ok(())
-    }
 }
 
 /// The system's own disks.
@@ -108,6 +108,12 @@ impl Disk for LocalDisk {
         self.faults.check(FaultPoint::SpillRemove)?;
         std::fs::remove_file(path)
     }
+
+    fn uncache(&self, path: &Path, at: u64, len: u64) -> io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = rustix::fs::open(path, flags, Mode::empty())?;
+        Ok(rustix::fs::fadvise(file, at, NonZeroU64::new(len), Advice::DontNeed)?)
+    }
 }
 
 struct LocalFile {
@@ -138,9 +144,5 @@ impl DiskFile for LocalFile {
         self.faults.check(FaultPoint::SpillPunch)?;
         let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         Ok(rustix::fs::fallocate(&self.file, hole, at, len)?)
-    }
-
-    fn uncache(&self, at: u64, len: u64) -> io::Result<()> {
-        Ok(rustix::fs::fadvise(&self.file, at, NonZeroU64::new(len), Advice::DontNeed)?)
     }
 }

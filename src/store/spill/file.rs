@@ -200,10 +200,8 @@ impl SpillFile {
             written?;
         }
         room.keep();
-        if let Some(file) = &writer.file {
-            // begins to write it; `rest` sees to it that nothing stays
-            let _ = file.uncache(segment.at, bytes);
-        }
+        // begins to write it; `rest` sees to it that nothing stays
+        let _ = self.directory.disk().uncache(&self.path, segment.at, bytes);
         writer.end = segment.end();
         self.charged.fetch_add(bytes, Ordering::Relaxed);
         Ok(segment)
@@ -407,10 +405,8 @@ fn uncache(file: &Weak<SpillFile>, part: Range<u64>, tries: &mut u32, in_haste: 
     }
     // what was removed is in no cache
     let Some(it) = file.upgrade() else { return Progress::Done };
-    let Ok(open) = it.directory.disk().open(&it.path) else { return Progress::Done };
-    drop(it);
     let last = in_haste || UNCACHE_AT.last().is_some_and(|last| *tries >= *last);
-    match open.uncache(part.start, part.end - part.start) {
+    match it.directory.disk().uncache(&it.path, part.start, part.end - part.start) {
         Ok(()) if !last => Progress::Later,
         _ => Progress::Done,
     }
