@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::store::{Eviction, HIGH_WATER, SpillConfig, StoreConfig};
+use crate::store::{self, Eviction, HIGH_WATER, SpillConfig, StoreConfig};
 
 /// The least and the most bytes of a store: its pages are counted in 32 bits.
 const SIZES: std::ops::RangeInclusive<u64> = (64 << 10)..=(1 << 44);
@@ -22,6 +22,8 @@ pub struct Config {
     pub warm_reserve: Option<u64>,
     /// Has those bytes allocated when the store is opened.
     pub pre_touch: bool,
+    /// Bytes of the system's memory that the store leaves to other programs; chosen when `None`, and with 0 it takes all.
+    pub memory_margin: Option<u64>,
     /// What goes first when memory is short.
     pub eviction: Eviction,
     /// Collected batches that are remembered.
@@ -40,7 +42,8 @@ impl Config {
     }
 
     /// Reads `key = value` pairs: `name`, `store.size` (bytes; 0: 30 % of the memory there is), `store.path`,
-    /// `store.warmReserve` (bytes), `store.preTouch` (`true` or `false`), `eviction` (`batch` or `lru`), `tombstones` (a count),
+    /// `store.warmReserve` (bytes), `store.preTouch` (`true` or `false`),
+    /// `store.memoryMargin` (bytes), `eviction` (`batch` or `lru`), `tombstones` (a count),
     /// `spill.directory` (a path; none: nothing is spilled), `spill.capacity` (bytes of files), `spill.highWater` (percent),
     /// `spill.normalMode` (`evict` or `spill`).
     ///
@@ -52,6 +55,7 @@ impl Config {
         let mut path = None;
         let mut warm_reserve = None;
         let mut pre_touch = false;
+        let mut memory_margin = None;
         let mut eviction = Eviction::Batch;
         let mut tombstones = TOMBSTONES;
         let mut directory = None;
@@ -67,6 +71,7 @@ impl Config {
                 "store.preTouch" => {
                     pre_touch = value.parse().map_err(|_| invalid(key, value, "'true' or 'false'"))?;
                 }
+                "store.memoryMargin" => memory_margin = Some(number(key, value)?),
                 "eviction" => {
                     eviction = match value.as_str() {
                         "batch" => Eviction::Batch,
@@ -92,7 +97,8 @@ impl Config {
                     };
                 }
                 _ => {
-                    let known = "name, store.size, store.path, store.warmReserve, store.preTouch, eviction, tombstones, \
+                    let known = "name, store.size, store.path, store.warmReserve, store.preTouch, store.memoryMargin, eviction, \
+                                 tombstones, \
                                  spill.directory, spill.capacity, spill.highWater, spill.normalMode";
                     return Err(Error::new(
                         ErrorCode::InvalidArgument,
@@ -107,7 +113,7 @@ impl Config {
         }
         let spill =
             directory.map(|directory| SpillConfig { directory, capacity: spill_capacity, high_water, normal_mode });
-        Ok(Config { name, size, path, warm_reserve, pre_touch, eviction, tombstones, spill })
+        Ok(Config { name, size, path, warm_reserve, pre_touch, memory_margin, eviction, tombstones, spill })
     }
 
     /// What the store is told.
@@ -116,6 +122,11 @@ impl Config {
     /// `StoreOpen` when the memory is not there.
     pub(crate) fn store(&self, name: &str) -> Result<StoreConfig> {
         self.store_config(name, Memory::of_this_machine())
+    }
+
+    /// Bytes of the system's memory that are left to other programs.
+    pub(crate) fn margin(&self) -> u64 {
+        self.memory_margin.unwrap_or_else(|| store::default_margin(Memory::of_this_machine().least()))
     }
 
     /// True when the arena's pages can go nowhere but memory.
@@ -168,9 +179,8 @@ struct Memory {
 impl Memory {
     /// From the system's files.
     fn of_this_machine() -> Memory {
-        let read = |path: &str| std::fs::read_to_string(path).ok();
-        let own = read("/proc/self/cgroup").unwrap_or_default();
-        memory_from(&read("/proc/meminfo").unwrap_or_default(), &own, &read)
+        let read = |path: &str| store::read_file(path).unwrap_or_default();
+        memory_from(&read("/proc/meminfo"), &read("/proc/self/cgroup"), &store::read_file)
     }
 
     fn least(&self) -> u64 {
@@ -187,31 +197,8 @@ impl Memory {
 
 /// The machine's memory, and the smallest limit of the process's cgroup and those above it, in version 2 or 1.
 fn memory_from(meminfo: &str, own_cgroup: &str, read: &dyn Fn(&str) -> Option<String>) -> Memory {
-    let ram = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok())
-        .map_or(u64::MAX, |kib| kib.saturating_mul(1024));
-    let mut cgroup: Option<u64> = None;
-    for line in own_cgroup.lines() {
-        let mut parts = line.splitn(3, ':');
-        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else { continue };
-        let (root, file) = match controllers {
-            "" => ("/sys/fs/cgroup", "memory.max"),
-            c if c.split(',').any(|c| c == "memory") => ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
-            _ => continue,
-        };
-        // in a container the path may be that of the host: the mount's own root counts as well
-        let mut at = path.trim_end_matches('/');
-        loop {
-            if let Some(limit) = read(&format!("{root}{at}/{file}")).and_then(|text| text.trim().parse::<u64>().ok()) {
-                cgroup = Some(cgroup.map_or(limit, |least| least.min(limit)));
-            }
-            match at.rfind('/') {
-                Some(slash) => at = &at[..slash],
-                None => break,
-            }
-        }
-    }
+    let ram = store::meminfo(meminfo, "MemTotal").unwrap_or(u64::MAX);
+    let cgroup = store::cgroups(own_cgroup).iter().filter_map(|cgroup| cgroup.limit(read)).min();
     Memory { ram, cgroup }
 }
 
@@ -239,6 +226,13 @@ mod tests {
     }
 
     #[test]
+    fn a_margin_is_left_to_other_programs() {
+        assert_eq!(config(&[("store.memoryMargin", "5")]).expect("valid").margin(), 5);
+        let known = [(1 << 30, 32 << 20), (8 * GIB, GIB / 4), (24 * GIB, GIB / 4 * 3), (1 << 40, GIB)];
+        assert_eq!(known.map(|(memory, _)| store::default_margin(memory)), known.map(|(_, margin)| margin));
+    }
+
+    #[test]
     fn what_cannot_fit_is_refused() {
         let large = ("store.size", "10737418241");
         let e = store(&[large], MEMORY).expect_err("larger than memory");
@@ -257,6 +251,7 @@ mod tests {
             ("store.size", "1", "65536 to"),
             ("store.size", "-1", "a whole number"),
             ("eviction", "fifo", "'batch' or 'lru'"),
+            ("store.memoryMargin", "-1", "a whole number"),
             ("spill.highWater", "0", "1 to 100"),
             ("spill.capacity", "much", "a whole number"),
             ("store.pth", "x", "there is no option 'store.pth'"),

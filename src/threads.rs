@@ -2,7 +2,8 @@
 //! library can wait for that.
 
 use std::io;
-use std::thread::{Builder, JoinHandle};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{Builder, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -13,15 +14,38 @@ const LOOK: Duration = Duration::from_millis(1);
 /// Begun, and not joined yet.
 static BEGUN: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
 
+/// For a caller that waits for one thread.
+pub(crate) struct Ended {
+    thread: ThreadId,
+    /// The thread drops the other end last.
+    end: Receiver<()>,
+}
+
+impl Ended {
+    /// Returns when the thread's work is over, at once in the thread itself.
+    pub(crate) fn wait(&self) {
+        if self.thread != std::thread::current().id() {
+            let _ = self.end.recv();
+        }
+    }
+}
+
 /// Begins a thread.
 ///
 /// # Errors
 /// What the system says when it has none to give.
-pub(crate) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+pub(crate) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<Ended> {
+    let (working, end) = channel();
     let mut begun = BEGUN.lock();
     join_ended(&mut begun);
-    begun.push(Builder::new().name(name.to_owned()).spawn(run)?);
-    Ok(())
+    let handle = Builder::new().name(name.to_owned()).spawn(move || {
+        // dropped after the work, also where that panics
+        let _working = working;
+        run();
+    })?;
+    let thread = handle.thread().id();
+    begun.push(handle);
+    Ok(Ended { thread, end })
 }
 
 /// Waits until all have ended but the calling one; false when some have not by then.
@@ -50,8 +74,6 @@ fn join_ended(begun: &mut Vec<JoinHandle<()>>) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::channel;
-
     use super::*;
 
     #[test]

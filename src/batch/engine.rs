@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use dashmap::{DashMap, DashSet};
 use hashbrown::DefaultHashBuilder;
+use parking_lot::Mutex;
 
 use super::groups::Groups;
 use super::housekeeping::Agenda;
@@ -56,6 +57,8 @@ pub(crate) struct Engine {
     pub(super) unsealed: DashMap<ObjectId, u64, DefaultHashBuilder>,
     /// The task room, once there is one.
     pub(super) tasks: OnceLock<Weak<dyn TaskHooks>>,
+    /// The thread that spills, in a store that does.
+    pub(super) spiller: Mutex<Option<crate::threads::Ended>>,
     closed: AtomicBool,
 }
 
@@ -67,7 +70,7 @@ impl Engine {
             let log = Arc::new(LeaseLog(Arc::clone(&gcs)));
             let disk = Arc::new(LocalDisk::new(Arc::clone(&faults)));
             let spill = config.spill.as_ref().map(|spill| (spill, disk as _));
-            let store = Store::open_on(&config.store(name)?, spill, log, faults)?;
+            let store = Store::open_beside(&config.store(name)?, config.margin(), spill, log, faults)?;
             let node = Node::start(&store, &*gcs);
             let engine = Arc::new_cyclic(|me| Engine {
                 me: me.clone(),
@@ -89,6 +92,7 @@ impl Engine {
                 next_handle: AtomicU64::new(1),
                 unsealed: DashMap::default(),
                 tasks: OnceLock::new(),
+                spiller: Mutex::default(),
                 closed: AtomicBool::new(false),
             });
             engine.mind_pressure()?;
@@ -181,6 +185,7 @@ impl Engine {
         self.claims().release_client(None);
         self.agenda.stop();
         registry::remove(&self.name, self);
+        self.join_spiller();
         self.store.close();
         self.wake_for_room();
     }

@@ -205,11 +205,18 @@ impl Engine {
             Some(failed) => e.context(&format!("; spilling failed last: {failed}")),
             None => e,
         };
-        let batches: Vec<_> = self.live.iter().map(|b| Arc::clone(&b)).collect();
-        let mut holders: Vec<_> = batches.iter().map(|b| (b.usage().held, b)).filter(|(held, _)| *held > 0).collect();
+        // those that hold little are not looked at: a refusal costs the same however many there are
+        let known = self.store.holders().large();
+        let known = known.into_iter().filter_map(|(id, life)| self.live(BatchKey { id, life }));
+        let mut holders: Vec<_> = known.filter_map(|b| Some((b.region()?.held(), b))).collect();
         holders.sort_unstable_by_key(|(held, _)| std::cmp::Reverse(*held));
         if holders.is_empty() {
-            return e;
+            let open = self.live.len();
+            if open == 0 || self.is_lru() {
+                return e;
+            }
+            let least = self.store.holders().least();
+            return e.context(&format!("; {open} batches are open, and each of them holds less than {least} bytes"));
         }
         let mut text = String::from("; most is held by ");
         for (n, (held, batch)) in holders.iter().take(SHOWN).enumerate() {

@@ -32,8 +32,22 @@ impl Engine {
     pub(super) fn mind_pressure(&self) -> Result<()> {
         let Some(pressure) = self.store.pressure().cloned() else { return Ok(()) };
         let engine = Weak::clone(&self.me);
-        crate::threads::spawn("raybatch-spiller", move || run(&engine, &pressure))
-            .map_err(|e| Error::new(ErrorCode::StoreOpen, format!("cannot start the thread that spills: {e}")))
+        let spiller = crate::threads::spawn("raybatch-spiller", move || run(&engine, &pressure))
+            .map_err(|e| Error::new(ErrorCode::StoreOpen, format!("cannot start the thread that spills: {e}")))?;
+        *self.spiller.lock() = Some(spiller);
+        Ok(())
+    }
+
+    /// Ends the thread, and returns when it has: after the chunk that it writes just now, if any. It may be this very thread that
+    /// was the last to hold the engine.
+    pub(super) fn join_spiller(&self) {
+        if let Some(pressure) = self.store.pressure() {
+            pressure.stop();
+        }
+        let spiller = self.spiller.lock().take();
+        if let Some(spiller) = spiller {
+            spiller.wait();
+        }
     }
 
     /// Wakes all who wait for room.

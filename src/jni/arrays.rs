@@ -453,7 +453,11 @@ impl Sink for Fresh<'_> {
     }
 }
 
-/// Elements of an object of `len` bytes.
+/// The longest array that every JVM gives.
+const LONGEST: usize = jsize::MAX as usize - 8;
+
+/// Elements of an object of `len` bytes: looked at before there is an array, since a length that no JVM gives is an error of the
+/// machine's.
 fn array_length(len: usize, element: Element) -> Result<jsize> {
     let name = element.array_name();
     if !len.is_multiple_of(element.size()) {
@@ -462,7 +466,8 @@ fn array_length(len: usize, element: Element) -> Result<jsize> {
             format!("an object of {len} bytes is no {name}: read it through a view"),
         ));
     }
-    jsize::try_from(len / element.size()).map_err(|_| {
+    let count = len / element.size();
+    jsize::try_from(count).ok().filter(|_| count <= LONGEST).ok_or_else(|| {
         Error::new(
             ErrorCode::OutOfBounds,
             format!("an object of {len} bytes is too long for a {name}: read it through a view"),
@@ -509,6 +514,12 @@ mod tests {
         let code = |r: Result<jsize>| r.err().map(|e| e.code());
         assert_eq!(code(array_length(5, Element::Int)), Some(ErrorCode::InvalidArgument));
         assert_eq!(code(array_length(1 << 31, Element::Byte)), Some(ErrorCode::OutOfBounds));
+        assert_eq!(
+            code(array_length(jsize::MAX as usize, Element::Byte)),
+            Some(ErrorCode::OutOfBounds),
+            "no JVM gives it"
+        );
+        assert_eq!(array_length(LONGEST, Element::Byte).ok(), Some(jsize::MAX - 8));
         assert_eq!(array_length(1 << 31, Element::Int).ok(), Some(1 << 29));
     }
 

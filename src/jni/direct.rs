@@ -12,7 +12,8 @@ use crate::store::{Hold, Kind, Sink, Source, Span, SpanMut};
 
 /// A range of a direct buffer, checked. Java keeps the buffer reachable during the call it was passed to.
 ///
-/// As with any buffer, bytes that another thread of Java's changes meanwhile are copied in any mixture.
+/// As with any buffer, bytes that another thread of Java's changes meanwhile are copied in any mixture. So to Rust that memory
+/// is never more than an address, read and written in atomic words and bytes.
 pub(super) struct Direct {
     at: *mut u8,
     len: usize,
@@ -59,8 +60,9 @@ impl Source for Direct {
     }
 
     fn copy_to(&self, target: &SpanMut<'_>) -> Result<()> {
+        assert_eq!(target.len(), self.len, "a source is copied whole");
         // SAFETY: the range lies in a buffer that is alive during the call.
-        target.write(0, unsafe { std::slice::from_raw_parts(self.at, self.len) });
+        unsafe { target.copy_from_foreign(self.at) };
         Ok(())
     }
 }
@@ -77,8 +79,9 @@ impl Sink for Direct {
     }
 
     fn copy_from(&mut self, source: &Span<'_>) -> Result<()> {
+        assert_eq!(source.len(), self.len, "a sink is told what comes");
         // SAFETY: the range lies in a buffer that is alive during the call and may be written.
-        source.read(0, unsafe { std::slice::from_raw_parts_mut(self.at, self.len) });
+        unsafe { source.copy_to_foreign(self.at) };
         Ok(())
     }
 }

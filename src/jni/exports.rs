@@ -103,7 +103,6 @@ mod all {
         guard map(client: jlong, out: JLongArray<'local>)
             -> JObjectArray<'local> = mapping::map;
         guard unmap(mapping: jlong) -> () = mapping::unmap;
-        guard_hot sweep(mapping: jlong, header: jlong) -> () = mapping::sweep;
         guard region(client: jlong, batch: jlong, life: jlong) -> JLongArray<'local> = mapping::region;
         guard scan(client: jlong, batch: jlong, life: jlong, from: jlong, out: JLongArray<'local>)
             -> jint = mapping::scan;

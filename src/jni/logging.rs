@@ -149,7 +149,7 @@ impl Logger {
         }
         let (sender, receiver) = sync_channel(QUEUE);
         match threads::spawn("raybatch-log", move || deliver(&receiver, self)) {
-            Ok(()) => *self.queue.write() = Some(sender),
+            Ok(_) => *self.queue.write() = Some(sender),
             Err(e) => eprintln!("raybatch: no thread for log records: {e}"),
         }
     }

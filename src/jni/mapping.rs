@@ -1,4 +1,4 @@
-//! The arena as Java maps it: windows of memory, where a batch's region lies, and the settling of leases left by then.
+//! The arena as Java maps it: windows of memory, and where a batch's region lies.
 
 use std::sync::Arc;
 
@@ -7,7 +7,6 @@ use jni::objects::{JLongArray, JObject, JObjectArray};
 use jni::refs::IntoAuto as _;
 use jni::sys::{jint, jlong};
 
-use super::arrays::Jni;
 use super::handles::{MAPPINGS, with_client};
 use super::java::java;
 use super::values::{figure, key, longs, pack, unpack};
@@ -38,13 +37,6 @@ pub(super) fn map<'local>(
 
 pub(super) fn unmap(_env: &mut Env<'_>, mapping: jlong) -> Result<()> {
     MAPPINGS.remove(mapping);
-    Ok(())
-}
-
-pub(super) fn sweep(_jni: Jni<'_>, mapping: jlong, header: jlong) -> Result<()> {
-    if let Some(mapping) = MAPPINGS.get(mapping) {
-        mapping.sweep(header as u64);
-    }
     Ok(())
 }
 

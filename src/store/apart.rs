@@ -7,6 +7,8 @@ use super::arena::Arena;
 use super::copy::Span;
 use super::pin::Place;
 
+const WORD: usize = size_of::<AtomicU64>();
+
 /// See the module. Laid out as the object is in the arena: metadata with their length, if there are any, then data.
 pub(crate) struct Apart {
     words: Box<[AtomicU64]>,
@@ -17,19 +19,11 @@ impl Apart {
     /// Memory for so many bytes, as `fill` fills it. No memory is an error, not an abort.
     pub(crate) fn filled(bytes: u64, fill: impl FnOnce(&mut [u8]) -> io::Result<()>) -> io::Result<Self> {
         let len = usize::try_from(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        let mut raw = Vec::new();
-        raw.try_reserve_exact(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        raw.resize(len, 0);
-        fill(&mut raw)?;
         let mut words: Vec<AtomicU64> = Vec::new();
-        words.try_reserve_exact(len.div_ceil(8)).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        let (whole, rest) = raw.as_chunks::<8>();
-        words.extend(whole.iter().map(|word| AtomicU64::new(u64::from_ne_bytes(*word))));
-        if !rest.is_empty() {
-            let mut last = [0; 8];
-            last[..rest.len()].copy_from_slice(rest);
-            words.push(AtomicU64::new(u64::from_ne_bytes(last)));
-        }
+        words.try_reserve_exact(len.div_ceil(WORD)).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        words.resize_with(len.div_ceil(WORD), AtomicU64::default);
+        // SAFETY: the words are initialised, at least `len` bytes, and nobody else has them yet; any bytes are words.
+        fill(unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), len) })?;
         Ok(Apart { words: words.into_boxed_slice(), len })
     }
 

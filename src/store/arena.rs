@@ -6,29 +6,28 @@
 //!
 //! Locks: `remap`, then `extents`. Nothing is called with either held but the system.
 
+mod strides;
+
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use memmap2::{MmapOptions, MmapRaw};
 use parking_lot::Mutex;
-use rustix::fs::{FallocateFlags, FlockOperation, MemfdFlags, Mode, OFlags, SealFlags};
-use rustix::mm::{Advice, MapFlags, ProtFlags};
+use rustix::fs::{FlockOperation, MemfdFlags, Mode, OFlags, SealFlags};
 
 use super::copy::{Span, SpanMut};
 use super::extents::Extents;
 use super::faults::{FaultPoint, Faults};
+use super::holders::Holders;
 use super::layout::{LAYOUT_VERSION, MAGIC, PAGE, STRIDE, WINDOW_PAGES};
 use super::pressure::Pressure;
 use super::share::TooMuch;
+use super::system::{Scarce, SystemMemory};
 use crate::error::{Error, ErrorCode, Result};
-
-/// Strides asked for at once beyond what is needed.
-const AHEAD: u64 = 8;
 
 /// See the module.
 pub(crate) struct Arena {
@@ -45,6 +44,11 @@ pub(crate) struct Arena {
     backed_strides: AtomicU64,
     remap: Mutex<Remap>,
     faults: Arc<dyn Faults>,
+    /// Where its pages can go nowhere but memory.
+    system: Option<SystemMemory>,
+    /// The first so many strides are for what is never given back, which takes little at a time.
+    kept_strides: u64,
+    holders: Holders,
     /// told of each loan, in a store that spills
     pressure: OnceLock<Arc<Pressure>>,
 }
@@ -82,8 +86,21 @@ impl NoRoom {
 }
 
 impl Arena {
-    /// Creates the file and reserves its address space; allocates nothing but the first page.
+    /// As `open_beside`, and takes what memory the system gives.
+    #[cfg(test)]
     pub(crate) fn open(capacity: u64, path: Option<&Path>, name: &str, faults: Arc<dyn Faults>) -> Result<Arc<Self>> {
+        Arena::open_beside(capacity, path, name, 0, faults)
+    }
+
+    /// Creates the file and reserves its address space; allocates nothing but the first page. It leaves so many bytes of memory
+    /// to other programs.
+    pub(crate) fn open_beside(
+        capacity: u64,
+        path: Option<&Path>,
+        name: &str,
+        margin: u64,
+        faults: Arc<dyn Faults>,
+    ) -> Result<Arc<Self>> {
         let fail = |what: &str, e: io::Error| {
             let place = path.map_or_else(|| "in memory".to_owned(), |p| format!("at {}", p.display()));
             Error::new(ErrorCode::StoreOpen, format!("store '{name}' of {capacity} bytes {place}: cannot {what}: {e}"))
@@ -100,20 +117,25 @@ impl Arena {
             .map_err(|e| fail("reserve its address space", e))?;
         let map = MmapRaw::from(map);
         let before = map.as_ptr().align_offset(STRIDE as usize);
+        let system = is_memory(&file).then(|| SystemMemory::new(margin));
+        let kept = kept_pages(len / PAGE);
         let arena = Arc::new(Arena {
             map,
             before,
             len,
             file,
+            system,
+            kept_strides: kept * PAGE / STRIDE,
+            holders: Holders::new(len),
             path: path.map(Path::to_owned),
-            extents: Mutex::new(Extents::new(len / PAGE, WINDOW_PAGES)),
+            extents: Mutex::new(Extents::new(len / PAGE, WINDOW_PAGES, kept)),
             backed: (0..len.div_ceil(STRIDE).div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
             backed_strides: AtomicU64::new(0),
             remap: Mutex::new(Remap { closed: false }),
             faults,
             pressure: OnceLock::new(),
         });
-        let first = arena.extents.lock().take(1);
+        let first = arena.extents.lock().take_for_good(1);
         debug_assert_eq!(first, Some(0));
         if let Err(e) = arena.back(0, 1) {
             arena.close();
@@ -131,6 +153,11 @@ impl Arena {
     /// Bytes.
     pub(crate) fn len(&self) -> u64 {
         self.len
+    }
+
+    /// Regions that hold much of it.
+    pub(crate) fn holders(&self) -> &Holders {
+        &self.holders
     }
 
     /// Has each loan told, from now on.
@@ -217,16 +244,29 @@ impl Arena {
 
     /// Lends pages, their memory allocated for real.
     pub(crate) fn lend(&self, pages: u64) -> Result<u64, NoRoom> {
+        self.lend_from(pages, Extents::take)
+    }
+
+    /// Lends pages that are never given back.
+    pub(crate) fn lend_for_good(&self, pages: u64) -> Result<u64, NoRoom> {
+        self.lend_from(pages, Extents::take_for_good)
+    }
+
+    fn lend_from(&self, pages: u64, take: impl Fn(&mut Extents, u64) -> Option<u64>) -> Result<u64, NoRoom> {
         let no_room = |cause| NoRoom { pages, cause, closed: false, too_much: None };
         self.faults.check(FaultPoint::Run).map_err(|e| no_room(Some(e)))?;
-        let mut taken = self.extents.lock().take(pages);
+        let mut taken = take(&mut self.extents.lock(), pages);
         if taken.is_none() {
             // Pages on their way back to the system are not free for a moment: wait for that, and look again.
             let _quiet = self.remap.lock();
-            taken = self.extents.lock().take(pages);
+            taken = take(&mut self.extents.lock(), pages);
         }
-        let page = taken.ok_or_else(|| no_room(None))?;
-        self.back(page, pages).inspect_err(|_| self.extents.lock().give(page, pages))?;
+        let mut page = taken.ok_or_else(|| no_room(None))?;
+        if let Err(e) = self.back(page, pages) {
+            let mut extents = self.extents.lock();
+            extents.give(page, pages);
+            page = self.take_backed(&mut extents, pages).ok_or(e)?;
+        }
         if let Some(pressure) = self.pressure.get() {
             pressure.lent(self.taken());
         }
@@ -254,193 +294,19 @@ impl Arena {
         let needed = no_room.pages * PAGE;
         let cause = no_room.cause.as_ref().map_or_else(String::new, |e| format!("; the system said: {e}"));
         let len = self.len;
-        let text = match &no_room.too_much {
-            Some(too_much) => format!("memory is short: {needed} bytes needed, {free} of {len} free; {too_much}"),
-            None => format!(
+        let scarce = no_room.cause.as_ref().and_then(|e| e.get_ref()).filter(|e| e.is::<Scarce>());
+        let text = match (&no_room.too_much, scarce) {
+            (Some(too_much), _) => format!("memory is short: {needed} bytes needed, {free} of {len} free; {too_much}"),
+            (None, Some(scarce)) => format!(
+                "the store cannot grow: {needed} bytes needed in one run, {free} of {len} free, but {scarce}; end or collect \
+                 batches, end other programs, or set a smaller memoryMargin"
+            ),
+            (None, None) => format!(
                 "the store is full: {needed} bytes needed in one run, {free} of {len} free, {largest} in the largest free \
                  run{cause}; end or collect batches, or open a larger store"
             ),
         };
         Error::new(ErrorCode::StoreFull, text).facts([needed as i64, free as i64, largest as i64])
-    }
-
-    fn is_backed(&self, stride: u64) -> bool {
-        self.backed[(stride / 64) as usize].load(Ordering::Acquire) & (1 << (stride % 64)) != 0
-    }
-
-    /// Has memory allocated and mapped under these pages, and some strides ahead.
-    fn back(&self, page: u64, pages: u64) -> Result<(), NoRoom> {
-        let first = page * PAGE / STRIDE;
-        let last = ((page + pages) * PAGE - 1) / STRIDE;
-        if (first..=last).all(|s| self.is_backed(s)) {
-            return Ok(());
-        }
-        let remap = self.remap.lock();
-        if remap.closed {
-            return Err(NoRoom { pages, cause: None, closed: true, too_much: None });
-        }
-        let end = self.len.div_ceil(STRIDE);
-        let mut stride = first;
-        while stride <= last {
-            if self.is_backed(stride) {
-                stride += 1;
-                continue;
-            }
-            let unbacked = |to: u64| (stride..to).find(|&s| self.is_backed(s)).unwrap_or(to);
-            let ahead = unbacked((last + 1 + AHEAD).min(end));
-            let needed = unbacked(last + 1);
-            stride = match self.commit(stride, ahead) {
-                Ok(()) => ahead,
-                Err(_) if ahead > needed && self.commit(stride, needed).is_ok() => needed,
-                Err(e) => return Err(NoRoom { pages, cause: Some(e), closed: false, too_much: None }),
-            };
-        }
-        Ok(())
-    }
-
-    /// Allocates and maps strides `from..to`. Called with `remap` held.
-    ///
-    /// Memory without a file is mapped first and then populated, which allocates it for real, in huge pages where the
-    /// system grants them, and leaves no page to be faulted in later. A file is allocated first: on a disk, populating
-    /// could find out too late that there is no room.
-    fn commit(&self, from: u64, to: u64) -> io::Result<()> {
-        let offset = from * STRIDE;
-        let len = (to * STRIDE).min(self.len) - offset;
-        self.faults.check(FaultPoint::Commit)?;
-        if self.path.is_some() {
-            retry(|| rustix::fs::fallocate(&self.file, FallocateFlags::empty(), offset, len))?;
-        }
-        self.faults.check(FaultPoint::Map)?;
-        // SAFETY: the range lies in our own reservation. The zero pages there are replaced in one step by the file's
-        // pages; nobody was lent them, and a stray reader validates.
-        unsafe {
-            rustix::mm::mmap(
-                self.at(offset).cast(),
-                len as usize,
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::SHARED | MapFlags::FIXED,
-                self.file.as_fd(),
-                offset,
-            )
-        }?;
-        if self.path.is_none()
-            && let Err(e) = self.populate(offset, len)
-        {
-            if let Err(e) = self.map_zero_pages(offset, len) {
-                log::warn!("memory that could not be allocated could not be unmapped either: {e}");
-            }
-            let _ = self.punch(offset, len);
-            return Err(e);
-        }
-        for s in from..to {
-            self.backed[(s / 64) as usize].fetch_or(1 << (s % 64), Ordering::Release);
-        }
-        self.backed_strides.fetch_add(to - from, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Has the system allocate memory that is mapped to a file without a name.
-    fn populate(&self, offset: u64, len: u64) -> io::Result<()> {
-        let advise = |advice| {
-            // SAFETY: the range lies in our own reservation, and neither advice changes what is read there.
-            retry(|| unsafe { rustix::mm::madvise(self.at(offset).cast(), len as usize, advice) })
-        };
-        // where the system has none, small pages do
-        let _ = advise(Advice::LinuxHugepage);
-        match advise(Advice::LinuxPopulateWrite) {
-            // Linux before 5.14
-            Err(e) if e.raw_os_error() == Some(rustix::io::Errno::INVAL.raw_os_error()) => {
-                retry(|| rustix::fs::fallocate(&self.file, FallocateFlags::empty(), offset, len))
-            }
-            other => other,
-        }
-    }
-
-    fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
-        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        retry(|| rustix::fs::fallocate(&self.file, hole, offset, len))
-    }
-
-    /// Has so many bytes from the low end on allocated, as far as the system has them: to be used first, and fast.
-    pub(crate) fn warm(&self, bytes: u64) {
-        let strides = bytes.min(self.len).div_ceil(STRIDE);
-        let remap = self.remap.lock();
-        for stride in (0..strides).filter(|_| !remap.closed) {
-            if !self.is_backed(stride)
-                && let Err(e) = self.commit(stride, stride + 1)
-            {
-                log::warn!("only {} of {bytes} bytes could be touched beforehand: {e}", stride * STRIDE);
-                return;
-            }
-        }
-    }
-
-    /// Gives strides that are wholly free back to the system, from the highest address down, until no more than
-    /// `reserve` bytes of free memory stay warm. Returns the bytes given back.
-    pub(crate) fn trim(&self, reserve: u64) -> u64 {
-        // Whoever needs memory mapped waits for one group at most; each costs every running thread an interrupt or two.
-        const GROUP: u64 = 2;
-        const PAUSE: Duration = Duration::from_millis(1);
-        let mut given = 0;
-        let mut stride = self.len / STRIDE;
-        while stride > 0 {
-            let remap = self.remap.lock();
-            if remap.closed {
-                break;
-            }
-            let excess = self.backed().saturating_sub(self.taken()).saturating_sub(reserve) / STRIDE;
-            if excess == 0 {
-                break;
-            }
-            let to = stride;
-            let pages = STRIDE / PAGE;
-            // a group of neighbours costs one remapping
-            while to - stride < excess.min(GROUP)
-                && stride > 0
-                && self.is_backed(stride - 1)
-                && self.extents.lock().take_at((stride - 1) * pages, pages)
-            {
-                stride -= 1;
-            }
-            if stride == to {
-                stride -= 1;
-                continue;
-            }
-            match self.decommit(stride, to) {
-                Ok(()) => given += (to - stride) * STRIDE,
-                Err(e) => log::warn!("memory could not be given back to the system and stays with the store: {e}"),
-            }
-            self.extents.lock().give(stride * pages, (to - stride) * pages);
-            drop(remap);
-            std::thread::sleep(PAUSE);
-        }
-        given
-    }
-
-    /// Unmaps and frees strides `from..to`, all of them whole. Called with `remap` held, the pages taken.
-    fn decommit(&self, from: u64, to: u64) -> io::Result<()> {
-        let offset = from * STRIDE;
-        let len = (to - from) * STRIDE;
-        self.faults.check(FaultPoint::Decommit)?;
-        for s in from..to {
-            self.backed[(s / 64) as usize].fetch_and(!(1 << (s % 64)), Ordering::Release);
-        }
-        self.backed_strides.fetch_sub(to - from, Ordering::Relaxed);
-        self.map_zero_pages(offset, len)?;
-        self.punch(offset, len)
-    }
-
-    fn map_zero_pages(&self, offset: u64, len: u64) -> io::Result<()> {
-        // SAFETY: the range lies in our own reservation; addresses stay valid, and read as zero from here on.
-        unsafe {
-            rustix::mm::mmap_anonymous(
-                self.at(offset).cast(),
-                len as usize,
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE,
-            )
-        }?;
-        Ok(())
     }
 
     /// Maps zero pages over everything and gives all memory back. Addresses stay reserved while anybody holds the arena.
@@ -457,19 +323,11 @@ impl Arena {
             log::debug!("the arena's memory goes with its file: {e}");
         }
         if let Some(path) = &self.path
-            && is_at(&self.file, path)
+            && is_named(&self.file, path)
             && let Err(e) = std::fs::remove_file(path)
         {
             log::warn!("the arena's file {} could not be removed: {e}", path.display());
         }
-    }
-}
-
-/// True unless another file has that name by now.
-fn is_at(file: &File, path: &Path) -> bool {
-    match (rustix::fs::fstat(file), rustix::fs::stat(path)) {
-        (Ok(ours), Ok(there)) => (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino),
-        _ => false,
     }
 }
 
@@ -506,7 +364,7 @@ fn is_leftover(path: &Path) -> bool {
         && file.read_exact_at(&mut head, 0).is_ok()
         && u64::from_le_bytes(head) == MAGIC
         && rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
-        && is_at(&file, path)
+        && is_named(&file, path)
 }
 
 impl Drop for Arena {
@@ -525,41 +383,83 @@ fn retry(mut call: impl FnMut() -> rustix::io::Result<()>) -> io::Result<()> {
     }
 }
 
+/// How many of an arena's pages are for what is never given back: headers of regions and leases. A batch with one page of index
+/// and one of data needs a header of a thirty-second of that.
+fn kept_pages(pages: u64) -> u64 {
+    const PART: u64 = 32;
+    let kept = pages / PART;
+    // its end lies in the first stride, which always has memory, or between two
+    if kept > STRIDE / PAGE { kept / (STRIDE / PAGE) * (STRIDE / PAGE) } else { kept }
+}
+
+/// True for a file whose pages can go nowhere but memory.
+fn is_memory(file: &File) -> bool {
+    const TMPFS: i64 = 0x0102_1994;
+    const RAMFS: i64 = 0x8584_58f6;
+    const HUGETLBFS: i64 = 0x9584_58f6;
+    rustix::fs::fstatfs(file).is_ok_and(|fs| [TMPFS, RAMFS, HUGETLBFS].contains(&(fs.f_type as i64)))
+}
+
 fn memory_file(name: &str, len: u64) -> io::Result<File> {
     let name: String = name.chars().filter(|c| c.is_ascii_graphic()).take(200).collect();
     let fd = rustix::fs::memfd_create(format!("raybatch-{name}"), MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    // nobody else opens it through /proc
+    rustix::fs::fchmod(&fd, Mode::RUSR | Mode::WUSR)?;
     rustix::fs::ftruncate(&fd, len)?;
     rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
     Ok(File::from(fd))
 }
 
+/// Creates an arena's file. One that a crash left over is removed, and never truncated: another process may still have it mapped,
+/// and would be killed by what it reads there.
 fn named_file(path: &Path, len: u64) -> io::Result<File> {
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = loop {
-        let file = File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?);
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    const TRIES: u32 = 16;
+    let mut left_over = None;
+    for _ in 0..TRIES {
+        let file = match open_locked(path)? {
+            Some(file) => file,
+            None => continue, // somebody removed it meanwhile
+        };
+        if file.metadata()?.len() == 0 {
+            // the lock of the one before is held until nobody can find that any more
+            drop(left_over);
+            remove_leftovers(path);
+            return sized(file, path, len);
         }
-        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| io::Error::new(io::ErrorKind::AddrInUse, "another store uses this file"))?;
-        // a store that opened beside it may have removed it before it was locked
-        if is_at(&file, path) {
-            break file;
-        }
-    };
-    remove_leftovers(path);
-    let meta = file.metadata()?;
-    let mut head = [0u8; 8];
-    if meta.len() > 0 {
-        use std::os::unix::fs::FileExt;
-        let left_over = file.read_exact_at(&mut head, 0).is_ok() && u64::from_le_bytes(head) == MAGIC;
-        if !left_over {
+        let mut head = [0u8; 8];
+        if file.read_exact_at(&mut head, 0).is_err() || u64::from_le_bytes(head) != MAGIC {
             let what = "the file exists and is no left-over arena; it is not overwritten";
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
         }
+        std::fs::remove_file(path)?;
+        left_over = Some(file);
     }
+    Err(io::Error::new(io::ErrorKind::AddrInUse, "other programs create and remove this file all the time"))
+}
+
+/// Opens a file, creates it if need be, and locks it. `None` if it has that name no more.
+fn open_locked(path: &Path) -> io::Result<Option<File>> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
+        .map_err(|_| io::Error::new(io::ErrorKind::AddrInUse, "another store uses this file"))?;
+    Ok(is_named(&file, path).then_some(file))
+}
+
+/// True if that is the file's name, and no other file's by now.
+fn is_named(file: &File, path: &Path) -> bool {
+    match (rustix::fs::fstat(file), rustix::fs::lstat(path)) {
+        (Ok(ours), Ok(there)) => (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino),
+        _ => false,
+    }
+}
+
+/// Gives an empty file its size.
+fn sized(file: File, path: &Path, len: u64) -> io::Result<File> {
     rustix::fs::fchmod(&file, Mode::RUSR | Mode::WUSR)?;
-    rustix::fs::ftruncate(&file, 0)?;
     let fs = rustix::fs::fstatvfs(&file)?;
     let free = fs.f_bavail.saturating_mul(fs.f_frsize);
     let result = if free < len {

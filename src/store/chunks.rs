@@ -142,6 +142,11 @@ impl Chunks {
         self.take_if_empty(start)
     }
 
+    /// True for the chunk of a large object that has it to itself.
+    pub(crate) fn is_single(&self, offset: u64) -> bool {
+        self.by_offset.get(&offset).is_some_and(|owned| owned.single)
+    }
+
     /// Takes the chunk of a large object out, for another owner.
     pub(crate) fn take_single(&mut self, offset: u64) -> Option<Chunk> {
         if !self.by_offset.get(&offset)?.single {

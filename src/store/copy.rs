@@ -5,9 +5,11 @@
 //! Objects begin at a multiple of 8 and are padded to one, so a word at either end never reaches into a neighbour.
 
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 const WORD: usize = 8;
+/// Bytes copied at once through a buffer.
+const BLOCK: usize = 4096;
 
 /// Memory of a sealed object, for reading.
 #[derive(Clone, Copy)]
@@ -61,6 +63,62 @@ unsafe fn zero_bytes(at: *mut u8, len: usize) {
     let span = unsafe { SpanMut::new(at, len) };
     for from in (0..len).step_by(ZEROS.len()) {
         span.write(from, &ZEROS[..(len - from).min(ZEROS.len())]);
+    }
+}
+
+/// How many of `len` bytes from `at` on come before the first aligned word: all if they end before it.
+fn edge(at: *const u8, len: usize) -> usize {
+    ((at as usize).wrapping_neg() % WORD).min(len)
+}
+
+/// Reads bytes that others may write meanwhile: in relaxed atomic words, and single bytes at the ends.
+///
+/// # Safety
+/// `from` must be valid for reads of `out.len()` bytes.
+unsafe fn load_foreign(from: *const u8, out: &mut [u8]) {
+    let edge = edge(from, out.len());
+    let (first, rest) = out.split_at_mut(edge);
+    let (words, last) = rest.as_chunks_mut::<WORD>();
+    let mut from = from;
+    // SAFETY: an atomic byte inside of the range, by the caller's promise.
+    let byte = |at: *const u8| unsafe { (*at.cast::<AtomicU8>()).load(Ordering::Relaxed) };
+    for b in first {
+        *b = byte(from);
+        from = from.wrapping_add(1);
+    }
+    for w in words {
+        // SAFETY: a whole word inside of the range, aligned as `edge` says.
+        *w = unsafe { (*from.cast::<AtomicU64>()).load(Ordering::Relaxed) }.to_ne_bytes();
+        from = from.wrapping_add(WORD);
+    }
+    for b in last {
+        *b = byte(from);
+        from = from.wrapping_add(1);
+    }
+}
+
+/// Writes bytes that others may read or write meanwhile, as `load_foreign` reads them.
+///
+/// # Safety
+/// `to` must be valid for writes of `bytes.len()` bytes.
+unsafe fn store_foreign(to: *mut u8, bytes: &[u8]) {
+    let (first, rest) = bytes.split_at(edge(to, bytes.len()));
+    let (words, last) = rest.as_chunks::<WORD>();
+    let mut to = to;
+    // SAFETY: an atomic byte inside of the range, by the caller's promise.
+    let store = |at: *mut u8, b: u8| unsafe { (*at.cast::<AtomicU8>()).store(b, Ordering::Relaxed) };
+    for b in first {
+        store(to, *b);
+        to = to.wrapping_add(1);
+    }
+    for w in words {
+        // SAFETY: a whole word inside of the range, aligned as `edge` says.
+        unsafe { (*to.cast::<AtomicU64>()).store(u64::from_ne_bytes(*w), Ordering::Relaxed) };
+        to = to.wrapping_add(WORD);
+    }
+    for b in last {
+        store(to, *b);
+        to = to.wrapping_add(1);
     }
 }
 
@@ -132,13 +190,19 @@ impl<'a> Span<'a> {
         }
     }
 
-    /// The bytes themselves.
+    /// Copies all of it to memory that is not the arena's and that others may use meanwhile, such as a direct buffer of
+    /// Java's: not a byte beside the range is written.
     ///
     /// # Safety
-    /// Nobody may write them for `'a`: those of sealed objects, in a chunk that the caller holds and nobody fills.
-    pub(super) unsafe fn as_slice(&self) -> &'a [u8] {
-        // SAFETY: mapped by the promise of `new`, and not written by the caller's.
-        unsafe { std::slice::from_raw_parts(self.ptr, self.len) }
+    /// `to` must be valid for writes of `self.len()` bytes.
+    pub(crate) unsafe fn copy_to_foreign(&self, to: *mut u8) {
+        let mut buffer = [0; BLOCK];
+        for at in (0..self.len).step_by(BLOCK) {
+            let part = &mut buffer[..(self.len - at).min(BLOCK)];
+            self.read(at, part);
+            // SAFETY: the caller's promise, for this part of the range.
+            unsafe { store_foreign(to.add(at), part) };
+        }
     }
 
     /// Copies all of it.
@@ -236,9 +300,24 @@ impl<'a> SpanMut<'a> {
         unsafe { zero_bytes(part.ptr, part.len) };
     }
 
+    /// Fills all of it from memory that is not the arena's and that others may write meanwhile; then any mixture of what it
+    /// was and what it became is copied.
+    ///
+    /// # Safety
+    /// `from` must be valid for reads of `self.len()` bytes.
+    pub(crate) unsafe fn copy_from_foreign(&self, from: *const u8) {
+        let mut buffer = [0; BLOCK];
+        for at in (0..self.len).step_by(BLOCK) {
+            let part = &mut buffer[..(self.len - at).min(BLOCK)];
+            // SAFETY: the caller's promise, for this part of the range.
+            unsafe { load_foreign(from.add(at), part) };
+            self.write(at, part);
+        }
+    }
+
     /// Copies from another object's memory.
     pub(super) fn copy_from(&self, source: Span<'_>) {
-        let mut buffer = [0u8; 4096];
+        let mut buffer = [0u8; BLOCK];
         let mut at = 0;
         while at < source.len() {
             let n = (source.len() - at).min(buffer.len());
@@ -267,6 +346,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn foreign_memory_is_copied_to_the_byte(at in 0usize..24, len in 0usize..9000, start in 0usize..16) {
+            let from: Vec<u8> = (0..len + 16).map(|n| (n * 7 % 251) as u8).collect();
+            let expected = from[start..start + len].to_vec();
+            with_words(1200, |s| {
+                let span = s.part(at, len);
+                // SAFETY: the vector has so many bytes from there on, and nobody else uses it.
+                unsafe { span.copy_from_foreign(from[start..].as_ptr()) };
+                assert_eq!(span.as_span().to_vec(), expected);
+                let mut to = vec![0xaa; len + 16];
+                // SAFETY: as above.
+                unsafe { span.as_span().copy_to_foreign(to[start..].as_mut_ptr()) };
+                assert_eq!(to[start..start + len], expected[..]);
+                assert!(to[..start].iter().chain(&to[start + len..]).all(|&b| b == 0xaa), "a byte beside it was written");
+            });
+        }
+
         #[test]
         fn any_range_reads_as_written(at in 0usize..40, bytes in prop::collection::vec(any::<u8>(), 0..120)) {
             with_words(20, |s| {

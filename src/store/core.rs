@@ -49,6 +49,8 @@ pub(crate) enum Asks {
     Put,
     /// A task, whose result is there, and would be lost; or its submission.
     Task,
+    /// The store itself, for records that are never given back.
+    Records,
 }
 
 impl Core {
@@ -64,10 +66,11 @@ impl Core {
     pub(crate) fn lend_to(&self, asks: Asks, held: &Arc<Held>, wished: u64, least: u64) -> Result<Run> {
         let mut pages = wished.max(least);
         // files make room for what cannot wait
-        let may_refuse = asks == Asks::Put || self.spill.is_none();
+        let may_refuse = asks != Asks::Task || self.spill.is_none();
         loop {
             let lent = match self.shares.refuses(held.share().filter(|_| may_refuse), pages * PAGE) {
                 Some(why) => Err(NoRoom::too_much(pages, why)),
+                None if asks == Asks::Records => Run::lend_for_good(&self.arena, held, pages),
                 None => Run::lend(&self.arena, held, pages),
             };
             let no_room = match lent {
@@ -120,7 +123,7 @@ impl Records {
 
     /// Reserves the first ones, at the low end of an arena that is just opened.
     pub(crate) fn reserve(&self, arena: &Arc<Arena>) -> Result<()> {
-        let first = Run::lend(arena, &self.held, self.unit.div_ceil(PAGE)).map_err(|e| arena.explain(&e))?;
+        let first = Run::lend_for_good(arena, &self.held, self.unit.div_ceil(PAGE)).map_err(|e| arena.explain(&e))?;
         self.add(&mut self.state.lock(), arena, first);
         Ok(())
     }
@@ -139,7 +142,7 @@ impl Records {
             // not under the lock, for making room takes others
             let least = self.unit.div_ceil(PAGE);
             let wished = (self.bytes() / PAGE).clamp(1, 64).next_multiple_of(least);
-            let block = core.lend(&self.held, wished, least)?;
+            let block = core.lend_to(Asks::Records, &self.held, wished, least)?;
             self.add(&mut self.state.lock(), &core.arena, block);
         }
     }

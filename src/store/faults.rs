@@ -89,6 +89,12 @@ pub trait Faults: Send + Sync {
     /// # Errors
     /// Any error: the store takes it as the system's answer.
     fn check(&self, point: FaultPoint) -> io::Result<()>;
+
+    /// What memory the system has, in bytes, when a store is about to take `wanted` of it; `None`: what it says itself.
+    fn available(&self, wanted: u64) -> Option<u64> {
+        let _ = wanted;
+        None
+    }
 }
 
 /// Nothing fails that the system does not fail.

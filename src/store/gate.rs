@@ -15,9 +15,9 @@
 //! | closed | told closed | – | told that it was closed |
 //!
 //! The JVM leaves by storing the word it had read before it entered, for half the price: that may undo a close, which
-//! it does not see then. So it looks after leaving whether its region lives, and has its lease `shut` if not; and where
-//! even that came too early, a later sweep does it. Nobody enters meanwhile, the region being dropped, but those who had
-//! made sure of it before; and they leave.
+//! it does not see then. So where a drop found somebody in, the store's housekeeping sweeps: it has the lease `shut` once
+//! nobody is in, and gives back what was left. Nobody enters meanwhile, the region being dropped, but those who had made
+//! sure of it before; and they leave.
 //!
 //! Who enters reads the word, then makes sure that the region lives, and then swaps just that word for a busy one. If
 //! the gate was closed meanwhile, and even serves another region by now, the word has changed: nobody ever enters the

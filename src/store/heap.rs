@@ -70,12 +70,10 @@ impl Heap {
     }
 
     /// A cell of at least so many bytes, at most `LARGEST_CELL`, and its offset.
-    pub(crate) fn take(&mut self, arena: &Arc<Arena>, held: &Arc<Held>, bytes: u64) -> Result<(Cell, u64), NoRoom> {
+    /// `None` where no slab has one: see `add`.
+    pub(crate) fn take(&mut self, bytes: u64) -> Option<(Cell, u64)> {
         let (class, size) = class_of(bytes);
-        let slab = match self.classes[class].open.last() {
-            Some(&slab) => slab,
-            None => self.add_slab(arena, held, class, size)?,
-        };
+        let slab = *self.classes[class].open.last()?;
         let Some(s) = self.slabs[slab as usize].as_mut() else { unreachable!("an open slab exists") };
         let cell = match s.free.pop() {
             Some(cell) => cell,
@@ -85,7 +83,7 @@ impl Heap {
         if s.free.is_empty() {
             self.close(slab);
         }
-        Ok((Cell { slab, cell }, offset))
+        Some((Cell { slab, cell }, offset))
     }
 
     /// Takes a cell back. Returns the slab's run when it was the last one.
@@ -105,15 +103,28 @@ impl Heap {
         None
     }
 
-    fn add_slab(&mut self, arena: &Arc<Arena>, held: &Arc<Held>, class: usize, size: u64) -> Result<u32, NoRoom> {
+    /// Borrows a run for a slab of cells for so many bytes: with no lock held, since the system may have to allocate it.
+    ///
+    /// # Errors
+    /// No memory.
+    pub(crate) fn lend(arena: &Arc<Arena>, held: &Arc<Held>, bytes: u64) -> Result<Run, NoRoom> {
+        let (_, size) = class_of(bytes);
         let least = size.div_ceil(PAGE);
         let mut pages = slab_pages(size);
-        let run = loop {
+        loop {
             match Run::lend(arena, held, pages) {
                 Err(_) if pages > least => pages = (pages / 2).max(least),
-                other => break other?,
+                lent => return lent,
             }
-        };
+        }
+    }
+
+    /// Makes a run a slab of cells for so many bytes. Returns it if there is one with free cells by now.
+    pub(crate) fn add(&mut self, run: Run, bytes: u64) -> Option<Run> {
+        let (class, size) = class_of(bytes);
+        if !self.classes[class].open.is_empty() {
+            return Some(run);
+        }
         let cells = (run.len() / size) as u32;
         let open = &mut self.classes[class].open;
         let slab = Slab { run, class, free: (0..cells).rev().collect(), cells, place: Some(open.len()) };
@@ -128,7 +139,7 @@ impl Heap {
             }
         };
         self.classes[class].open.push(number);
-        Ok(number)
+        None
     }
 
     /// Takes a slab out of the open ones of its class.
@@ -182,11 +193,18 @@ mod tests {
         let mut taken = Vec::new();
         for n in 0..3000u64 {
             let bytes = 1 + n * 7 % 900;
-            taken.push((heap.take(&arena, &held, bytes).expect("room"), bytes));
+            let cell = heap.take(bytes).or_else(|| {
+                let run = Heap::lend(&arena, &held, bytes).expect("room");
+                assert!(heap.add(run, bytes).is_none());
+                heap.take(bytes)
+            });
+            taken.push((cell.expect("a cell"), bytes));
         }
         let mut ranges: Vec<_> = taken.iter().map(|((_, at), n)| (*at, at + n)).collect();
         ranges.sort_unstable();
         assert!(ranges.windows(2).all(|w| w[0].1 <= w[1].0));
+        let second = Heap::lend(&arena, &held, 1).expect("room");
+        assert!(heap.add(second, 1).is_some(), "there is one with free cells");
         for ((cell, _), _) in taken {
             drop(heap.give(cell));
         }

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::arena::Arena;
-use super::core::{Asks, Core};
+use super::core::Core;
 use super::layout::{ENTRY, Entry, HEADER_INLINE, HEADER_OVERFLOW, INLINE_PAGES, PAGE, SLOTS};
-use super::run::{Held, Run};
-use crate::error::Result;
+use super::run::Run;
 
 /// Directory entries of one page.
 const PER_PAGE: u64 = PAGE / 4;
@@ -116,28 +115,49 @@ impl Index {
         (self.pages / 4).clamp(1, MAX_BLOCK)
     }
 
-    /// Leases the next block, in a run just lent for it.
-    pub(crate) fn lease(&mut self, core: &Core, held: &Arc<Held>, header: u64, run: Run) -> Result<Block> {
-        self.grow_directory(core, held, header, self.pages + run.pages())?;
-        let first = self.slots();
-        let run = self.add(core, header, run);
-        Ok(Block { first, slots: run.pages() * SLOTS, run })
+    /// Pages of a larger directory, as wished and at least, if so many more pages of index need one.
+    pub(crate) fn directory_for(&self, more: u64) -> Option<(u64, u64)> {
+        let needed = (self.pages + more).saturating_sub(INLINE_PAGES).div_ceil(PER_PAGE);
+        let have = self.overflow.as_ref().map_or(0, Run::pages);
+        (needed > have).then(|| (needed.max(have * 2), needed))
     }
 
-    /// Reserves consecutive slots that no lease will fill, in runs just lent for them. Returns the first.
-    pub(crate) fn reserve(&mut self, core: &Core, held: &Arc<Held>, header: u64, runs: Vec<Run>) -> Result<u64> {
+    /// Goes on with a larger directory, just lent for it.
+    pub(crate) fn set_directory(&mut self, core: &Core, header: u64, new: Run) {
+        if self.overflow.as_ref().is_some_and(|old| old.pages() >= new.pages()) {
+            return;
+        }
+        let arena = &core.arena;
+        let span = arena.span_mut(new.offset(), new.len());
+        let mut from = 0;
+        if let Some(old) = &self.overflow {
+            span.part(0, old.len() as usize).copy_from(arena.span(old.offset(), old.len()));
+            from = old.len() as usize;
+        }
+        span.zero(from, span.len());
+        arena.word(header + HEADER_OVERFLOW).store(new.page() << 32 | new.pages(), Ordering::Release);
+        self.retired.extend(self.overflow.replace(new));
+    }
+
+    /// Leases the next block, in a run just lent for it. The directory is large enough.
+    pub(crate) fn lease(&mut self, core: &Core, header: u64, run: Run) -> Block {
+        let first = self.slots();
+        let run = self.add(core, header, run);
+        Block { first, slots: run.pages() * SLOTS, run }
+    }
+
+    /// Reserves consecutive slots that no lease will fill, in runs just lent for them. Returns the first. The directory is large
+    /// enough.
+    pub(crate) fn reserve(&mut self, core: &Core, header: u64, runs: Vec<Run>) -> u64 {
         let first = self.pages;
-        let end = first + runs.iter().map(Run::pages).sum::<u64>();
-        // for all of them, so that nothing fails half-way
-        self.grow_directory(core, held, header, end)?;
         for run in runs {
             self.add(core, header, run);
         }
         match self.reserved.last_mut() {
-            Some(last) if last.1 == first => last.1 = end,
-            _ => self.reserved.push((first, end)),
+            Some(last) if last.1 == first => last.1 = self.pages,
+            _ => self.reserved.push((first, self.pages)),
         }
-        Ok(first * SLOTS)
+        first * SLOTS
     }
 
     /// True for a slot that was reserved, and not leased.
@@ -172,26 +192,5 @@ impl Index {
         out.extend(self.overflow);
         out.extend(self.runs.into_iter().filter_map(Arc::into_inner));
         out
-    }
-
-    fn grow_directory(&mut self, core: &Core, held: &Arc<Held>, header: u64, pages: u64) -> Result<()> {
-        let needed = pages.saturating_sub(INLINE_PAGES).div_ceil(PER_PAGE);
-        let have = self.overflow.as_ref().map_or(0, Run::pages);
-        if needed <= have {
-            return Ok(());
-        }
-        let arena = &core.arena;
-        // for pages that were lent already, to a task perhaps
-        let new = core.lend_to(Asks::Task, held, needed.max(have * 2), needed)?;
-        let span = arena.span_mut(new.offset(), new.len());
-        let mut from = 0;
-        if let Some(old) = &self.overflow {
-            span.part(0, old.len() as usize).copy_from(arena.span(old.offset(), old.len()));
-            from = old.len() as usize;
-        }
-        span.zero(from, span.len());
-        arena.word(header + HEADER_OVERFLOW).store(new.page() << 32 | new.pages(), Ordering::Release);
-        self.retired.extend(self.overflow.replace(new));
-        Ok(())
     }
 }

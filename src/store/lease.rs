@@ -8,6 +8,8 @@
 //! The lease's memory belongs to whoever is in it, even while the region is dropped (see `gate.rs`), so that a put needs
 //! no fence and a collector waits for nobody.
 
+mod lending;
+
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -161,6 +163,9 @@ struct InLease<'a> {
     region: &'a Region,
     n: u64,
     words: &'a Words,
+    /// Something was posted meanwhile, or may have been, since memory was lent: whoever waits is woken on leaving. That may be a
+    /// call into the JVM, for which nobody is kept out of the lease.
+    posted: Cell<bool>,
 }
 
 impl Drop for InLease<'_> {
@@ -168,6 +173,9 @@ impl Drop for InLease<'_> {
     fn drop(&mut self) {
         if gate::leave(&self.words[word::GATE]) {
             self.region.settle(self.n);
+        }
+        if self.posted.get() {
+            self.region.core.notifier.flush();
         }
     }
 }
@@ -246,8 +254,7 @@ impl Region {
                 // in the lease: whoever deletes it goes through there before they tell
                 let id = ObjectId::from_slot(self.batch, self.base, at.slot.slot, at.slot.index);
                 self.core.notifier.post(Event::object(EventKind::Sealed, id, len, 0));
-                drop(inside);
-                self.core.notifier.flush();
+                inside.posted.set(true);
             }
             Ok(at.slot)
         })
@@ -261,7 +268,7 @@ impl Region {
         let meta = metadata.len() as u64;
         check_size(size, meta)?;
         let bytes = footprint(size, meta);
-        let (slot, place, chunk) = self.with_budget(size + meta, || {
+        let made = self.with_budget(size + meta, || {
             let inside = self.enter()?;
             let large = bytes > LARGE;
             let mut at = self.reserve(&inside, if large { 0 } else { bytes }, 8)?;
@@ -291,7 +298,9 @@ impl Region {
             };
             self.publish(&inside, &at, &entry, size + meta, if large { 0 } else { bytes });
             Ok((at.slot, place, chunk))
-        })?;
+        });
+        self.core.notifier.flush(); // what was evicted for it
+        let (slot, place, chunk) = made?;
         let id = ObjectId::from_slot(self.batch, self.base, slot.slot, slot.index);
         let writer = Writer::Region { region: Arc::clone(self), slot: slot.slot, chunk };
         Ok((slot, Unsealed::new(id, kind, place, writer, &self.core.arena)))
@@ -315,7 +324,7 @@ impl Region {
         let words = words(&self.core, at);
         gate::enter(&words[word::GATE], || self.lives())?;
         before_reuse(); // the chunk may have been lent to another thread, which fenced for itself only
-        Ok(InLease { region: self, n, words })
+        Ok(InLease { region: self, n, words, posted: Cell::new(false) })
     }
 
     fn enter_stripe(&self) -> Result<InLease<'_>> {
@@ -443,87 +452,6 @@ impl Region {
             set(words, word::CHUNK, get(words, word::CHUNK).wrapping_add(1));
         }
         set(words, word::BYTES, get(words, word::BYTES) + bytes);
-    }
-
-    /// Leases the next block of slots; and a chunk with it, in one run, for a lease that has none and needs one.
-    fn lease_slots(&self, inside: &InLease<'_>, bytes: u64) -> Result<()> {
-        self.touch();
-        let core = &self.core;
-        let leased = {
-            let mut body = self.body.lock();
-            if body.closed {
-                return Err(self.gone());
-            }
-            note_slots(&mut body, inside);
-            let pages = body.index.wished();
-            let begins = bytes > 0 && body.memory(inside.n).chunk.is_none();
-            let chunk = if begins { chunk_pages(&body.chunks).max(bytes.div_ceil(PAGE)) } else { 0 };
-            core.lend(&self.held, pages + chunk, if begins { pages + chunk } else { 1 })
-                .map(|mut run| (begins.then(|| run.split_off(chunk)), run))
-                .or_else(|e| if begins { core.lend(&self.held, pages, 1).map(|run| (None, run)) } else { Err(e) })
-                .and_then(|(chunk, run)| {
-                    let block = body.index.lease(core, &self.held, self.header, run)?;
-                    body.memory(inside.n).block = Some(Arc::clone(&block.run));
-                    Ok((block, chunk.map(|chunk| begin_chunk(&mut body, inside, chunk))))
-                })
-        };
-        core.notifier.flush(); // what was evicted for it
-        let (block, chunk) = leased?;
-        drop(chunk);
-        core.log.leased(self.batch, self.base.wrapping_add(block.first), block.slots as u32);
-        let made = get(inside.words, word::MADE);
-        set(inside.words, word::BLOCK, made);
-        set(inside.words, word::ENTRIES, block.run.offset().wrapping_sub(made * ENTRY));
-        set(inside.words, word::FIRST, block.first.wrapping_sub(made));
-        set(inside.words, word::LIMIT, made + block.slots);
-        Ok(())
-    }
-
-    fn lease_chunk(&self, inside: &InLease<'_>, bytes: u64, asks: Asks) -> Result<()> {
-        self.touch();
-        let old = {
-            let mut body = self.body.lock();
-            if body.closed {
-                return Err(self.gone());
-            }
-            let run = self.core.lend_to(asks, &self.held, chunk_pages(&body.chunks), bytes.div_ceil(PAGE));
-            run.map(|run| begin_chunk(&mut body, inside, run))
-        };
-        self.core.notifier.flush();
-        // the old chunk's memory, if nothing is left in it, goes here, after the lock
-        drop(old?);
-        Ok(())
-    }
-
-    /// Has the leases that nobody is in part with their chunks, so that these rest: the next put gets another.
-    pub(super) fn rest(&self) {
-        for n in 0..self.leases.count() {
-            let Ok(inside) = self.enter_nth(n) else { continue };
-            let mut body = self.body.lock();
-            if body.closed || body.memory(n).chunk.is_none() {
-                continue;
-            }
-            set(inside.words, word::CURSOR, 0);
-            set(inside.words, word::END, 0);
-            let ended = end_chunk(&mut body, &inside, None);
-            drop(body);
-            drop(ended);
-        }
-    }
-
-    /// A run for one large object. It becomes the region's with the object.
-    pub(super) fn lend_single(&self, bytes: u64, asks: Asks) -> Result<Chunk> {
-        self.touch();
-        let pages = bytes.div_ceil(PAGE);
-        let result = {
-            let body = self.body.lock();
-            if body.closed {
-                return Err(self.gone());
-            }
-            self.core.lend_to(asks, &self.held, pages, pages)
-        };
-        self.core.notifier.flush();
-        result.map(Arc::new)
     }
 
     #[cold]

@@ -1,6 +1,6 @@
-//! The arena as the JVM maps it: windows of memory, and what it cannot do by itself.
+//! The arena as the JVM maps it: windows of memory.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use super::arena::Arena;
 use super::core::Core;
@@ -10,16 +10,14 @@ use super::layout::{PAGE, WINDOW_PAGES};
 /// (`layout.rs`, `gate.rs`, `seqlock.rs`); once the store is closed all reads as zero, and what is written is lost.
 pub struct Mapping {
     arena: Arc<Arena>,
-    /// weak: windows may outlive the store
-    core: Weak<Core>,
 }
 
 impl Mapping {
     /// Bytes of a window; the last one may be shorter.
     pub const WINDOW: u64 = WINDOW_PAGES * PAGE;
 
-    pub(super) fn new(core: &Arc<Core>) -> Self {
-        Mapping { arena: Arc::clone(&core.arena), core: Arc::downgrade(core) }
+    pub(super) fn new(core: &Core) -> Self {
+        Mapping { arena: Arc::clone(&core.arena) }
     }
 
     /// Bytes of the arena.
@@ -34,14 +32,5 @@ impl Mapping {
         let start = n.checked_mul(Self::WINDOW).filter(|start| *start < self.arena.len())?;
         let len = Self::WINDOW.min(self.arena.len() - start);
         Some((self.arena.span_mut(start, len).as_mut_ptr(), len as usize))
-    }
-
-    /// Settles the leases of the region whose header lies there, if it was dropped: for whoever left one of them and
-    /// found that it was.
-    pub fn sweep(&self, header: u64) {
-        let region = self.core.upgrade().and_then(|core| core.regions.lock().get(&header).cloned());
-        if let Some(region) = region.filter(|region| region.is_dropped()) {
-            region.sweep();
-        }
     }
 }

@@ -19,6 +19,7 @@ mod extents;
 mod faults;
 mod gate;
 mod heap;
+mod holders;
 mod index;
 mod journal;
 mod layout;
@@ -38,6 +39,7 @@ mod slab;
 mod spill;
 mod subscription;
 mod sync;
+mod system;
 mod table;
 mod types;
 mod unsealed;
@@ -56,6 +58,7 @@ pub use self::clock::now_ms;
 pub use self::copy::{Span, SpanMut};
 pub use self::core::TaskLog;
 pub use self::faults::{FaultPoint, Faults, NoFaults, NthFault};
+pub use self::holders::Holders;
 pub use self::journal::{Journal, Note, Occasion};
 pub use self::lease::number_thread;
 pub use self::mapping::Mapping;
@@ -78,6 +81,7 @@ use self::layout::{HEADER, LEASE, PAGE};
 pub(crate) use self::pressure::HIGH_WATER;
 use self::run::Held;
 use self::spill::Spill;
+pub(crate) use self::system::{cgroups, default_margin, meminfo, read_file};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::BatchId;
 
@@ -172,6 +176,22 @@ impl Store {
         log: Arc<dyn TaskLog>,
         faults: Arc<dyn Faults>,
     ) -> Result<Arc<Store>> {
+        let ram = meminfo(&read_file("/proc/meminfo").unwrap_or_default(), "MemTotal").unwrap_or(0);
+        Store::open_beside(config, default_margin(ram), spill, log, faults)
+    }
+
+    /// As `open_on`, for a store that leaves so many bytes of the system's memory to other programs: it takes none where fewer
+    /// would be available. With 0 it takes what the system gives, which may then kill a program.
+    ///
+    /// # Errors
+    /// As for `open_on`.
+    pub fn open_beside(
+        config: &StoreConfig,
+        margin: u64,
+        spill: Option<(&SpillConfig, Arc<dyn Disk>)>,
+        log: Arc<dyn TaskLog>,
+        faults: Arc<dyn Faults>,
+    ) -> Result<Arc<Store>> {
         const LEAST: u64 = 8 * PAGE;
         if config.capacity < LEAST {
             return Err(Error::new(
@@ -179,7 +199,7 @@ impl Store {
                 format!("store '{}': {} bytes are too few; a store has at least {LEAST}", config.name, config.capacity),
             ));
         }
-        let arena = Arena::open(config.capacity, config.path.as_deref(), &config.name, faults)?;
+        let arena = Arena::open_beside(config.capacity, config.path.as_deref(), &config.name, margin, faults)?;
         let spill = match spill {
             Some((spill, disk)) => {
                 let pressure = Arc::new(Pressure::new(arena.len(), spill.high_water));
@@ -236,6 +256,12 @@ impl Store {
     #[must_use]
     pub fn shares(&self) -> &Shares {
         &self.core.shares
+    }
+
+    /// Regions that hold much of the arena.
+    #[must_use]
+    pub fn holders(&self) -> &Holders {
+        self.core.arena.holders()
     }
 
     /// Makes a region with a random base for its slots.

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use super::arena::{Arena, NoRoom};
 use super::layout::PAGE;
 use super::share::Share;
+use crate::id::BatchId;
 
 /// Pages held for one purpose: by a region, by the side table, by the directory of regions.
 #[derive(Default)]
@@ -15,12 +16,14 @@ pub(crate) struct Held {
     pages: AtomicU64,
     /// whose share of the arena they count to
     share: Option<Arc<Share>>,
+    /// batch and base of the region that holds them
+    region: Option<(BatchId, u64)>,
 }
 
 impl Held {
     /// None yet; what there will be counts to a share as well.
-    pub(crate) fn of(share: Option<Arc<Share>>) -> Held {
-        Held { pages: AtomicU64::new(0), share }
+    pub(crate) fn of(share: Option<Arc<Share>>, region: (BatchId, u64)) -> Held {
+        Held { pages: AtomicU64::new(0), share, region: Some(region) }
     }
 
     /// Whose share of the arena they count to.
@@ -28,18 +31,24 @@ impl Held {
         self.share.as_ref()
     }
 
-    fn add(&self, pages: u64) {
-        self.pages.fetch_add(pages, Ordering::AcqRel);
+    fn add(&self, arena: &Arena, pages: u64) {
+        let before = self.pages.fetch_add(pages, Ordering::AcqRel);
+        if let Some(region) = &self.region {
+            arena.holders().changed(region, before, before + pages, &self.pages);
+        }
         if let Some(share) = &self.share {
             share.add(pages * PAGE);
         }
     }
 
-    fn sub(&self, pages: u64) {
+    fn sub(&self, arena: &Arena, pages: u64) {
         if let Some(share) = &self.share {
             share.sub(pages * PAGE);
         }
-        self.pages.fetch_sub(pages, Ordering::AcqRel);
+        let before = self.pages.fetch_sub(pages, Ordering::AcqRel);
+        if let Some(region) = &self.region {
+            arena.holders().changed(region, before, before - pages, &self.pages);
+        }
     }
 
     /// Bytes.
@@ -61,9 +70,17 @@ pub(crate) struct Run {
 impl Run {
     /// Borrows pages from the arena.
     pub(crate) fn lend(arena: &Arc<Arena>, held: &Arc<Held>, pages: u64) -> Result<Run, NoRoom> {
-        let page = arena.lend(pages)?;
-        held.add(pages);
-        Ok(Run { arena: Arc::clone(arena), page, pages, held: Mutex::new(Arc::clone(held)) })
+        Ok(Run::of(arena, held, arena.lend(pages)?, pages))
+    }
+
+    /// Borrows pages that are never given back, and lie together with others of that kind.
+    pub(crate) fn lend_for_good(arena: &Arc<Arena>, held: &Arc<Held>, pages: u64) -> Result<Run, NoRoom> {
+        Ok(Run::of(arena, held, arena.lend_for_good(pages)?, pages))
+    }
+
+    fn of(arena: &Arc<Arena>, held: &Arc<Held>, page: u64, pages: u64) -> Run {
+        held.add(arena, pages);
+        Run { arena: Arc::clone(arena), page, pages, held: Mutex::new(Arc::clone(held)) }
     }
 
     /// Cuts the last pages off, as a run of their own.
@@ -97,8 +114,8 @@ impl Run {
     /// Counts the run to another holder from now on.
     pub(crate) fn hand_over(&self, to: &Arc<Held>) {
         let mut held = self.held.lock();
-        held.sub(self.pages);
-        to.add(self.pages);
+        held.sub(&self.arena, self.pages);
+        to.add(&self.arena, self.pages);
         *held = Arc::clone(to);
     }
 
@@ -110,7 +127,7 @@ impl Run {
             .iter_mut()
             .map(|run| {
                 let pages = std::mem::take(&mut run.pages);
-                run.held.get_mut().sub(pages);
+                run.held.get_mut().sub(&arena, pages);
                 (run.page, pages)
             })
             .collect();
@@ -131,7 +148,7 @@ impl Drop for Run {
     fn drop(&mut self) {
         if self.pages > 0 {
             self.arena.give_back(&[(self.page, self.pages)]);
-            self.held.get_mut().sub(self.pages);
+            self.held.get_mut().sub(&self.arena, self.pages);
         }
     }
 }

@@ -4,16 +4,16 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::MutexGuard;
 
-use super::spill::{Fetched, FetchedMemory};
+use super::spill::Fetched;
 use super::spilled::Left;
-use super::{Body, Region, Seen, collected};
+use super::{Body, Region, Seen, bare, collected};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::ObjectId;
 use crate::store::chunks::Chunk;
 use crate::store::layout::{EntryState, footprint};
 use crate::store::notify::{Event, EventKind};
 use crate::store::pin::Place;
-use crate::store::table::{Adopted, Finish, Owner, already_sealed, in_use};
+use crate::store::table::{Adopted, Finish, Owner, Room, already_sealed, in_use};
 use crate::store::types::{Found, Kind, Removal};
 
 /// Memory, or a part of a file, that nothing lies in any more: given back when it is dropped, with no lock held.
@@ -97,7 +97,7 @@ impl Region {
     pub fn seal(&self, id: &ObjectId) -> Result<()> {
         let body = self.body.lock();
         let seen = self.released(&body, id)?;
-        self.seal_locked(id, &seen, &self.place(&seen.entry));
+        self.seal_locked(id, &seen, &self.place(&seen.entry).unwrap_or_else(|| bare(&seen.entry)));
         drop(body);
         self.core.notifier.flush();
         Ok(())
@@ -181,7 +181,7 @@ impl Region {
 
     /// Marks an entry gone and counts it; returns what that was the last object of, to be dropped after the lock.
     fn remove_locked(&self, body: &mut Body, slot: u64, seen: &Seen<'_>, then: EntryState) -> Option<Gone> {
-        let place = self.place_locked(body, slot, &seen.entry);
+        let place = self.place_locked(body, slot, &seen.entry).unwrap_or_else(|| bare(&seen.entry));
         let bytes = place.len + place.metadata;
         // the entry changes before its memory can be lent again: a reader that validates sees it
         seen.words.change(&seen.entry.with_state(then));
@@ -222,7 +222,8 @@ impl Region {
     pub fn move_to_table(&self, id: &ObjectId, owner: impl Into<Owner>) -> Result<Found<()>> {
         let owner = owner.into();
         let slot = id.slot(self.base);
-        let mut apart = None;
+        let mut fetched: Option<Fetched> = None;
+        let mut room: Option<Room> = None;
         loop {
             let mut body = self.body.lock();
             if body.closed {
@@ -235,31 +236,39 @@ impl Region {
             if body.holds.get(&slot).is_some_and(|h| h.then.is_some()) {
                 return Ok(Found::Deleted);
             }
+            let kind = Kind::try_from(seen.entry.kind)?;
+            let place = self.place_locked(&body, slot, &seen.entry).ok_or_else(|| self.broken(slot))?;
+            let bytes = footprint(place.len, place.metadata);
             let spilled = seen.entry.state == EntryState::Spilled;
+            // bytes that were read without the lock are another object's if this one was freed and sealed again
+            let apart = fetched.as_ref().filter(|_| spilled).and_then(|fetched| fetched.bytes_of(&body, &seen));
             if spilled && apart.is_none() {
                 drop(body);
-                if let Some(Fetched { memory: FetchedMemory::Apart(bytes), .. }) = self.fetch(slot, id.index)? {
-                    apart = Some(bytes);
-                }
+                // what was copied there is of what was fetched before
+                drop(room.take());
+                fetched = self.fetch(slot, id.index)?;
                 continue;
             }
+            let takes_run = !spilled && bytes > 0 && body.chunks.is_single(place.offset);
+            if !takes_run && room.as_ref().map_or(0, Room::bytes) != bytes {
+                drop(body);
+                // one of another size, from before, goes first
+                drop(room.take());
+                let lent = self.core.table.room(&owner, bytes);
+                self.core.notifier.flush(); // what was evicted for it
+                let lent = lent?;
+                if let Some(apart) = &apart {
+                    lent.fill(apart, &place);
+                }
+                room = Some(lent);
+                continue;
+            }
+            let single = if takes_run { body.chunks.take_single(place.offset) } else { None };
             let sealed = seen.entry.state.is_sealed();
             let written = !sealed && body.holds.contains_key(&slot);
-            let place = self.place_locked(&body, slot, &seen.entry);
-            let takes_run = !spilled && footprint(place.len, place.metadata) > 0;
-            let single = if takes_run { body.chunks.take_single(place.offset) } else { None };
-            let kind = Kind::try_from(seen.entry.kind)?;
-            let apart = apart.as_deref().filter(|_| spilled);
-            let adopted =
-                Adopted { id: *id, owner: owner.clone(), kind, place, sealed, written, single: single.as_ref(), apart };
-            if let Err(e) = self.core.table.adopt(adopted) {
-                if let Some(chunk) = &single {
-                    body.chunks.add_single(chunk, slot);
-                }
-                drop(body);
-                self.core.notifier.flush();
-                return Err(e);
-            }
+            let room = room.take().filter(|_| !takes_run);
+            let adopted = Adopted { id: *id, owner, kind, place, sealed, written, single, room, copied: spilled };
+            self.core.table.adopt(adopted);
             if written {
                 body.moved_unsealed.insert(slot);
             }

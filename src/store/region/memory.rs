@@ -42,8 +42,7 @@ impl Region {
             pins += u64::from(holds.count);
             let Found::Here(seen) = self.see(slot, None) else { continue };
             if seen.entry.state != EntryState::Spilled {
-                let place = self.place(&seen.entry);
-                pinned += place.len + place.metadata;
+                pinned += self.place(&seen.entry).map_or(0, |place| place.len + place.metadata);
             }
         }
         let held = self.held.bytes();

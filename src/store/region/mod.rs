@@ -135,7 +135,7 @@ impl Region {
             header,
             generation,
             core: Arc::clone(core),
-            held: Arc::new(Held::of(budget.as_ref().and_then(|budget| budget.share().cloned()))),
+            held: Arc::new(Held::of(budget.as_ref().and_then(|budget| budget.share().cloned()), (batch, base))),
             budget,
             leases,
             body: Mutex::new(Body::default()),
@@ -195,6 +195,12 @@ impl Region {
     #[must_use]
     pub fn is_drained(&self) -> bool {
         self.is_dropped() && self.held.bytes() == 0 && self.body.lock().holds.is_empty()
+    }
+
+    /// Bytes of the pages that it holds.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.held.bytes()
     }
 
     /// What it holds.
@@ -282,15 +288,26 @@ impl Region {
         ObjectId::from_slot(self.batch, self.base, slot, entry.index)
     }
 
-    /// Where the object's bytes lie. To be validated. Not for one that is spilled: see `place_locked`.
-    fn place(&self, entry: &Entry) -> Place {
+    /// Where the object's bytes lie, all of them inside of the arena. To be validated. Not for one that is spilled: see
+    /// `place_locked`. `None` for an entry that no store writes: whoever holds no lock may meet any bytes.
+    fn place(&self, entry: &Entry) -> Option<Place> {
         let arena = &self.core.arena;
-        let metadata = if entry.has_metadata && arena.contains(entry.offset, 8) {
-            arena.word(entry.offset).load(Ordering::Relaxed)
-        } else {
-            0
+        let metadata = match entry.has_metadata {
+            false => 0,
+            true if entry.offset.is_multiple_of(8) && arena.contains(entry.offset, 8) => {
+                arena.word(entry.offset).load(Ordering::Relaxed)
+            }
+            true => return None,
         };
-        Place { offset: entry.offset, len: u64::from(entry.len), metadata }
+        let place = Place { metadata, ..bare(entry) };
+        place.is_inside(arena).then_some(place)
+    }
+
+    /// The error for an entry of a live region that leads nowhere: a defect, or memory that another program wrote.
+    #[cold]
+    fn broken(&self, slot: u64) -> Error {
+        let what = format!("slot {slot} of batch {} points outside of the arena", self.batch);
+        Error::new(ErrorCode::Internal, what).batch(self.batch)
     }
 
     /// What went with the drop.
@@ -304,6 +321,11 @@ impl Region {
     pub fn slots(&self) -> u64 {
         self.body.lock().index.slots()
     }
+}
+
+/// Where an entry says that data lie, whatever is there.
+fn bare(entry: &Entry) -> Place {
+    Place { offset: entry.offset, len: entry.len.into(), metadata: 0 }
 }
 
 pub(super) fn collected(id: &ObjectId, batch: BatchId) -> Error {

@@ -30,16 +30,37 @@ impl Region {
     /// # Errors
     /// `StoreFull`, `ObjectCollected` when the region was dropped: nothing was reserved.
     pub fn reserve_slots(&self, count: u64) -> Result<u64> {
-        let reserved = {
-            let mut body = self.body.lock();
-            if body.closed {
-                return Err(self.gone());
-            }
-            self.lend_index(count.div_ceil(SLOTS).max(1))
-                .and_then(|runs| body.index.reserve(&self.core, &self.held, self.header, runs))
-        };
+        let reserved = self.reserve_pages(count.div_ceil(SLOTS).max(1));
         self.core.notifier.flush(); // what was evicted for it
         reserved
+    }
+
+    /// As `lease_slots`, what is needed is lent without the lock.
+    fn reserve_pages(&self, pages: u64) -> Result<u64> {
+        let mut lent: Option<Vec<Run>> = None;
+        let mut directory: Option<Run> = None;
+        loop {
+            let mut body = self.body.lock();
+            if body.closed {
+                drop(body);
+                return Err(self.gone()); // what was lent goes after the lock
+            }
+            if let Some(directory) = directory.take() {
+                body.index.set_directory(&self.core, self.header, directory);
+            }
+            let Some(runs) = lent.take() else {
+                drop(body);
+                lent = Some(self.lend_index(pages)?);
+                continue;
+            };
+            if let Some((wished, least)) = body.index.directory_for(pages) {
+                drop(body);
+                directory = Some(self.core.lend_to(Asks::Task, &self.held, wished, least)?);
+                lent = Some(runs);
+                continue;
+            }
+            return Ok(body.index.reserve(&self.core, self.header, runs));
+        }
     }
 
     /// True for an object in a slot that was reserved: no put makes it.

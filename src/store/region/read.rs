@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::spill::{Fetched, FetchedMemory};
+use super::spill::Fetched;
 use super::{Region, Seen};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
 use crate::id::ObjectId;
 use crate::store::layout::{EntryState, footprint};
 use crate::store::pin::{Pin, Place};
@@ -63,14 +63,12 @@ impl Region {
                 Found::Here(_) => return Ok(Found::Absent),
                 other => return Ok(other.map(|_| Kind::Bytes)),
             };
-            let place = self.place(&seen.entry);
-            if !place.is_inside(&self.core.arena) {
+            let Some(place) = self.place(&seen.entry) else {
                 if self.still(&seen) {
-                    let what = format!("slot {slot} of batch {} points outside of the arena", self.batch);
-                    return Err(Error::new(ErrorCode::Internal, what).batch(self.batch));
+                    return Err(self.broken(slot));
                 }
                 continue;
-            }
+            };
             if seen.entry.has_metadata && !self.still(&seen) {
                 continue;
             }
@@ -100,7 +98,7 @@ impl Region {
     pub fn pin(self: &Arc<Self>, id: &ObjectId) -> Result<Found<Pin>> {
         self.touch();
         let slot = id.slot(self.base);
-        let mut apart = None;
+        let mut fetched = None;
         loop {
             let mut body = self.body.lock();
             if body.closed {
@@ -112,22 +110,21 @@ impl Region {
                 other => return Ok(other.map(|_| unreachable!("no other outcome carries an entry"))),
             };
             let kind = Kind::try_from(seen.entry.kind)?;
-            let spilled = seen.entry.state == EntryState::Spilled;
-            if spilled && apart.is_none() {
-                drop(body);
-                if let Some(Fetched { memory: FetchedMemory::Apart(bytes), .. }) = self.fetch(slot, id.index)? {
-                    apart = Some(bytes);
-                }
-                continue;
-            }
-            let place = self.place_locked(&body, slot, &seen.entry);
-            body.hold(slot);
+            let place = self.place_locked(&body, slot, &seen.entry).ok_or_else(|| self.broken(slot))?;
             let region = Arc::clone(self);
-            if spilled && let Some(bytes) = apart {
+            if seen.entry.state == EntryState::Spilled {
+                // bytes that were read without the lock are another object's if this one was freed and sealed again
+                let Some(bytes) = fetched.take().and_then(|fetched: Fetched| fetched.bytes_of(&body, &seen)) else {
+                    drop(body);
+                    fetched = self.fetch(slot, id.index)?;
+                    continue;
+                };
+                body.hold(slot);
                 drop(body);
                 let place = Place { offset: 0, ..place };
                 return Ok(Found::Here(Pin::apart(*id, kind, place, &self.core.arena, region, slot, bytes)));
             }
+            body.hold(slot);
             let chunk = body.chunks.holding(place.offset).filter(|_| footprint(place.len, place.metadata) > 0).cloned();
             drop(body);
             return Ok(Found::Here(Pin::in_region(*id, kind, place, &self.core.arena, region, slot, chunk)));

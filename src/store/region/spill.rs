@@ -8,14 +8,16 @@
 //! What is taken back gets a state of its own, in which it is read under a hold only. So an entry that a reader without
 //! a lock has seen never comes back once it has changed, which is what the validation rests on.
 
+mod restore;
+
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{Ordering, fence};
+use std::sync::atomic::Ordering;
 
 use parking_lot::MutexGuard;
 
 use super::spilled::{Left, Spilled};
-use super::{Body, Region, Seen};
+use super::{Body, Region, Seen, bare};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::ObjectId;
 use crate::store::apart::Apart;
@@ -23,32 +25,43 @@ use crate::store::arena::Arena;
 use crate::store::chunks::{Chunk, Resting};
 use crate::store::copy::Span;
 use crate::store::index::find;
-use crate::store::journal::{Note, Occasion};
-use crate::store::layout::{Entry, EntryState, PAGE, footprint};
+use crate::store::layout::{Entry, EntryState, footprint};
 use crate::store::pin::Place;
-use crate::store::run::Run;
-use crate::store::spill::{Segment, Spill, SpillFile, Wanted, checksum, unreadable};
+use crate::store::spill::{Image, Part, Segment, Spill, SpillFile, Wanted, unreadable};
 use crate::store::types::{Found, Kind};
 
 /// An object that was spilled, with something that keeps its bytes.
 pub(super) struct Fetched {
     pub(super) kind: Kind,
     place: Place,
-    pub(super) memory: FetchedMemory,
+    /// what its entry said
+    word0: u64,
+    memory: FetchedMemory,
 }
 
-pub(super) enum FetchedMemory {
+enum FetchedMemory {
     /// In the arena. It is read before this is dropped.
     Arena(#[expect(dead_code, reason = "held for its drop")] Option<Chunk>),
-    /// Outside of it.
-    Apart(Arc<Apart>),
+    /// Outside of it, read from that file.
+    Apart(Arc<Apart>, Arc<SpillFile>),
 }
 
 impl Fetched {
     pub(super) fn data<'a>(&'a self, arena: &'a Arena) -> Span<'a> {
         match &self.memory {
             FetchedMemory::Arena(_) => self.place.data(arena),
-            FetchedMemory::Apart(apart) => apart.data(&self.place),
+            FetchedMemory::Apart(apart, _) => apart.data(&self.place),
+        }
+    }
+
+    /// The bytes that were read from the file, if they are those of the entry as it is under the lock: it says the same, of
+    /// the same file. No two objects ever have the same place in one.
+    pub(super) fn bytes_of(&self, body: &Body, seen: &Seen<'_>) -> Option<Arc<Apart>> {
+        match &self.memory {
+            FetchedMemory::Apart(apart, file) if seen.word0 == self.word0 && body.spilled.is(file) => {
+                Some(Arc::clone(apart))
+            }
+            _ => None,
         }
     }
 }
@@ -56,13 +69,22 @@ impl Fetched {
 /// An object of a chunk that is being written.
 struct Written {
     slot: u64,
+    /// the place of its checksum
+    ordinal: usize,
     word0: u64,
     entry: Entry,
     place: Place,
 }
 
+impl Written {
+    /// As a part of an image that begins there.
+    fn part(&self, from: u64) -> Part {
+        Part { at: self.place.offset - from, bytes: self.place.extent(), slot: self.slot, ordinal: self.ordinal }
+    }
+}
+
 /// A chunk that is being written, with its objects in the order of its slots.
-struct Image {
+struct Gathered {
     resting: Resting,
     objects: Vec<Written>,
     /// where in the arena it begins
@@ -77,6 +99,23 @@ struct InFile {
     word0: u64,
     kind: Kind,
     place: Place,
+}
+
+/// One thread writes a region's file at a time: until this is dropped, also by a panic.
+struct WritingFile<'a>(&'a Region);
+
+impl Drop for WritingFile<'_> {
+    fn drop(&mut self) {
+        let (left, file) = {
+            let mut body = self.0.body.lock();
+            body.spilled.writing = false;
+            (body.spilled.unused(), body.spilled.file.clone())
+        };
+        if let Some(file) = file {
+            file.rest();
+        }
+        drop(left);
+    }
 }
 
 /// What became of a chunk.
@@ -105,6 +144,7 @@ impl Region {
             }
             body.chunks.offsets()
         };
+        let writing = WritingFile(self);
         let mut sum = 0;
         let mut result = Ok(());
         for offset in offsets {
@@ -123,15 +163,7 @@ impl Region {
                 }
             }
         }
-        let (left, file) = {
-            let mut body = self.body.lock();
-            body.spilled.writing = false;
-            (body.spilled.unused(), body.spilled.file.clone())
-        };
-        if let Some(file) = file {
-            file.rest();
-        }
-        drop(left);
+        drop(writing);
         result.map(|()| sum)
     }
 
@@ -186,25 +218,13 @@ impl Region {
         };
         let from = objects.iter().map(|o| o.entry.offset).min().unwrap_or(offset) / 8 * 8;
         let to = objects.iter().map(|o| o.place.offset + o.place.extent()).max().unwrap_or(from);
-        let span = self.core.arena.span(from, to - from);
-        // SAFETY: all objects in the chunk are sealed, or gone; nobody fills it; it is held by `resting`. So nobody writes there.
-        let bytes = unsafe { span.as_slice() };
         let slots: Arc<[(u64, u64)]> = resting.slots.as_slice().into();
         let count = slots.iter().map(|(_, count)| *count as usize).sum();
-        let sums = || {
-            let mut sums = vec![0; count];
-            let mut objects_left = objects.iter().peekable();
-            let all = slots.iter().flat_map(|&(first, count)| (0..count).map(move |n| first.wrapping_add(n)));
-            for (slot, sum) in all.zip(&mut sums) {
-                if let Some(o) = objects_left.next_if(|o| o.slot == slot) {
-                    let at = (o.place.offset - from) as usize;
-                    *sum = checksum(self.base, slot, &bytes[at..at + o.place.extent() as usize]);
-                }
-            }
-            sums
-        };
-        let segment = file.append(bytes, slots.first().map_or(0, |s| s.0), count, &sums)?;
-        Ok(self.commit(spill, Image { resting, objects, from }, &file, segment, slots))
+        // All objects in the chunk are sealed, or not there any more; nobody fills it; it is held by `resting`. So nobody writes there.
+        let memory = self.core.arena.span(from, to - from);
+        let parts = objects.iter().map(|o| o.part(from)).collect();
+        let segment = file.append(&Image::of(memory, parts, slots.first().map_or(0, |s| s.0), count))?;
+        Ok(self.commit(spill, Gathered { resting, objects, from }, &file, segment, slots))
     }
 
     /// The objects of a chunk, in the order of its slots. `None` if one is not sealed, or there is none.
@@ -212,7 +232,7 @@ impl Region {
         let arena = &self.core.arena;
         let chunk = resting.chunk.offset()..resting.chunk.offset() + resting.chunk.len();
         let mut objects = Vec::new();
-        for slot in resting.slots.iter().flat_map(|&(first, count)| (0..count).map(move |n| first.wrapping_add(n))) {
+        for (ordinal, slot) in all_slots(&resting.slots).enumerate() {
             let Some((word0, Some(entry))) = find(arena, self.header, slot).map(|words| words.load()) else { continue };
             if !chunk.contains(&entry.offset) {
                 continue; // a large one, with a run of its own, or one without bytes
@@ -220,9 +240,10 @@ impl Region {
             match entry.state {
                 EntryState::Created => return None,
                 EntryState::Sealed | EntryState::Restored => {
-                    let place = self.place(&entry);
+                    // if the region was dropped meanwhile these may be any bytes
+                    let place = self.place(&entry)?;
                     if footprint(place.len, place.metadata) > 0 && place.offset + place.extent() <= chunk.end {
-                        objects.push(Written { slot, word0, entry, place });
+                        objects.push(Written { slot, ordinal, word0, entry, place });
                     }
                 }
                 _ => {}
@@ -235,12 +256,12 @@ impl Region {
     fn commit(
         &self,
         spill: &Spill,
-        image: Image,
+        gathered: Gathered,
         file: &Arc<SpillFile>,
         segment: Segment,
         slots: Arc<[(u64, u64)]>,
     ) -> Outcome {
-        let Image { resting, objects, from } = image;
+        let Gathered { resting, objects, from } = gathered;
         let mut body = self.body.lock();
         if body.closed {
             return Outcome::Over;
@@ -294,22 +315,25 @@ impl Region {
             Ok(apart) => {
                 spill.served();
                 let place = Place { offset: 0, ..found.place };
-                Ok(Some(Fetched { kind: found.kind, place, memory: FetchedMemory::Apart(Arc::new(apart)) }))
+                let memory = FetchedMemory::Apart(Arc::new(apart), found.file);
+                Ok(Some(Fetched { kind: found.kind, place, word0: found.word0, memory }))
             }
-            Err(e) => match self.see(slot, Some(index)) {
-                // it is no error that it cannot be read where it does not lie any more
-                Found::Here(seen) if seen.word0 == found.word0 => {
-                    Err(self.unreadable(spill, &seen, slot, &found.file, &e))
-                }
-                _ => Ok(None),
-            },
+            // it is no error that it cannot be read where it does not lie any more
+            Err(e) if self.lies_in(slot, index, &found) => {
+                let id = ObjectId::from_slot(self.batch, self.base, slot, index);
+                spill.failed(&format!("object {id} cannot be read from {}", found.file.path().display()), &e);
+                Err(unreadable(&id, &found.file, &e))
+            }
+            Err(_) => Ok(None),
         }
     }
 
-    fn unreadable(&self, spill: &Spill, seen: &Seen<'_>, slot: u64, file: &SpillFile, e: &io::Error) -> Error {
-        let id = ObjectId::from_slot(self.batch, self.base, slot, seen.entry.index);
-        spill.failed(&format!("object {id} cannot be read from {}", file.path().display()), e);
-        unreadable(&id, file, e)
+    /// True if the object lies where it was found.
+    fn lies_in(&self, slot: u64, index: u32, found: &InFile) -> bool {
+        let body = self.body.lock();
+        !body.closed
+            && body.spilled.is(&found.file)
+            && matches!(self.see(slot, Some(index)), Found::Here(seen) if seen.word0 == found.word0)
     }
 
     /// Where the object is: in memory, held; or in the file. `None`: it changed.
@@ -323,10 +347,10 @@ impl Region {
             return Ok(None);
         }
         let kind = Kind::try_from(seen.entry.kind)?;
-        let place = self.place_locked(&body, slot, &seen.entry);
+        let place = self.place_locked(&body, slot, &seen.entry).ok_or_else(|| self.broken(slot))?;
         if seen.entry.state != EntryState::Spilled {
             let memory = FetchedMemory::Arena(body.chunks.holding(place.offset).cloned());
-            return Ok(Some(Ok(Fetched { kind, place, memory })));
+            return Ok(Some(Ok(Fetched { kind, place, word0: seen.word0, memory })));
         }
         let lost = || Error::new(ErrorCode::Internal, format!("slot {slot} of batch {} is in no segment", self.batch));
         let file = body.spilled.file.clone().ok_or_else(lost)?;
@@ -334,114 +358,6 @@ impl Region {
         let ordinal = part.ordinal(slot).ok_or_else(lost)?;
         let wanted = Wanted { position: place.offset, bytes: place.extent(), slot, ordinal };
         Ok(Some(Err(InFile { file, segment: part.segment, wanted, word0: seen.word0, kind, place })))
-    }
-
-    /// Takes a segment back into the arena, all that is whole of it. False when that cannot be, or another thread is at
-    /// it: nobody waits for anybody.
-    fn restore(&self, spill: &Spill, found: &InFile) -> bool {
-        let (slots, single) = {
-            let mut body = self.body.lock();
-            if !body.spilled.is(&found.file) {
-                return false;
-            }
-            match body.spilled.part(found.wanted.position) {
-                Some(part) if part.segment == found.segment && !part.restoring => {
-                    part.restoring = true;
-                    (Arc::clone(&part.slots), part.single)
-                }
-                _ => return false,
-            }
-        };
-        let restored = self
-            .read_back(found)
-            .map(|read| read.is_some_and(|(run, sums)| self.take_back(spill, found, run, &sums, &slots, single)));
-        let mut body = self.body.lock();
-        if body.spilled.is(&found.file)
-            && let Some(part) = body.spilled.part(found.wanted.position).filter(|part| part.segment == found.segment)
-        {
-            part.restoring = false;
-        }
-        drop(body);
-        restored.unwrap_or_else(|e| {
-            // whoever asked reads the one object, and is told what is wrong with that
-            spill.failed(&format!("{} cannot be taken back", found.file.path().display()), &e);
-            false
-        })
-    }
-
-    /// The segment's image in a run of its own. `None`: no memory.
-    fn read_back(&self, found: &InFile) -> io::Result<Option<(Run, Vec<u64>)>> {
-        let arena = &self.core.arena;
-        let Ok(run) = Run::lend(arena, &self.held, found.segment.len.div_ceil(PAGE)) else { return Ok(None) };
-        let span = arena.span_mut(run.offset(), found.segment.len);
-        let sums = found.file.read_segment(&found.segment, |at, bytes| span.write(at, bytes))?;
-        Ok(Some((run, sums)))
-    }
-
-    /// Has the objects of a segment lie in the arena again. One whose checksum does not match stays in the file.
-    fn take_back(
-        &self,
-        spill: &Spill,
-        found: &InFile,
-        run: Run,
-        sums: &[u64],
-        slots: &[(u64, u64)],
-        single: bool,
-    ) -> bool {
-        let arena = &self.core.arena;
-        let segment = &found.segment;
-        let image = arena.span(run.offset(), segment.len);
-        // SAFETY: the run is ours alone, and was written just before; nobody writes there until it is given back.
-        let bytes = unsafe { image.as_slice() };
-        let mut good = Vec::new();
-        let all = slots.iter().flat_map(|&(first, count)| (0..count).map(move |n| first.wrapping_add(n)));
-        for (slot, sum) in all.zip(sums) {
-            let Some((word0, Some(entry))) = find(arena, self.header, slot).map(|words| words.load()) else { continue };
-            if entry.state != EntryState::Spilled || !segment.holds(entry.offset) {
-                continue;
-            }
-            let at = entry.offset - segment.image();
-            let metadata = match bytes.get(at as usize..).and_then(|rest| rest.first_chunk::<8>()) {
-                Some(length) if entry.has_metadata => u64::from_le_bytes(*length),
-                _ => 0,
-            };
-            // a damaged length of metadata is outside, or makes the checksum another one
-            let place = Place { offset: at, len: entry.len.into(), metadata: metadata.min(segment.len) };
-            let object = bytes.get(at as usize..(at + place.extent()) as usize);
-            if object.is_some_and(|object| found.file.matches(slot, object, *sum)) {
-                good.push(Written { slot, word0, entry, place });
-            }
-        }
-        fence(Ordering::Release);
-        let mut body = self.body.lock();
-        if body.closed || !body.spilled.is(&found.file) {
-            return false;
-        }
-        let (mut count, mut sum) = (0, 0);
-        let mut back = Vec::new();
-        for o in good {
-            let Some(words) = find(arena, self.header, o.slot) else { continue };
-            if words.word0.load(Ordering::Relaxed) != o.word0 {
-                continue;
-            }
-            words.change(&Entry { state: EntryState::Restored, offset: run.offset() + o.place.offset, ..o.entry });
-            count += 1;
-            sum += o.place.len + o.place.metadata;
-            back.push(o.slot);
-        }
-        if count == 0 {
-            return false;
-        }
-        let single = single && count == 1;
-        body.chunks.add_restored(Resting { chunk: Arc::new(run), slots: slots.to_vec(), single }, count);
-        let left = body.spilled.leave(found.wanted.position, count, sum, back.into_iter());
-        drop(body);
-        spill.left(count, sum);
-        spill.took_back(count, sum);
-        let note = || Note { objects: count, bytes: sum, ..Note::new(Occasion::Restored, self.batch) };
-        self.core.notifier.journal().note(note);
-        drop(left);
-        true
     }
 
     /// An object left the file: it was deleted, freed, or moved.
@@ -461,21 +377,30 @@ impl Region {
         drop(spilled);
     }
 
-    /// Where an object's bytes lie: in the arena, or, if it is spilled, in the file.
-    pub(super) fn place_locked(&self, body: &Body, slot: u64, entry: &Entry) -> Place {
+    /// Where an object's bytes lie: in the arena, or, if it is spilled, in the file. `None` as for `place`.
+    pub(super) fn place_locked(&self, body: &Body, slot: u64, entry: &Entry) -> Option<Place> {
         if entry.state != EntryState::Spilled {
             return self.place(entry);
         }
-        Place { offset: entry.offset, len: entry.len.into(), metadata: body.spilled.metadata(slot) }
+        Some(Place { metadata: body.spilled.metadata(slot), ..bare(entry) })
     }
 
     /// As `place_locked`, for those that hold no lock. `None`: it changed; look again.
     pub(super) fn sizes(&self, slot: u64, seen: &Seen<'_>) -> Option<Place> {
+        let bare = bare(&seen.entry);
         if seen.entry.state != EntryState::Spilled {
-            let place = self.place(&seen.entry);
+            let place = self.place(&seen.entry).unwrap_or(bare);
             return self.still(seen).then_some(place);
         }
         let body: MutexGuard<'_, Body> = self.body.lock();
-        self.still(seen).then(|| self.place_locked(&body, slot, &seen.entry))
+        self.still(seen).then(|| self.place_locked(&body, slot, &seen.entry).unwrap_or(bare))
     }
 }
+
+/// The slots of these ranges: (the first, how many).
+fn all_slots(ranges: &[(u64, u64)]) -> impl Iterator<Item = u64> {
+    ranges.iter().flat_map(|&(first, count)| (0..count).map(move |n| first.wrapping_add(n)))
+}
+
+#[cfg(test)]
+mod tests;

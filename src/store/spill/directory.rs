@@ -13,7 +13,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 
-use super::disk::Disk;
+use super::disk::{Disk, DiskFile};
 use super::file::SpillFile;
 use super::format::{self, HEADER};
 use super::tidier::Tidier;
@@ -32,8 +32,8 @@ const MOST_CLOSING: usize = 16;
 pub(super) struct SpillDirectory {
     path: PathBuf,
     disk: Arc<dyn Disk>,
-    /// Locked while this lives.
-    _lock: File,
+    /// Locked while this lives: another one if somebody removed the folder.
+    lock: Mutex<File>,
     cap: Option<u64>,
     /// bytes of all files
     used: AtomicU64,
@@ -55,20 +55,12 @@ impl SpillDirectory {
         remove_leftovers(parent);
         let random =
             getrandom::u64().map_err(|e| io::Error::other(format!("no random numbers from the system: {e}")))?;
-        let name = format!("{}-{random:016x}", std::process::id());
-        let made = parent.join(format!("{NEW_PREFIX}{name}"));
-        let path = parent.join(format!("{PREFIX}{name}"));
-        DirBuilder::new().mode(0o700).create(&made)?;
-        // it takes its name when it is locked: nobody ever sees one of a living process without
-        let locked = lock_new(&made.join(LOCK)).and_then(|lock| fs::rename(&made, &path).map(|()| lock));
-        let lock = locked.inspect_err(|_| {
-            let _ = fs::remove_file(made.join(LOCK));
-            let _ = fs::remove_dir(&made);
-        })?;
+        let path = parent.join(format!("{PREFIX}{}-{random:016x}", std::process::id()));
+        let lock = make_folder(&path)?;
         Ok(Arc::new(SpillDirectory {
             path,
             disk,
-            _lock: lock,
+            lock: Mutex::new(lock),
             cap,
             used: AtomicU64::new(0),
             next: AtomicU64::new(0),
@@ -78,6 +70,41 @@ impl SpillDirectory {
             tidier: Tidier::default(),
             closing: AtomicUsize::new(0),
         }))
+    }
+
+    /// Makes a file. If somebody removed the folder, or those above it, it is recreated.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        match self.disk.create(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound && !self.is_closed() => {
+                self.recreate().map_err(|e| {
+                    io::Error::new(
+                        e.kind(),
+                        format!("{} is missing, and cannot be recreated: {e}", self.path.display()),
+                    )
+                })?;
+                self.disk.create(path)
+            }
+            created => created,
+        }
+    }
+
+    fn recreate(&self) -> io::Result<()> {
+        let mut lock = self.lock.lock();
+        if self.path.is_dir() {
+            return Ok(()); // another thread was first
+        }
+        if let Some(parent) = self.path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+        }
+        *lock = make_folder(&self.path)?;
+        log::warn!(
+            "spilling: the folder {} was removed by another program; it is recreated, and what lay in it is lost",
+            self.path.display()
+        );
+        Ok(())
     }
 
     /// Removes all files and the folder: at once, though somebody may hold a closed store for long. What is being
@@ -154,9 +181,10 @@ impl SpillDirectory {
     }
 
     /// Takes room for a file to grow, within the cap.
-    pub(super) fn reserve(&self, bytes: u64) -> io::Result<()> {
+    pub(super) fn reserve(&self, bytes: u64) -> io::Result<Room<'_>> {
         let fits = |used: u64| used.checked_add(bytes).filter(|sum| self.cap.is_none_or(|cap| *sum <= cap));
-        self.used.try_update(Ordering::Relaxed, Ordering::Relaxed, fits).map(|_| ()).map_err(|used| {
+        let reserved = self.used.try_update(Ordering::Relaxed, Ordering::Relaxed, fits);
+        reserved.map(|_| Room { directory: self, bytes }).map_err(|used| {
             let cap = self.cap.unwrap_or(u64::MAX);
             let text =
                 format!("{bytes} bytes more are over the spill directory's cap of {cap}, of which {used} are in use");
@@ -184,11 +212,43 @@ impl SpillDirectory {
     }
 }
 
+/// Room taken for a file, given back unless it is kept.
+#[must_use]
+pub(super) struct Room<'a> {
+    directory: &'a SpillDirectory,
+    bytes: u64,
+}
+
+impl Room<'_> {
+    /// It is used: whoever does gives it back.
+    pub(super) fn keep(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        self.directory.release(self.bytes);
+    }
+}
+
 impl Drop for SpillDirectory {
     fn drop(&mut self) {
         // all files went before; one whose removal failed is tried once more
         remove_own(&self.path);
     }
+}
+
+/// Makes a folder, which takes its name when it is locked: nobody ever sees one of a living process without. Returns its lock.
+fn make_folder(path: &Path) -> io::Result<File> {
+    let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix(PREFIX));
+    let made = path.with_file_name(format!("{NEW_PREFIX}{}", name.unwrap_or_default()));
+    DirBuilder::new().mode(0o700).create(&made)?;
+    let locked = lock_new(&made.join(LOCK)).and_then(|lock| fs::rename(&made, path).map(|()| lock));
+    locked.inspect_err(|_| {
+        let _ = fs::remove_file(made.join(LOCK));
+        let _ = fs::remove_dir(&made);
+    })
 }
 
 fn lock_new(path: &Path) -> io::Result<File> {
@@ -326,10 +386,11 @@ mod tests {
     fn the_cap_holds() {
         let parent = tempfile::tempdir().expect("temp");
         let directory = open(parent.path());
-        assert!(directory.reserve(60).is_ok());
-        let e = directory.reserve(41).expect_err("over");
+        directory.reserve(60).expect("fits").keep();
+        let Err(e) = directory.reserve(41) else { panic!("over") };
         assert!(e.to_string().contains("cap of 100, of which 60"), "{e}");
         directory.release(60);
         assert!(directory.reserve(100).is_ok() && directory.reserve(u64::MAX).is_err());
+        assert_eq!(directory.used(), 0, "room that is not kept is given back");
     }
 }

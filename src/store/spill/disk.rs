@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, Mode, OFlags};
+use rustix::fs::{Advice, FallocateFlags, Mode, OFlags};
 
 use crate::store::faults::{FaultPoint, Faults};
 
@@ -29,6 +30,15 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// The system's.
     fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Has the system write a part of a file to the disk soon, and not keep in its cache what of it is written already. A hint.
+    ///
+    /// # Errors
+    /// The system's; not every file system can.
+    fn uncache(&self, path: &Path, at: u64, len: u64) -> io::Result<()> {
+        let _ = (path, at, len);
+        Ok(())
+    }
 }
 
 /// An open file.
@@ -97,6 +107,12 @@ impl Disk for LocalDisk {
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.faults.check(FaultPoint::SpillRemove)?;
         std::fs::remove_file(path)
+    }
+
+    fn uncache(&self, path: &Path, at: u64, len: u64) -> io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = rustix::fs::open(path, flags, Mode::empty())?;
+        Ok(rustix::fs::fadvise(file, at, NonZeroU64::new(len), Advice::DontNeed)?)
     }
 }
 

@@ -1,6 +1,7 @@
 //! One spill file: segments are appended, objects read back.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -11,6 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::directory::SpillDirectory;
 use super::disk::DiskFile;
 use super::format::{self, HEADER, checksum};
+use super::image::Image;
 use super::tidier::Progress;
 use crate::id::BatchId;
 use crate::store::apart::Apart;
@@ -29,11 +31,16 @@ const LARGE: u64 = 4 << 20;
 const AHEAD: u64 = 16 << 20;
 /// Bytes read at once.
 const BLOCK: usize = 64 << 10;
+/// Bytes written at once.
+const WRITE_BLOCK: usize = 256 << 10;
+/// Tries of the tidier after which it has the system forget again what was written, until it is on the disk.
+const UNCACHE_AT: [u32; 5] = [4, 16, 64, 256, 1024];
 
 /// See the module. Removed when nobody has it any more.
 pub(crate) struct SpillFile {
     directory: Arc<SpillDirectory>,
     path: PathBuf,
+    batch: BatchId,
     life: u64,
     writer: Mutex<Writer>,
     /// bytes counted to the directory
@@ -65,6 +72,8 @@ struct Writer {
     file: Option<Box<dyn DiskFile>>,
     /// Where the next segment begins.
     end: u64,
+    /// Up to here the system's cache is rid of what was written, or a chore will see to it.
+    uncached: u64,
     /// Room was taken from the file system up to here; `None`: it does not give any beforehand.
     allocated: Option<u64>,
 }
@@ -142,15 +151,18 @@ impl SpillFile {
     pub(super) fn create(directory: &Arc<SpillDirectory>, batch: BatchId, life: u64) -> io::Result<Arc<Self>> {
         let path = directory.new_path(batch.0);
         let header = format::file_header(batch.0, life);
-        directory.reserve(header.len() as u64)?;
-        let file = directory.disk().create(&path).inspect_err(|_| directory.release(header.len() as u64))?;
+        let room = directory.reserve(header.len() as u64)?;
+        let file = directory.create(&path)?;
+        room.keep();
         let made = Arc::new(SpillFile {
             directory: Arc::clone(directory),
             path,
+            batch,
             life,
             writer: Mutex::new(Writer {
                 file: None,
                 end: header.len() as u64,
+                uncached: 0,
                 // where each byte counts nothing is taken beforehand
                 allocated: (!directory.is_capped()).then_some(0),
             }),
@@ -171,69 +183,90 @@ impl SpillFile {
         &self.path
     }
 
-    /// Appends a segment: an image, and `count` checksums, of each slot from `first` on. After an error nothing was appended.
-    pub(crate) fn append(
-        &self,
-        image: &[u8],
-        first: u64,
-        count: usize,
-        sums: &dyn Fn() -> Vec<u64>,
-    ) -> io::Result<Segment> {
+    /// Appends a segment. After an error nothing was appended.
+    pub(crate) fn append(&self, image: &Image<'_>) -> io::Result<Segment> {
         let mut writer = self.writer.lock();
-        let segment = Segment { at: writer.end, len: image.len() as u64, sums: count as u64 };
+        let segment = Segment { at: writer.end, len: image.len(), sums: image.count as u64 };
         let bytes = segment.end() - segment.at;
-        self.directory.reserve(bytes)?;
-        let written = self.directory.tidier().with_room(|| self.write(&mut writer, &segment, image, first, sums));
+        // given back if this fails, or panics
+        let room = self.directory.reserve(bytes)?;
+        let written = self.directory.tidier().with_room(|| self.write(&mut writer, &segment, image));
         if written.is_err() {
             // what was written of it is written over, or goes with the file
             if let Some(file) = &writer.file {
                 let _ = file.set_len(segment.at);
             }
             writer.allocated = writer.allocated.map(|_| segment.at);
-            self.directory.release(bytes);
             written?;
         }
+        room.keep();
+        // begins to write it; `rest` sees to it that nothing stays
+        let _ = self.directory.disk().uncache(&self.path, segment.at, bytes);
         writer.end = segment.end();
         self.charged.fetch_add(bytes, Ordering::Relaxed);
         Ok(segment)
     }
 
-    fn write(
-        &self,
-        writer: &mut Writer,
-        s: &Segment,
-        image: &[u8],
-        first: u64,
-        sums: &dyn Fn() -> Vec<u64>,
-    ) -> io::Result<()> {
+    fn write(&self, writer: &mut Writer, s: &Segment, image: &Image<'_>) -> io::Result<()> {
         if writer.file.is_none() {
-            writer.file = Some(self.directory.disk().open(&self.path)?);
+            writer.file = Some(self.reopen()?);
         }
         writer.allocate(s.end());
         let Some(file) = &writer.file else { return Err(io::Error::other("the file is closed")) };
-        let header = format::segment_header(s.len, s.sums, first);
-        let sums = || sums().iter().flat_map(|sum| sum.to_le_bytes()).collect::<Vec<u8>>();
-        if image.len() <= SMALL {
-            let mut all = Vec::with_capacity((s.end() - s.at) as usize);
-            all.extend_from_slice(&header);
-            all.extend_from_slice(image);
-            all.resize(all.len().next_multiple_of(8), 0);
-            all.extend_from_slice(&sums());
+        let header = format::segment_header(s.len, s.sums, image.first);
+        let mut sums = image.sums(self.life);
+        let as_bytes = |sums: Vec<u64>| sums.iter().flat_map(|sum| sum.to_le_bytes()).collect::<Vec<u8>>();
+        if image.len() <= SMALL as u64 {
+            let mut all = vec![0; (s.sums_at() - s.at) as usize];
+            all[..HEADER].copy_from_slice(&header);
+            let bytes = &mut all[HEADER..HEADER + s.len as usize];
+            image.read(0, bytes);
+            sums.pass(0, bytes);
+            all.extend_from_slice(&as_bytes(sums.finish()));
             return write_all(&**file, &all, s.at);
         }
         write_all(&**file, &header, s.at)?;
-        write_all(&**file, image, s.image())?;
-        // now, since the system has just brought the image into the processor's caches
-        write_all(&**file, &sums(), s.sums_at())
+        let mut buffer = vec![0; WRITE_BLOCK.min(s.len as usize)];
+        let mut at = 0;
+        while at < s.len {
+            let block = &mut buffer[..(s.len - at).min(WRITE_BLOCK as u64) as usize];
+            image.read(at, block);
+            // now, since the processor's caches have it
+            sums.pass(at, block);
+            write_all(&**file, block, s.image() + at)?;
+            at += block.len() as u64;
+        }
+        write_all(&**file, &as_bytes(sums.finish()), s.sums_at())
+    }
+
+    /// Opens it to be written. If somebody removed it, what lay in it is lost, and found to be; what comes has its place in a
+    /// new one of that name.
+    fn reopen(&self) -> io::Result<Box<dyn DiskFile>> {
+        match self.directory.disk().open(&self.path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound && !self.directory.is_closed() => {
+                let file = self.directory.create(&self.path)?;
+                write_all(&*file, &format::file_header(self.batch.0, self.life), 0)?;
+                self.close_reader();
+                Ok(file)
+            }
+            opened => opened,
+        }
     }
 
     /// Closes it, until the next segment.
-    pub(crate) fn rest(&self) {
+    pub(crate) fn rest(self: &Arc<Self>) {
         let mut writer = self.writer.lock();
         if let Err(e) = writer.trim() {
             log::debug!("spilling: {} keeps room that it does not use: {e}", self.path.display());
         }
         writer.file = None;
+        let to = writer.end;
+        let from = std::mem::replace(&mut writer.uncached, to);
+        drop(writer);
+        if from < to {
+            let (file, mut tries) = (Arc::downgrade(self), 0);
+            self.directory.tidier().later(move |in_haste| uncache(&file, from..to, &mut tries, in_haste));
+        }
     }
 
     /// Gives the room of a segment back that nobody will read any more, where the file system can: with others, for that
@@ -360,6 +393,22 @@ impl Holes {
                 file.directory.release(end - at);
             }
         }
+    }
+}
+
+/// Has the system's cache give up what was written, once it is on the disk: there is no telling when that is without
+/// waiting for it, so it is asked several times.
+fn uncache(file: &Weak<SpillFile>, part: Range<u64>, tries: &mut u32, in_haste: bool) -> Progress {
+    *tries += 1;
+    if !in_haste && !UNCACHE_AT.contains(tries) {
+        return Progress::Later;
+    }
+    // what was removed is in no cache
+    let Some(it) = file.upgrade() else { return Progress::Done };
+    let last = in_haste || UNCACHE_AT.last().is_some_and(|last| *tries >= *last);
+    match it.directory.disk().uncache(&it.path, part.start, part.end - part.start) {
+        Ok(()) if !last => Progress::Later,
+        _ => Progress::Done,
     }
 }
 

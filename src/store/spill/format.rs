@@ -25,7 +25,12 @@ const VERSION: u64 = 1;
 /// The checksum of a slot's object.
 pub(crate) fn checksum(life: u64, slot: u64, bytes: &[u8]) -> u64 {
     // 0 says that there is none
-    xxh3_64_with_seed(bytes, life ^ slot.wrapping_mul(0x9e37_79b9_7f4a_7c15)).max(1)
+    xxh3_64_with_seed(bytes, seed(life, slot)).max(1)
+}
+
+/// What it is seeded with.
+pub(super) fn seed(life: u64, slot: u64) -> u64 {
+    life ^ slot.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 fn header(words: [u64; 6], magic: [u8; 8]) -> [u8; HEADER] {

@@ -1,8 +1,8 @@
 //! Objects in files, for the time that memory is short.
 //!
 //! [`disk`] is the system behind a small trait, so that tests can have it fail, lie or be slow; [`directory`] is the
-//! process's own folder, its lock and its cap; [`mod@format`] the bytes of a file; [`mod@file`] writes and reads one, and
-//! [`ahead`] has it read once what is read in order, and [`tidier`] gives back what nobody needs any more. Who is
+//! process's own folder, its lock and its cap; [`mod@format`] the bytes of a file; [`image`] what is written to one at a time;
+//! [`mod@file`] writes and reads one, and [`ahead`] has it read once what is read in order, and [`tidier`] gives back what nobody needs any more. Who is
 //! spilled and when is for others to say: regions write and restore themselves (`region/spill.rs`), the side table
 //! likewise, and the thread that has them do it lives with the batches.
 
@@ -11,6 +11,7 @@ mod directory;
 mod disk;
 mod file;
 mod format;
+mod image;
 mod tidier;
 
 use std::io;
@@ -24,7 +25,7 @@ use self::ahead::Ahead;
 use self::directory::SpillDirectory;
 pub use self::disk::{Disk, DiskFile, LocalDisk};
 pub(crate) use self::file::{Segment, SpillFile, Wanted};
-pub(crate) use self::format::checksum;
+pub(crate) use self::image::{Image, Part, Sums};
 use super::apart::Apart;
 use super::pressure::Pressure;
 use crate::error::{Error, ErrorCode, Result};

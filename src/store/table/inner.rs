@@ -6,17 +6,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::Owner;
-use super::objects::{Memory, Object, State};
+use super::objects::{Object, State};
+use super::room::Room;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
 use crate::store::arena::Arena;
-use crate::store::heap::LARGEST_CELL;
 use crate::store::journal::{Note, Occasion};
-use crate::store::layout::{MAX_OBJECT, PAGE, footprint};
+use crate::store::layout::{MAX_OBJECT, footprint};
 use crate::store::notify::{EventKind, Notifier};
 use crate::store::pin::Place;
-use crate::store::run::{Held, Run};
-use crate::store::share::{Share, Shares};
+use crate::store::run::Held;
+use crate::store::share::Shares;
 use crate::store::spill::Spill;
 use crate::store::types::{Kind, Removal};
 
@@ -37,57 +37,29 @@ pub(crate) struct Inner {
 impl Inner {
     /// Memory and an entry for an unsealed object; `None` when there is one of that id.
     pub(super) fn create(
-        &self,
+        self: &Arc<Self>,
         id: ObjectId,
         owner: Owner,
         len: u64,
         metadata: u64,
         kind: Kind,
     ) -> Result<Option<(u32, Place)>> {
-        let mut state = self.state.lock();
-        if state.find(&id).is_some() {
-            return Ok(None);
-        }
-        let (memory, offset) =
-            self.reserve(&mut state, owner.share.as_ref(), footprint(len, metadata)).map_err(|e| e.object(id))?;
-        let place = Place { offset, len, metadata };
-        let object = Object::new(id, owner, kind, memory, place, false);
-        Ok(Some((state.insert(object), place)))
-    }
-
-    /// Memory for so many bytes, evicting what it takes.
-    pub(super) fn reserve(
-        &self,
-        state: &mut MutexGuard<'_, State>,
-        share: Option<&Arc<Share>>,
-        bytes: u64,
-    ) -> Result<(Memory, u64)> {
-        if bytes == 0 {
-            return Ok((Memory::Nowhere, 0));
-        }
-        let mut room = bytes;
+        let bytes = footprint(len, metadata);
+        let mut room: Option<Room> = None;
         loop {
-            let attempt = if bytes <= LARGEST_CELL {
-                state.heap.take(&self.arena, &self.held, bytes).map(|(cell, offset)| (Memory::Cell(cell), offset))
-            } else {
-                Run::lend(&self.arena, &self.held, bytes.div_ceil(PAGE)).map(|run| {
-                    let offset = run.offset();
-                    (Memory::Single(Arc::new(run)), offset)
-                })
-            };
-            match attempt {
-                Ok(memory) => return Ok(memory),
-                Err(e)
-                    if bytes > self.arena.len()
-                        || !self.shares.may_evict(share, bytes)
-                        || self.evict_locked(state, room, true) == 0 =>
-                {
-                    self.shares.failed(share, bytes);
-                    return Err(self.arena.explain(&e));
-                }
-                // what went may lie scattered: ask for more each time
-                Err(_) => room = room.saturating_mul(2),
+            let mut state = self.state.lock();
+            if state.find(&id).is_some() {
+                drop(state);
+                return Ok(None); // its memory goes after the lock
             }
+            let Some((memory, offset)) = room.take().map(Room::take).or_else(|| state.at_once(bytes)) else {
+                drop(state);
+                room = Some(self.room(owner.share.as_ref(), bytes).map_err(|e| e.object(id))?);
+                continue;
+            };
+            let place = Place { offset, len, metadata };
+            let object = Object::new(id, owner, kind, memory, place, false);
+            return Ok(Some((state.insert(object), place)));
         }
     }
 

@@ -6,6 +6,7 @@
 mod inner;
 mod memory;
 mod objects;
+mod room;
 mod spill;
 
 use std::sync::Arc;
@@ -16,11 +17,10 @@ use parking_lot::Mutex;
 pub(crate) use self::inner::{Finish, Inner, TableHold, already_sealed, check_size, in_use};
 use self::inner::{Writing, exists, missing, not_sealed, released};
 use self::objects::{Memory, Object, State};
-use super::apart::Apart;
+pub(crate) use self::room::Room;
 use super::arena::Arena;
 use super::chunks::Chunk;
 use super::clock::now_ms;
-use super::layout::footprint;
 use super::notify::Notifier;
 use super::pin::{Pin, Place};
 use super::run::Held;
@@ -317,32 +317,30 @@ impl Table {
     }
 
     /// Takes a region's object over: its run if it has one of its own, else a copy. An unsealed one is copied when its
-    /// writer seals it, into memory reserved now.
-    pub(crate) fn adopt(&self, adopted: Adopted<'_>) -> Result<()> {
-        let Adopted { id, owner, kind, place, sealed, written, single, apart } = adopted;
+    /// writer seals it, into memory that it has now.
+    pub(crate) fn adopt(&self, adopted: Adopted) {
+        let Adopted { id, owner, kind, place, sealed, written, single, room, copied } = adopted;
         let inner = &self.inner;
-        let mut state = inner.state.lock();
-        let (memory, offset) = match single {
-            Some(chunk) => {
+        let (memory, offset) = match (single, room) {
+            (Some(chunk), _) => {
                 chunk.hand_over(&inner.held);
-                (Memory::Single(Arc::clone(chunk)), place.offset)
+                (Memory::Single(chunk), place.offset)
             }
-            None => {
-                let bytes = footprint(place.len, place.metadata);
-                let (memory, offset) = inner.reserve(&mut state, owner.share.as_ref(), bytes)?;
-                match apart {
-                    Some(apart) => apart.copy_to(&place, &inner.arena, &Place { offset, ..place }),
-                    None if sealed || !written => place.copy_to(&inner.arena, &Place { offset, ..place }),
-                    None => {}
-                }
-                (memory, offset)
-            }
+            (None, Some(room)) => room.take(),
+            (None, None) => (Memory::Nowhere, 0),
         };
+        if matches!(memory, Memory::Cell(_) | Memory::Single(_))
+            && offset != place.offset
+            && !copied
+            && (sealed || !written)
+        {
+            place.copy_to(&inner.arena, &Place { offset, ..place });
+        }
         let mut object = Object::new(id, owner, kind, memory, Place { offset, ..place }, sealed);
         object.holds = u32::from(written);
+        let mut state = inner.state.lock();
         let n = state.insert(object);
         state.touch(n);
-        Ok(())
     }
 
     /// For the writer of an adopted object, who wrote it at `source` in its region, and is done.
@@ -363,7 +361,7 @@ impl Table {
 }
 
 /// An object on its way from a region to the side table.
-pub(crate) struct Adopted<'a> {
+pub(crate) struct Adopted {
     pub(crate) id: ObjectId,
     pub(crate) owner: Owner,
     pub(crate) kind: Kind,
@@ -372,7 +370,9 @@ pub(crate) struct Adopted<'a> {
     /// it has a writer still, who holds it
     pub(crate) written: bool,
     /// the run it has to itself
-    pub(crate) single: Option<&'a Chunk>,
-    /// its bytes, when they are not in the arena
-    pub(crate) apart: Option<&'a Apart>,
+    pub(crate) single: Option<Chunk>,
+    /// memory of the table's otherwise, unless it has no bytes
+    pub(crate) room: Option<Room>,
+    /// its bytes are there
+    pub(crate) copied: bool,
 }

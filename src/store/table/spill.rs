@@ -11,12 +11,10 @@ use super::{Inner, Table, TableHold};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{BatchId, ObjectId};
 use crate::store::apart::Apart;
-use crate::store::heap::LARGEST_CELL;
 use crate::store::journal::{Note, Occasion};
-use crate::store::layout::{PAGE, footprint};
+use crate::store::layout::footprint;
 use crate::store::pin::Place;
-use crate::store::run::Run;
-use crate::store::spill::{Segment, Spill, SpillFile, Wanted, checksum, unreadable};
+use crate::store::spill::{Image, Part, Segment, Spill, SpillFile, Wanted, unreadable};
 
 /// Bytes written to one file, unless a single object has more.
 const TOGETHER: u64 = 4 << 20;
@@ -144,34 +142,18 @@ impl Table {
     fn write(&self, spill: &Arc<Spill>, taken: Vec<Taken>) -> io::Result<u64> {
         let arena = &self.inner.arena;
         let life = getrandom::u64().map_err(|e| io::Error::other(format!("no random numbers from the system: {e}")))?;
-        let mut gathered = Vec::new();
-        let image = if let [one] = &taken[..] {
-            let span = arena.span(one.place.offset, one.place.extent());
-            // SAFETY: the object is sealed and held, so that nobody writes there.
-            unsafe { span.as_slice() }
-        } else {
-            gathered.reserve_exact(taken.iter().map(|t| footprint(t.place.len, t.place.metadata) as usize).sum());
-            for t in &taken {
-                let at = gathered.len();
-                gathered.resize(at + footprint(t.place.len, t.place.metadata) as usize, 0);
-                let extent = t.place.extent();
-                arena.span(t.place.offset, extent).read(0, &mut gathered[at..at + extent as usize]);
-            }
-            &gathered[..]
-        };
-        let mut places = Vec::with_capacity(taken.len());
-        let mut at = 0;
-        for t in &taken {
-            places.push(at);
-            at += footprint(t.place.len, t.place.metadata) as usize;
+        let (mut places, mut pieces, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+        let mut len = 0;
+        // sealed and held: nobody writes there
+        for (ordinal, t) in taken.iter().enumerate() {
+            let bytes = t.place.extent();
+            places.push(len);
+            pieces.push((len, arena.span(t.place.offset, bytes)));
+            parts.push(Part { at: len, bytes, slot: ordinal as u64, ordinal });
+            len += footprint(t.place.len, t.place.metadata);
         }
-        let sums = || {
-            (taken.iter().zip(&places).enumerate())
-                .map(|(n, (t, &at))| checksum(life, n as u64, &image[at..at + t.place.extent() as usize]))
-                .collect()
-        };
         let file = spill.create(BatchId::NORMAL, life)?;
-        let segment = file.append(image, 0, taken.len(), &sums)?;
+        let segment = file.append(&Image::gathered(len, pieces, parts, 0, taken.len()))?;
         file.rest();
         let mut freed = Vec::new();
         let mut bytes = 0;
@@ -233,33 +215,14 @@ impl Table {
     /// Has the object lie in memory again. False when there is none, or another reader was first.
     fn take_back(&self, hold: &TableHold, place: Place, apart: &Apart) -> bool {
         let inner = &self.inner;
-        let bytes = footprint(place.len, place.metadata);
-        let alone = if bytes > LARGEST_CELL {
-            let Ok(run) = Run::lend(&inner.arena, &inner.held, bytes.div_ceil(PAGE)) else { return false };
-            apart.copy_to(&place, &inner.arena, &Place { offset: run.offset(), ..place });
-            Some(run)
-        } else {
-            None
-        };
+        let Ok(room) = inner.try_room(footprint(place.len, place.metadata)) else { return false };
+        room.fill(apart, &place);
         let mut state = inner.state.lock();
-        if !state.get(hold.n).is_some_and(|object| matches!(object.memory, Memory::Filed(_))) {
+        let Some(object) = state.get_mut(hold.n).filter(|object| matches!(object.memory, Memory::Filed(_))) else {
             drop(state);
-            return false;
-        }
-        let (memory, offset) = match alone {
-            Some(run) => {
-                let offset = run.offset();
-                (Memory::Single(Arc::new(run)), offset)
-            }
-            None => match state.heap.take(&inner.arena, &inner.held, bytes) {
-                Ok((cell, offset)) => {
-                    apart.copy_to(&place, &inner.arena, &Place { offset, ..place });
-                    (Memory::Cell(cell), offset)
-                }
-                Err(_) => return false,
-            },
+            return false; // its memory goes after the lock
         };
-        let Some(object) = state.get_mut(hold.n) else { return false };
+        let (memory, offset) = room.take();
         object.offset = offset;
         let filed = object.move_to(memory);
         let gone: Freed = state.give_up(filed);

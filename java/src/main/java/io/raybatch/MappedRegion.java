@@ -296,7 +296,10 @@ final class MappedRegion {
         return gate;
     }
 
-    /** If the region was dropped meanwhile, the lease is left to whoever looks next: the store's housekeeping at the latest. */
+    /**
+     * By a plain store, which does not tell whether the region was dropped meanwhile: then the store's housekeeping finds the
+     * lease, and gives its memory back.
+     */
     private void leave(ByteBuffer lease, int l, long gate) {
         WORD.setRelease(lease, l + GATE, gate);
         Reference.reachabilityFence(this);
@@ -358,7 +361,12 @@ final class MappedRegion {
         if (kind > Native.KIND_BUFFER && kind != Native.KIND_FAILURE || !isPlain(word, more, objectIndex)) {
             return null;
         }
-        byte[] bytes = new byte[(int) (more >>> 32)];
+        int size = (int) (more >>> 32);
+        // what was read is somebody else's if the entry is not the same any more: no large array is made for that
+        if (size > LARGE && !isStill(entries, e, word)) {
+            return null;
+        }
+        byte[] bytes = new byte[size];
         copy(word >>> 16, bytes, 0, bytes.length);
         return isStill(entries, e, word) ? new Found(bytes, kind) : null;
     }
@@ -410,6 +418,7 @@ final class MappedRegion {
     private boolean isPlain(long word, long more, int objectIndex) {
         return (word & (STATE_MASK | HAS_METADATA)) == SEALED
                 && (int) more == objectIndex
+                && more >= 0
                 && store.inOneWindow(word >>> 16, (int) (more >>> 32));
     }
 

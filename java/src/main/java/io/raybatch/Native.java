@@ -104,12 +104,6 @@ final class Native {
     /** Idempotent; works after the client has closed. Nothing may refer to its buffers any more. */
     static native void unmap(long mapping);
 
-    /**
-     * Settles the leases of the region whose header lies there, if it was dropped: for whoever came out of one of them
-     * and found that it was. Works after the client has closed.
-     */
-    static native void sweep(long mapping, long header);
-
     /** Where the header of a batch's region lies, and the generation of its life; null for a batch that has none. */
     static native long[] region(long client, long batch, long life);
 

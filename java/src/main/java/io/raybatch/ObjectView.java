@@ -17,6 +17,9 @@ import java.nio.channels.ReadableByteChannel;
  */
 public final class ObjectView implements AutoCloseable {
 
+    /** The longest array that every JVM gives. */
+    private static final int LONGEST_ARRAY = Integer.MAX_VALUE - 8;
+
     private final long client;
     private final long view;
     private final ObjectId id;
@@ -171,9 +174,14 @@ public final class ObjectView implements AutoCloseable {
         target.position(target.position() + length);
     }
 
-    /** {@return a copy of the data} */
+    /**
+     * Copies the data.
+     *
+     * @return a copy of it
+     * @throws ObjectBoundsException for an object that is longer than an array may be; read it in parts
+     */
     public byte[] toByteArray() {
-        byte[] copy = new byte[Math.toIntExact(size)];
+        byte[] copy = new byte[arrayLength()];
         read(false, 0, copy, 0, copy.length);
         return copy;
     }
@@ -217,6 +225,16 @@ public final class ObjectView implements AutoCloseable {
             throw new ObjectBoundsException(
                     "position " + position + " of object " + id + " is negative", ErrorDetails.of(id));
         }
+    }
+
+    /** Looked at before there is an array: a length that no JVM gives would be an error of the machine's. */
+    private int arrayLength() {
+        if (size > LONGEST_ARRAY) {
+            throw new ObjectBoundsException(
+                    "object " + id + " has " + size + " bytes, and an array at most " + LONGEST_ARRAY + ": read it in parts",
+                    ErrorDetails.of(id));
+        }
+        return (int) size;
     }
 
     private ByteBuffer scratch(long position, int length) {

@@ -23,6 +23,8 @@ import java.util.function.Consumer;
  * <tr><td>{@link Builder#warmReserve(String) warmReserve}</td><td>{@code raybatch.warmReserve}</td>
  *     <td>half of storeSize</td></tr>
  * <tr><td>{@link Builder#preTouch preTouch}</td><td>{@code raybatch.preTouch}</td><td>{@code false}</td></tr>
+ * <tr><td>{@link Builder#memoryMargin(String) memoryMargin}</td><td>{@code raybatch.memoryMargin}</td>
+ *     <td>a thirty-second of the smaller of memory and the cgroup's limit, 32 MiB to 1 GiB</td></tr>
  * <tr><td>{@link Builder#eviction eviction}</td><td>{@code raybatch.eviction}</td><td>{@code batch}</td></tr>
  * <tr><td>{@link Builder#tombstones tombstones}</td><td>{@code raybatch.tombstones}</td><td>100000</td></tr>
  * <tr><td>{@link Builder#spillDirectory spillDirectory}</td><td>{@code raybatch.spillDirectory}</td>
@@ -59,6 +61,7 @@ public final class RayConfig {
     private final Path storePath;
     private final long warmReserve;
     private final boolean preTouch;
+    private final long memoryMargin;
     private final Eviction eviction;
     private final int tombstones;
     private final Path spillDirectory;
@@ -83,6 +86,7 @@ public final class RayConfig {
         this.storePath = b.storePath;
         this.warmReserve = b.warmReserve;
         this.preTouch = b.preTouch;
+        this.memoryMargin = b.memoryMargin;
         this.eviction = b.eviction;
         this.tombstones = b.tombstones;
         this.spillDirectory = b.spillDirectory;
@@ -144,6 +148,11 @@ public final class RayConfig {
     /** {@return bytes of free memory that stay mapped for the next batch} */
     public OptionalLong warmReserve() {
         return optional(warmReserve);
+    }
+
+    /** {@return bytes of the system's memory that are left to other programs} */
+    public OptionalLong memoryMargin() {
+        return optional(memoryMargin);
     }
 
     /** {@return whether that memory is allocated when the store is opened} */
@@ -242,6 +251,7 @@ public final class RayConfig {
         storeSize().ifPresent(bytes -> add(options, "store.size", bytes));
         storePath().ifPresent(path -> add(options, "store.path", path));
         warmReserve().ifPresent(bytes -> add(options, "store.warmReserve", bytes));
+        memoryMargin().ifPresent(bytes -> add(options, "store.memoryMargin", bytes));
         tombstones().ifPresent(count -> add(options, "tombstones", count));
         spillDirectory().ifPresent(path -> add(options, "spill.directory", path));
         spillCapacity().ifPresent(bytes -> add(options, "spill.capacity", bytes));
@@ -267,6 +277,7 @@ public final class RayConfig {
         private Path storePath = property("storePath") == null ? null : Path.of(property("storePath"));
         private long warmReserve = size("warmReserve");
         private boolean preTouch = flag("preTouch", false);
+        private long memoryMargin = size("memoryMargin");
         private Eviction eviction = constant("eviction", Eviction.class, Eviction.BATCH);
         private int tombstones = count("tombstones", 0, (int) NOT_GIVEN);
         private Path spillDirectory = property("spillDirectory") == null ? null : Path.of(property("spillDirectory"));
@@ -365,6 +376,32 @@ public final class RayConfig {
         public Builder preTouch(boolean touch) {
             this.preTouch = touch;
             return this;
+        }
+
+        /**
+         * Sets how much memory the store leaves to other programs: before it asks the system for more it looks at what is
+         * available on the machine and within the limits of the process's control groups, and where less than this would
+         * remain it refuses with a {@link StoreFullException} instead. So no store has the system kill a program.
+         *
+         * @param bytes 0: the store does not look, and takes what the system gives
+         * @return this
+         */
+        public Builder memoryMargin(long bytes) {
+            if (bytes < 0) {
+                throw refused("memoryMargin is " + bytes + ", and must not be negative");
+            }
+            this.memoryMargin = bytes;
+            return this;
+        }
+
+        /**
+         * Sets how much memory the store leaves to other programs.
+         *
+         * @param size as {@code 512m}; see {@link #memoryMargin(long)}
+         * @return this
+         */
+        public Builder memoryMargin(String size) {
+            return memoryMargin(ByteSize.parse("memoryMargin", required("memoryMargin", size)));
         }
 
         /**

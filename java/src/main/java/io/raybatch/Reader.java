@@ -424,9 +424,7 @@ final class Reader {
             return view;
         }
         try (view) {
-            byte[] payload = new byte[Math.toIntExact(view.size())];
-            view.copyTo(0, payload, 0, payload.length);
-            throw new Failures.Failure(payload).exception(view.id(), ray.config().serializer());
+            throw new Failures.Failure(view.toByteArray()).exception(view.id(), ray.config().serializer());
         }
     }
 
