@@ -22,6 +22,7 @@ mod index;
 mod journal;
 mod layout;
 mod lease;
+mod leftovers;
 #[cfg(all(test, loom))]
 mod loom_models;
 mod mapping;
