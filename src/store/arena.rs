@@ -24,6 +24,7 @@ use super::extents::Extents;
 use super::faults::{FaultPoint, Faults};
 use super::holders::Holders;
 use super::layout::{LAYOUT_VERSION, MAGIC, PAGE, STRIDE, WINDOW_PAGES};
+use super::leftovers;
 use super::pressure::Pressure;
 use super::share::TooMuch;
 use super::system::{Scarce, SystemMemory};
@@ -323,48 +324,12 @@ impl Arena {
             log::debug!("the arena's memory goes with its file: {e}");
         }
         if let Some(path) = &self.path
-            && is_named(&self.file, path)
+            && leftovers::is_at(&self.file, path)
             && let Err(e) = std::fs::remove_file(path)
         {
             log::warn!("the arena's file {} could not be removed: {e}", path.display());
         }
     }
-}
-
-/// Removes the arenas that dead processes have left in the folder of a store's file: whole files of this user's alone that begin as an
-/// arena does, and that nobody has locked, as each store has its file for as long as it is open.
-fn remove_leftovers(own: &Path) {
-    let folder = own.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        if path.file_name() != own.file_name() && is_leftover(&path) {
-            log::info!("removing {}, an arena of a process that has ended", path.display());
-            if let Err(e) = std::fs::remove_file(&path) {
-                log::warn!("{} cannot be removed: {e}", path.display());
-            }
-        }
-    }
-}
-
-/// Whether that is what a dead process has left.
-fn is_leftover(path: &Path) -> bool {
-    use std::os::unix::fs::{FileExt, MetadataExt};
-    let ours = rustix::process::geteuid().as_raw();
-    let own_file =
-        |m: &std::fs::Metadata| m.is_file() && m.uid() == ours && m.mode() & 0o777 == 0o600 && m.nlink() == 1;
-    if !std::fs::symlink_metadata(path).is_ok_and(|m| own_file(&m)) {
-        return false;
-    }
-    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let Ok(fd) = rustix::fs::open(path, flags, Mode::empty()) else { return false };
-    let file = File::from(fd);
-    let mut head = [0u8; 8];
-    file.metadata().is_ok_and(|m| own_file(&m))
-        && file.read_exact_at(&mut head, 0).is_ok()
-        && u64::from_le_bytes(head) == MAGIC
-        && rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
-        && is_named(&file, path)
 }
 
 impl Drop for Arena {
@@ -423,7 +388,7 @@ fn named_file(path: &Path, len: u64) -> io::Result<File> {
         if file.metadata()?.len() == 0 {
             // the lock of the one before is held until nobody can find that any more
             drop(left_over);
-            remove_leftovers(path);
+            leftovers::remove(path);
             return sized(file, path, len);
         }
         let mut head = [0u8; 8];
@@ -446,15 +411,7 @@ fn open_locked(path: &Path) -> io::Result<Option<File>> {
     }
     rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
         .map_err(|_| io::Error::new(io::ErrorKind::AddrInUse, "another store uses this file"))?;
-    Ok(is_named(&file, path).then_some(file))
-}
-
-/// True if that is the file's name, and no other file's by now.
-fn is_named(file: &File, path: &Path) -> bool {
-    match (rustix::fs::fstat(file), rustix::fs::lstat(path)) {
-        (Ok(ours), Ok(there)) => (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino),
-        _ => false,
-    }
+    Ok(leftovers::is_at(&file, path).then_some(file))
 }
 
 /// Gives an empty file its size.

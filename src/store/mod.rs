@@ -24,6 +24,7 @@ mod index;
 mod journal;
 mod layout;
 mod lease;
+mod leftovers;
 #[cfg(all(test, loom))]
 mod loom_models;
 mod mapping;

@@ -39,6 +39,11 @@ public final class LoadedProgram implements Function<ExecutorService, String> {
             String result;
             try (RayApi ray = RayApi.open(RayConfig.builder().storeSize("16m").build())) {
                 result = use(ray) + " " + pool.submit((Callable<String>) () -> use(ray)).get();
+                // forgotten in a thread that goes on
+                pool.submit(() -> {
+                    ray.startBatch();
+                    ray.startBatch(7);
+                }).get();
             }
             recording.stop();
             Path file = Files.createTempFile("raybatch-test", ".jfr");
