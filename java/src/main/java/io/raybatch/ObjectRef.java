@@ -68,7 +68,9 @@ public final class ObjectRef<T> implements Serializable {
     }
 
     /**
-     * Waits for the value without a thread.
+     * Waits for the value without a thread. Asked for before the batch is closed or ended, it arrives although the batch is
+     * collected meanwhile; when the batch times out or is cancelled, the stage fails. A stage that is given up, cancelled or by
+     * {@code orTimeout}, holds nothing any longer.
      *
      * @return completes with the value, or with the exception that {@link #get()} would throw; what depends on it runs on a thread
      *     of raybatch's, so hand long work on
