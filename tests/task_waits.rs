@@ -13,6 +13,9 @@ use raybatch::store::Kind;
 use raybatch::task::{Awaits, CheckpointPolicy, Ending, Run, Work};
 use task_support::{Lab, Made};
 
+/// A token of the test's.
+const WATCH: u64 = 77;
+
 /// What a run is told that is about to wait for these.
 fn block(lab: &Lab, run: Run, ids: &[ObjectId], needed: usize, timed: bool) -> Result<(), String> {
     match lab.tasks.block_on(run, &Awaits::Objects { ids, needed, timed }) {
@@ -189,8 +192,12 @@ fn an_end_of_a_batch_whose_task_waits_for_the_ending_one_is_refused() {
     assert!(e.message().contains(&format!("waits for the end of batch {}", other.id)), "{e}");
     lab.tasks.blocked(inner.run, false);
     lab.tasks.block_on(work.run, &Awaits::Batch(other)).expect("its task goes on");
-    let told = block(&lab, inner.run, &[ends.id], 1, false).unwrap_err();
-    assert!(told.contains("waits for the end of batch"), "{told}");
+    // closed from the other side it is the end as well that is not waited for: it looks again, and is refused
+    lab.client.watch_batch(other, WATCH).expect("open");
+    block(&lab, inner.run, &[ends.id], 1, false).expect("the end gives way");
+    assert_eq!(*lab.woken.lock().expect("a list"), [WATCH]);
+    lab.tasks.blocked(work.run, false);
+    lab.tasks.block_on(work.run, &Awaits::Batch(other)).unwrap_err();
 }
 
 #[test]

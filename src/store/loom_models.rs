@@ -3,7 +3,7 @@
 //! Run with `RUSTFLAGS="--cfg loom" cargo test --release --lib loom_models`.
 
 use loom::cell::UnsafeCell;
-use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 
@@ -333,5 +333,27 @@ fn a_sealed_entry_shows_all_that_was_written_before() {
             assert_eq!((word1.load(Ordering::Relaxed), data.load(Ordering::Relaxed)), (8, 7));
         }
         writer.join().unwrap();
+    });
+}
+
+/// A waiter that claims and then looks, and a sealer whose batch is collected right after: either the waiter finds the object, or
+/// the collector sees the claim.
+#[test]
+fn a_waiter_finds_the_object_or_its_claim_is_seen() {
+    loom::model(|| {
+        let entry = Arc::new(AtomicU64::new(0));
+        let claims = Arc::new(AtomicU64::new(0));
+        let waiter = {
+            let (entry, claims) = (Arc::clone(&entry), Arc::clone(&claims));
+            thread::spawn(move || {
+                claims.fetch_add(1, Ordering::SeqCst);
+                fence(Ordering::SeqCst);
+                entry.load(Ordering::Acquire) != 0
+            })
+        };
+        entry.store(1, Ordering::Release);
+        fence(Ordering::SeqCst);
+        let seen = claims.load(Ordering::SeqCst) != 0;
+        assert!(waiter.join().unwrap() || seen, "the value would be lost");
     });
 }

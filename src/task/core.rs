@@ -70,6 +70,8 @@ pub(super) struct Effects {
     pub(super) seals: Vec<(ObjectId, Failure)>,
     /// objects whose sealing is waited for
     pub(super) watches: Vec<ObjectId>,
+    /// batches whose end is waited for in vain: those who do are to look again
+    pub(super) wakes: Vec<BatchId>,
     /// batches one of whose tasks is over
     pub(super) ends: Vec<Arc<Batch>>,
     /// objects of the table's own that nobody needs

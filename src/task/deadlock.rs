@@ -14,14 +14,14 @@ use std::fmt::Write as _;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::core::Core;
+use super::core::{Core, Effects};
 use super::record::{CREATION, UNWINDING};
 use super::state::TaskState;
 use super::table::BatchTable;
 use super::types::{Awaits, Run, TaskRef};
 use crate::batch::{BatchKey, Presence};
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::ObjectId;
+use crate::id::{BatchId, ObjectId};
 
 /// A search that meets more tasks gives no verdict.
 const MOST_TASKS: usize = 4096;
@@ -85,7 +85,7 @@ impl Core {
     ///
     /// # Errors
     /// `Deadlock` when it would wait for itself; it is not blocked then.
-    pub(super) fn await_in(&mut self, run: Run, awaits: &Awaits<'_>) -> Result<()> {
+    pub(super) fn await_in(&mut self, fx: &mut Effects, run: Run, awaits: &Awaits<'_>) -> Result<()> {
         if !self.goes_on(run) {
             return Ok(());
         }
@@ -95,10 +95,23 @@ impl Core {
         };
         self.awaits.insert(run.task, Await { attempt: run.attempt, what });
         let Some(cycle) = self.cycle_from(run.task) else { return Ok(()) };
+        if let Some(end) = cycle.iter().skip(1).find_map(|(task, how)| self.end_awaited(*task, *how)) {
+            // an end need not be waited for: who waits looks again, and is refused then
+            fx.wakes.push(end);
+            return Ok(());
+        }
         self.awaits.remove(&run.task);
         let described = self.describe_cycle(&cycle);
         let tasks = described.tasks.iter().flat_map(|task| [task.serial.into(), task.slot.cast_signed()]);
         Err(Error::new(ErrorCode::Deadlock, described.text).facts(tasks.collect::<Vec<i64>>()))
+    }
+
+    /// The batch whose end a task of a cycle waits for.
+    fn end_awaited(&self, task: TaskRef, how: How) -> Option<BatchId> {
+        match (how, &self.awaits.get(&task)?.what) {
+            (How::Batch(_), What::Batch(key)) => Some(key.id),
+            _ => None,
+        }
     }
 
     /// The tasks that wait for each other, if the first of them, which is about to block, can never go on.

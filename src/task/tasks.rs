@@ -173,7 +173,7 @@ impl Tasks {
 
     /// Does what the table noted. No lock is held.
     fn carry_out(&self, fx: Effects) -> Flags {
-        let Effects { seals, watches, ends, frees, dropped, mut orders, ready, room } = fx;
+        let Effects { seals, watches, wakes, ends, frees, dropped, mut orders, ready, room } = fx;
         for (id, why) in &seals {
             self.seal_failure(id, why);
         }
@@ -187,6 +187,9 @@ impl Tasks {
         if !frees.is_empty() {
             // objects of our own: nobody else knows their ids
             let _ = self.engine.delete(&frees);
+        }
+        for batch in wakes {
+            self.engine.store().notifier().wake_batch(batch);
         }
         for batch in ends {
             self.engine.end_task(&batch);
@@ -341,7 +344,7 @@ impl Tasks {
     /// slot of each task that is named.
     pub fn block_on(&self, run: Run, awaits: &Awaits<'_>) -> Result<Flags> {
         let (outcome, flags) = self.ask(|core, fx| {
-            core.await_in(run, awaits)?;
+            core.await_in(fx, run, awaits)?;
             core.blocked(fx, run, true);
             Ok(())
         });

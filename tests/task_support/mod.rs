@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use raybatch::batch::{BatchKey, BatchSpec, Client, Reason};
 use raybatch::config::Config;
@@ -26,6 +26,8 @@ pub(crate) struct Lab {
     /// runs so far, of each task
     pub(crate) runs: HashMap<TaskRef, u32>,
     caller: u64,
+    /// tokens that were woken
+    pub(crate) woken: Arc<Mutex<Vec<u64>>>,
 }
 
 /// A submitted task and the id of its result.
@@ -43,13 +45,24 @@ impl Lab {
     pub(crate) fn with_pending(size: u64, slots: u32, max_pending: u64) -> Lab {
         let client = Client::open(&Config::sized(size).expect("a size")).expect("a store");
         let waker = Arc::downgrade(&client);
+        let woken = Arc::new(Mutex::new(Vec::new()));
+        let list = Arc::clone(&woken);
         client.store().notifier().set_waker(Box::new(move |token| {
+            list.lock().expect("a list").push(token);
             if let Some(client) = waker.upgrade() {
                 client.pass_on(token);
             }
         }));
         let tasks = Tasks::start(&client, slots, max_pending).expect("a table");
-        Lab { client, tasks, functions: HashMap::new(), instances: HashMap::new(), runs: HashMap::new(), caller: 1 }
+        Lab {
+            client,
+            tasks,
+            functions: HashMap::new(),
+            instances: HashMap::new(),
+            runs: HashMap::new(),
+            caller: 1,
+            woken,
+        }
     }
 
     pub(crate) fn batch(&self) -> BatchKey {

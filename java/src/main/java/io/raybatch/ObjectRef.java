@@ -68,7 +68,9 @@ public final class ObjectRef<T> implements Serializable {
     }
 
     /**
-     * Waits for the value without a thread.
+     * Waits for the value without a thread. Asked for before the batch is closed or ended, it arrives although the batch is
+     * collected meanwhile; when the batch times out or is cancelled, the stage fails. A stage that is given up, cancelled or by
+     * {@code orTimeout}, holds nothing any longer.
      *
      * <p>It is a {@link java.util.concurrent.CompletableFuture} of the caller's own: completing it otherwise, by {@code cancel} or
      * {@code orTimeout}, ends the wait and releases what that took. A stage that depends on it does not complete it.

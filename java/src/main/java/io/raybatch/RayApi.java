@@ -571,6 +571,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      * @throws ObjectLostException when it was there, was evicted, freed or deleted, and cannot be made again
      * @throws ObjectCollectedException when it went with its batch, before or while waiting
      * @throws RayInterruptedException when the thread is interrupted while waiting
+     * @throws DeadlockException in a task, when the value cannot be made before that task goes on
      * @throws SerializationException when it cannot be read
      */
     public <T> T get(ObjectRef<T> ref) {

@@ -11,6 +11,8 @@ import java.util.concurrent.TimeUnit;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Tasks and actors that wait for each other in a circle fail at once, and say in which. */
 @Timeout(60)
@@ -193,21 +195,29 @@ class ActorCycleTest extends StoreTest {
         }
     }
 
-    @Test
-    void a_task_that_ends_a_batch_whose_task_waits_for_it_does_not_wait_for_that() {
-        RayApi here = ray;
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void a_task_that_ends_a_batch_whose_task_waits_for_it_does_not_wait_for_that(boolean endsFirst) {
+        reopen(config -> config.taskSlots(2));
         try (Batch b = ray.startBatch()) {
             Batch other = ray.startBatch();
             CompletableFuture<ObjectRef<Integer>> mine = new CompletableFuture<>();
-            CountDownLatch waits = new CountDownLatch(1);
+            CompletableFuture<Thread> ending = new CompletableFuture<>();
+            CompletableFuture<Thread> asking = new CompletableFuture<>();
             ObjectRef<Integer> ends = b.task(() -> {
-                assertThat(waits.await(SOON.toSeconds(), TimeUnit.SECONDS)).isTrue();
+                if (!endsFirst) {
+                    untilItWaits(asking.get());
+                }
+                ending.complete(Thread.currentThread());
                 other.close();
                 return 7;
             }).remote();
             ObjectRef<Integer> inside = other.task(() -> {
                 ObjectRef<Integer> ref = mine.get();
-                waits.countDown();
+                if (endsFirst) {
+                    untilItWaits(ending.get());
+                }
+                asking.complete(Thread.currentThread());
                 return ref.get() + 1;
             }).remote();
             CompletableFuture<Integer> seen = inside.stage().toCompletableFuture();
@@ -215,6 +225,13 @@ class ActorCycleTest extends StoreTest {
             assertThat(ends.get(SOON)).isEqualTo(7);
             assertThat(join(seen)).isEqualTo(8);
         }
-        assertThat(here.isClosed()).isFalse();
+    }
+
+    private static void untilItWaits(Thread thread) {
+        long end = System.nanoTime() + SOON.toNanos();
+        while (thread.getState() != Thread.State.TIMED_WAITING) {
+            assertThat(System.nanoTime() - end).isNegative();
+            Thread.yield();
+        }
     }
 }
