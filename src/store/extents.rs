@@ -141,11 +141,12 @@ impl Extents {
 
     /// Gives pages back.
     pub(crate) fn give(&mut self, start: u64, pages: u64) {
-        let low = pages.min(self.kept.saturating_sub(start));
-        for (start, pages) in [(start, low), (start + low, pages - low)] {
-            if pages > 0 {
-                self.give_one_side(start, pages);
-            }
+        if start < self.kept && start + pages > self.kept {
+            let low = self.kept - start;
+            self.give_one_side(start, low);
+            self.give_one_side(self.kept, pages - low);
+        } else {
+            self.give_one_side(start, pages);
         }
     }
 

@@ -33,8 +33,10 @@ const AHEAD: u64 = 16 << 20;
 const BLOCK: usize = 64 << 10;
 /// Bytes written at once.
 const WRITE_BLOCK: usize = 256 << 10;
-/// Tries of the tidier after which it has the system forget again what was written, until it is on the disk.
-const UNCACHE_AT: [u32; 5] = [4, 16, 64, 256, 1024];
+/// After so many bytes written the tidier begins to have them leave the system's cache.
+const UNCACHE: u64 = 16 << 20;
+/// The tries of the tidier at which it asks for that: the first begins to write them to the disk, a later one finds them there.
+const UNCACHE_AT: [u32; 6] = [1, 4, 16, 64, 256, 1024];
 
 /// See the module. Removed when nobody has it any more.
 pub(crate) struct SpillFile {
@@ -72,7 +74,7 @@ struct Writer {
     file: Option<Box<dyn DiskFile>>,
     /// Where the next segment begins.
     end: u64,
-    /// Up to here the system's cache is rid of what was written, or a chore will see to it.
+    /// Up to here the tidier sees to it that what was written leaves the system's cache.
     uncached: u64,
     /// Room was taken from the file system up to here; `None`: it does not give any beforehand.
     allocated: Option<u64>,
@@ -184,7 +186,7 @@ impl SpillFile {
     }
 
     /// Appends a segment. After an error nothing was appended.
-    pub(crate) fn append(&self, image: &Image<'_>) -> io::Result<Segment> {
+    pub(crate) fn append(self: &Arc<Self>, image: &Image<'_>) -> io::Result<Segment> {
         let mut writer = self.writer.lock();
         let segment = Segment { at: writer.end, len: image.len(), sums: image.count as u64 };
         let bytes = segment.end() - segment.at;
@@ -200,10 +202,11 @@ impl SpillFile {
             written?;
         }
         room.keep();
-        // begins to write it; `rest` sees to it that nothing stays
-        let _ = self.directory.disk().uncache(&self.path, segment.at, bytes);
         writer.end = segment.end();
         self.charged.fetch_add(bytes, Ordering::Relaxed);
+        if writer.end - writer.uncached >= UNCACHE {
+            self.uncache_later(&mut writer);
+        }
         Ok(segment)
     }
 
@@ -260,9 +263,13 @@ impl SpillFile {
             log::debug!("spilling: {} keeps room that it does not use: {e}", self.path.display());
         }
         writer.file = None;
+        self.uncache_later(&mut writer);
+    }
+
+    /// Has the tidier see to it that what was written since leaves the system's cache: nobody who spills waits for that.
+    fn uncache_later(self: &Arc<Self>, writer: &mut Writer) {
         let to = writer.end;
         let from = std::mem::replace(&mut writer.uncached, to);
-        drop(writer);
         if from < to {
             let (file, mut tries) = (Arc::downgrade(self), 0);
             self.directory.tidier().later(move |in_haste| uncache(&file, from..to, &mut tries, in_haste));
