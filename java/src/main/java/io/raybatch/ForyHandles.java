@@ -1,6 +1,6 @@
 package io.raybatch;
 
-import org.apache.fory.ThreadSafeFory;
+import org.apache.fory.Fory;
 import org.apache.fory.config.Config;
 import org.apache.fory.context.ReadContext;
 import org.apache.fory.context.WriteContext;
@@ -11,7 +11,7 @@ final class ForyHandles {
 
     private ForyHandles() {}
 
-    static void register(ThreadSafeFory fory) {
+    static void register(Fory fory) {
         fory.registerSerializerAndType(ObjectRef.class, types -> new OfReference(types.getConfig()));
         fory.registerSerializerAndType(ActorHandle.class, types -> new OfActor(types.getConfig()));
         fory.register(ObjectId.class);

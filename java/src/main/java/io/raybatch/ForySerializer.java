@@ -1,73 +1,263 @@
 package io.raybatch;
 
-import java.util.function.Supplier;
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.fory.Fory;
-import org.apache.fory.ThreadSafeFory;
 import org.apache.fory.config.ForyBuilder;
+import org.apache.fory.exception.InsecureException;
+import org.apache.fory.memory.MemoryBuffer;
+import org.apache.fory.memory.MemoryUtils;
+import org.apache.fory.resolver.SharedRegistry;
 
 /**
  * {@link Serializer} by Apache Fory: fast, maintained, and at home with records. Fory generates code for each class it
  * meets, so an instance is made once, when the first value needs it: those who only put arrays never pay for it.
+ *
+ * <p>What Fory alone gets wrong is put right here and in {@link ForyRules}: docs/values.md has the reasons.
+ *
+ * <pre>
+ * a value: flags u8 · [loaders u8 · number u64 …] · what Fory writes
+ * </pre>
  */
 final class ForySerializer implements Serializer {
 
-    private final Supplier<ThreadSafeFory> maker;
-    private volatile ThreadSafeFory fory;
+    /** Further nested values are read on a deeper stack; those that the writer could write on its own are not many more. */
+    static final int SHALLOW = 128;
+    /** What every put takes, whatever the values are. */
+    static final int DEPTH = 10_000;
 
-    private ForySerializer(Supplier<ThreadSafeFory> maker) {
-        this.maker = maker;
+    private static final int HAS_LOADERS = 1;
+    private static final int DEEP = 2;
+    private static final int MOST_LOADERS = 16;
+
+    private final Class<?>[] registered;
+    private final ForyPools shallow = new ForyPools(chain -> pool(chain, SHALLOW));
+    private final ForyPools deep = new ForyPools(chain -> pool(chain, Integer.MAX_VALUE - 8));
+
+    /** @param registered null for any class */
+    private ForySerializer(Class<?>[] registered) {
+        this.registered = registered;
     }
 
     static Serializer open() {
-        return new ForySerializer(() -> {
-            ThreadSafeFory made = builder()
-                    .requireClassRegistration(false)
-                    .suppressClassRegistrationWarnings(true)
-                    .buildThreadSafeFory();
-            ForyHandles.register(made);
-            return made;
-        });
+        return new ForySerializer(null);
     }
 
     static Serializer registered(Class<?> first, Class<?>... more) {
-        Class<?>[] all = more.clone();
-        return new ForySerializer(() -> {
-            ThreadSafeFory made = builder().requireClassRegistration(true).buildThreadSafeFory();
-            ForyHandles.register(made);
-            made.register(first);
-            for (Class<?> one : all) {
-                made.register(one);
-            }
-            return made;
+        Class<?>[] all = new Class<?>[1 + more.length];
+        all[0] = first;
+        System.arraycopy(more, 0, all, 1, more.length);
+        return new ForySerializer(all);
+    }
+
+    /** A client that used a serializer is closed: it is to refer to no class of an application. */
+    static void forget(Serializer serializer) {
+        if (serializer instanceof ForySerializer fory) {
+            fory.shallow.clear();
+            fory.deep.clear();
+        }
+    }
+
+    private ForyPool pool(List<ClassLoader> chain, int depth) {
+        ForyPools pools = depth == SHALLOW ? shallow : deep;
+        ForyLogs.direct();
+        ForyPool[] made = new ForyPool[1];
+        made[0] = new ForyPool(new ValueLoader(chain), (loader, shared) -> {
+            Fory fory = fory(loader, shared, depth, type -> pools.met(type, made[0], chain));
+            return fory;
         });
+        return made[0];
     }
 
     /** References are tracked, so that a graph with shared or cyclic references comes back as it was. */
-    private static ForyBuilder builder() {
-        return Fory.builder().withXlang(false).withRefTracking(true);
+    private Fory fory(ValueLoader loader, SharedRegistry shared, int depth, ForyRules.Meeting meeting) {
+        ForyBuilder builder = Fory.builder()
+                .withXlang(false)
+                .withRefTracking(true)
+                // a class is read by the fields it has: one of other fields is an error, not a value with holes
+                .withCompatible(false)
+                .withClassVersionCheck(true)
+                .withDeserializeUnknownClass(false)
+                .registerGuavaTypes(false)
+                .requireClassRegistration(registered != null)
+                .suppressClassRegistrationWarnings(true)
+                .withMaxDepth(depth)
+                // limits for bytes of strangers, which these are not
+                .withMaxGraphMemoryBytes(Long.MAX_VALUE)
+                .withMaxUnbackedContainerItems(Integer.MAX_VALUE)
+                .withMaxTypeFields(Short.MAX_VALUE)
+                .withClassLoader(loader)
+                .withSharedRegistry(shared);
+        Fory fory = builder.build();
+        ForyHandles.register(fory);
+        ForyRules.register(fory, loader, meeting);
+        if (registered != null) {
+            for (Class<?> one : registered) {
+                fory.register(inChain(loader, one));
+            }
+        }
+        return fory;
     }
+
+    /** The class of that name that the reader knows. */
+    private static Class<?> inChain(ValueLoader loader, Class<?> type) {
+        try {
+            return type.isArray() || type.isPrimitive() ? type : loader.find(type.getName());
+        } catch (ClassNotFoundException notThere) {
+            return type;
+        }
+    }
+
+    // ---- writing --------------------------------------------------------------------------------------------------
 
     @Override
-    public byte[] serialize(Object value) {
-        return fory().serialize(value);
+    public byte[] serialize(Object value) throws Exception {
+        try {
+            return write(value, shallow, 0);
+        } catch (RuntimeException | StackOverflowError e) {
+            if (!DeepStack.ranOver(e)) {
+                throw e;
+            }
+        }
+        return writeDeep(value);
     }
+
+    /** What is deep is read once, so that what is taken can be read. */
+    private byte[] writeDeep(Object value) throws Exception {
+        try {
+            byte[] bytes = DeepStack.writing(() -> write(value, deep, DEEP));
+            deserialize(bytes);
+            return bytes;
+        } catch (RuntimeException | StackOverflowError e) {
+            if (DeepStack.ranOver(e)) {
+                throw new SerializationException("a " + value.getClass().getTypeName() + " cannot be written: its objects are nested"
+                        + " too deeply, more than the " + DEPTH + " levels that always can be; flatten it, or put it in parts",
+                        ErrorDetails.NONE);
+            }
+            throw e;
+        }
+    }
+
+    private byte[] write(Object value, ForyPools pools, int flags) {
+        ClassLoader reader = ValueLoader.ofThread();
+        ClassLoader own = value.getClass().getClassLoader();
+        List<ClassLoader> further = List.of();
+        if (own != reader && !ValueLoader.isPermanent(own) && !ValueLoader.isAncestor(own, reader)) {
+            reader = own;
+            further = List.of(own);
+        }
+        while (true) {
+            ForyPool pool = further.isEmpty() ? pools.of(reader) : pools.of(ValueLoader.chain(reader, further));
+            try {
+                return write(value, pools, pool, flags, further);
+            } catch (RuntimeException e) {
+                ValueLoader.Elsewhere elsewhere = ValueLoader.Elsewhere.in(e);
+                if (elsewhere == null) {
+                    throw e;
+                }
+                if (further.contains(elsewhere.loader()) || further.size() == MOST_LOADERS) {
+                    throw new SerializationException("a " + value.getClass().getTypeName() + " cannot be written: it has "
+                            + elsewhere.getMessage() + ", where a reader would find another class of that name; classes of one"
+                            + " name belong in values of their own", ErrorDetails.NONE);
+                }
+                // the classes' own loader first: it finds them whatever the context has of such names
+                reader = further.isEmpty() ? elsewhere.loader() : reader;
+                further = new ArrayList<>(further);
+                further.add(elsewhere.loader());
+            }
+        }
+    }
+
+    private static byte[] write(Object value, ForyPools pools, ForyPool pool, int flags, List<ClassLoader> further) {
+        Fory fory = pool.take();
+        boolean usable = false;
+        try {
+            MemoryBuffer buffer = fory.getBuffer();
+            buffer.writerIndex(0);
+            buffer.writeByte((byte) (further.isEmpty() ? flags : flags | HAS_LOADERS));
+            if (!further.isEmpty()) {
+                buffer.writeByte((byte) further.size());
+                for (ClassLoader one : further) {
+                    buffer.writeInt64(LoaderNumbers.of(one));
+                }
+            }
+            fory.serialize(buffer, value);
+            byte[] bytes = buffer.getBytes(0, buffer.writerIndex());
+            fory.resetBuffer();
+            usable = true;
+            return bytes;
+        } catch (RuntimeException e) {
+            usable = !DeepStack.ranOver(e);
+            throw e;
+        } finally {
+            if (usable) {
+                pool.give(fory);
+            } else {
+                pools.drop(pool);
+            }
+        }
+    }
+
+    // ---- reading --------------------------------------------------------------------------------------------------
 
     @Override
-    public Object deserialize(byte[] bytes) {
-        return fory().deserialize(bytes);
-    }
-
-    private ThreadSafeFory fory() {
-        ThreadSafeFory made = fory;
-        if (made == null) {
-            synchronized (this) {
-                made = fory;
-                if (made == null) {
-                    made = maker.get();
-                    fory = made;
+    public Object deserialize(byte[] bytes) throws Exception {
+        boolean isDeep = (bytes[0] & DEEP) != 0;
+        if (!isDeep) {
+            try {
+                return read(bytes, shallow);
+            } catch (RuntimeException | StackOverflowError e) {
+                if (!DeepStack.ranOver(e) && !exceedsDepth(e)) {
+                    throw e;
                 }
             }
         }
-        return made;
+        return DeepStack.reading(() -> read(bytes, deep));
+    }
+
+    private static boolean exceedsDepth(Throwable thrown) {
+        for (Throwable t = thrown; t != null; t = t.getCause()) {
+            if (t instanceof InsecureException && String.valueOf(t.getMessage()).startsWith("Read depth")) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static Object read(byte[] bytes, ForyPools pools) {
+        MemoryBuffer buffer = MemoryUtils.wrap(bytes);
+        int flags = buffer.readByte();
+        ClassLoader reader = ValueLoader.ofThread();
+        ForyPool pool = (flags & HAS_LOADERS) == 0
+                ? pools.of(reader)
+                : pools.of(ValueLoader.chain(reader, writers(buffer)));
+        Fory fory = pool.take();
+        boolean usable = false;
+        try {
+            Object value = fory.deserialize(buffer);
+            usable = true;
+            return value;
+        } catch (RuntimeException e) {
+            usable = !DeepStack.ranOver(e);
+            throw e;
+        } finally {
+            if (usable) {
+                pool.give(fory);
+            } else {
+                pools.drop(pool);
+            }
+        }
+    }
+
+    private static List<ClassLoader> writers(MemoryBuffer buffer) {
+        int count = buffer.readByte();
+        List<ClassLoader> writers = new ArrayList<>(count);
+        for (int n = 0; n < count; n++) {
+            ClassLoader writer = LoaderNumbers.loader(buffer.readInt64());
+            if (writer != null) {
+                writers.add(writer);
+            }
+        }
+        return writers;
     }
 }

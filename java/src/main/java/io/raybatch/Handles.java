@@ -1,6 +1,7 @@
 package io.raybatch;
 
 import java.io.Serializable;
+import java.util.concurrent.Callable;
 
 /**
  * What stands for references and actors inside of values: what names them, and nothing of the client. Who gets such a value
@@ -15,10 +16,15 @@ final class Handles {
 
     /** Reads a value. */
     static Object read(RayApi ray, byte[] bytes) throws Exception {
+        return readingFor(ray, () -> ray.config().serializer().deserialize(bytes));
+    }
+
+    /** Reads for a client. */
+    static <T> T readingFor(RayApi ray, Callable<T> work) throws Exception {
         RayApi before = READER.get();
         READER.set(ray);
         try {
-            return ray.config().serializer().deserialize(bytes);
+            return work.call();
         } finally {
             if (before == null) {
                 READER.remove();
@@ -26,6 +32,11 @@ final class Handles {
                 READER.set(before);
             }
         }
+    }
+
+    /** The client that the calling thread reads for; null if it reads no value. */
+    static RayApi readerOrNull() {
+        return READER.get();
     }
 
     private static RayApi reader(String what) {
