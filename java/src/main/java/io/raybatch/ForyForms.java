@@ -1,7 +1,20 @@
 package io.raybatch;
 
+import java.io.IOException;
+import java.nio.CharBuffer;
+import java.nio.DoubleBuffer;
+import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
+import java.nio.LongBuffer;
+import java.nio.ShortBuffer;
 import java.nio.file.FileSystems;
 import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.time.LocalTime;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
+import java.time.ZonedDateTime;
 import java.util.AbstractMap;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -10,12 +23,17 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.LinkedList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.IntFunction;
 import java.util.stream.Stream;
 import org.apache.fory.Fory;
 import org.apache.fory.context.ReadContext;
@@ -33,7 +51,7 @@ final class ForyForms {
     private ForyForms() {}
 
     /** Puts ours in the place of those that Fory has by itself. */
-    static void register(Fory fory, ValueLoader loader) {
+    static void register(Fory fory, ForyPool pool) {
         TypeResolver types = fory.getTypeResolver();
         fory.registerSerializer(LinkedHashMap.class, new OfLinkedHashMap(types));
         Class<?> listN = List.of(1, 2, 3).getClass();
@@ -45,11 +63,21 @@ final class ForyForms {
             Class type = view.getClass();
             fory.registerSerializer(type, new OfCollection(types, type, Form.ofView(type)));
         }
+        fory.registerSerializer(ZonedDateTime.class, new OfZonedDateTime(types));
+        fory.registerSerializer(Locale.class, new OfObject(types, Locale.class, new ByJava(new JavaForm(pool, types))));
+        Class keys = ConcurrentHashMap.newKeySet().getClass();
+        fory.registerSerializer(keys, new OfCollection(types, keys, new Made<Set, Object[]>(Set::toArray, ForyForms::keySet)));
+    }
+
+    private static Set keySet(Object[] elements) {
+        Set keys = ConcurrentHashMap.newKeySet(elements.length);
+        Collections.addAll(keys, elements);
+        return keys;
     }
 
     /** By Java's own serialization. */
-    static Serializer<?> byJava(TypeResolver types, Class type, ValueLoader loader) {
-        return ofAny(types, type, new ByJava(loader));
+    static Serializer<?> byJava(TypeResolver types, Class type, ForyPool pool) {
+        return ofAny(types, type, new ByJava(new JavaForm(pool, types)));
     }
 
     /** As what can be written and is equal. */
@@ -79,7 +107,7 @@ final class ForyForms {
             } else if (Set.class.isAssignableFrom(type)) {
                 return new Copy<Set>(LinkedHashSet::new);
             } else if (List.class.isAssignableFrom(type) && type == List.of(1, 2, 3).subList(0, 2).getClass()) {
-                return new Copy<List>(list -> allowsNull(list) ? list.stream().toList() : List.copyOf(list));
+                return new Copy<List>(list -> PrivateFlags.triesNull(list) ? list.stream().toList() : List.copyOf(list));
             } else if (Collection.class.isAssignableFrom(type)) {
                 return new Copy<Collection>(ArrayList::new);
             } else if (SortedMap.class.isAssignableFrom(type)) {
@@ -93,18 +121,8 @@ final class ForyForms {
         }
     }
 
-    /** True for an immutable list that may have nulls: one that may not refuses to look for one. */
-    private static boolean allowsNull(List<?> list) {
-        try {
-            list.contains(null);
-            return true;
-        } catch (NullPointerException refused) {
-            return false;
-        }
-    }
-
     /** Something equal takes its place. */
-    private record Copy<T>(java.util.function.Function<T, Object> copier) implements Form {
+    private record Copy<T>(Function<T, Object> copier) implements Form {
 
         @Override
         public void write(WriteContext out, Object value) {
@@ -138,31 +156,91 @@ final class ForyForms {
     }
 
     /** {@link JavaForm}. */
-    private record ByJava(ValueLoader loader) implements Form {
+    private record ByJava(JavaForm form) implements Form {
 
         @Override
         public void write(WriteContext out, Object value) {
             try {
-                byte[] bytes = JavaForm.write(value, loader);
+                byte[] bytes = form.write(value);
                 out.getBuffer().writeVarUInt32(bytes.length);
                 out.getBuffer().writeBytes(bytes);
-            } catch (java.io.NotSerializableException e) {
-                throw new UnsupportedOperationException("a " + value.getClass().getTypeName() + " is written by Java's serialization,"
-                        + " and has a part that is not java.io.Serializable: " + e.getMessage(), e);
-            } catch (java.io.IOException e) {
-                throw new UnsupportedOperationException("a " + value.getClass().getTypeName() + " cannot be written by Java's"
-                        + " serialization: " + e, e);
+            } catch (IOException e) {
+                throw new UnsupportedOperationException(
+                        "a " + value.getClass().getTypeName() + " cannot be written by Java's serialization: " + e, e);
             }
         }
 
         @Override
         public Object read(ReadContext in) {
             try {
-                byte[] bytes = in.getBuffer().readBytes(in.getBuffer().readVarUInt32());
-                return JavaForm.read(bytes, loader);
-            } catch (java.io.IOException | ClassNotFoundException e) {
+                return form.read(in.getBuffer().readBytes(in.getBuffer().readVarUInt32()));
+            } catch (IOException | ClassNotFoundException e) {
                 throw new IllegalStateException(e.toString(), e);
             }
+        }
+    }
+
+    /** By something else that can be written, and from which it is made. */
+    private record Made<T, F>(Function<T, F> taken, Function<F, T> made) implements Form {
+
+        @Override
+        public void write(WriteContext out, Object value) {
+            out.increaseDepth();
+            out.writeRef(taken.apply((T) value));
+            out.decreaseDepth();
+        }
+
+        @Override
+        public Object read(ReadContext in) {
+            return made.apply((F) in.readRef());
+        }
+    }
+
+    /** What remains in a buffer of other elements than bytes; null for what is none. */
+    static Serializer<?> ofBuffer(TypeResolver types, Class type) {
+        Form form = null;
+        if (CharBuffer.class.isAssignableFrom(type)) {
+            form = new Made<CharBuffer, String>(CharBuffer::toString, text -> CharBuffer.wrap(text.toCharArray()));
+        } else if (ShortBuffer.class.isAssignableFrom(type)) {
+            form = new Made<ShortBuffer, short[]>(b -> taken(b.remaining(), short[]::new, b.duplicate()::get), ShortBuffer::wrap);
+        } else if (IntBuffer.class.isAssignableFrom(type)) {
+            form = new Made<IntBuffer, int[]>(b -> taken(b.remaining(), int[]::new, b.duplicate()::get), IntBuffer::wrap);
+        } else if (LongBuffer.class.isAssignableFrom(type)) {
+            form = new Made<LongBuffer, long[]>(b -> taken(b.remaining(), long[]::new, b.duplicate()::get), LongBuffer::wrap);
+        } else if (FloatBuffer.class.isAssignableFrom(type)) {
+            form = new Made<FloatBuffer, float[]>(b -> taken(b.remaining(), float[]::new, b.duplicate()::get), FloatBuffer::wrap);
+        } else if (DoubleBuffer.class.isAssignableFrom(type)) {
+            form = new Made<DoubleBuffer, double[]>(b -> taken(b.remaining(), double[]::new, b.duplicate()::get), DoubleBuffer::wrap);
+        }
+        return form == null ? null : new OfObject(types, type, form);
+    }
+
+    private static <A> A taken(int length, IntFunction<A> array, Consumer<A> get) {
+        A taken = array.apply(length);
+        get.accept(taken);
+        return taken;
+    }
+
+    /** Its zone and its offset: of two equal local times at the end of summer time the offset tells which. */
+    private static final class OfZonedDateTime extends Serializer<ZonedDateTime> {
+
+        OfZonedDateTime(TypeResolver types) {
+            super(types.getConfig(), ZonedDateTime.class, true);
+        }
+
+        @Override
+        public void write(WriteContext out, ZonedDateTime time) {
+            out.writeInt64(time.toLocalDate().toEpochDay());
+            out.writeInt64(time.toLocalTime().toNanoOfDay());
+            out.writeInt32(time.getOffset().getTotalSeconds());
+            out.writeString(time.getZone().getId());
+        }
+
+        @Override
+        public ZonedDateTime read(ReadContext in) {
+            LocalDateTime local = LocalDateTime.of(LocalDate.ofEpochDay(in.readInt64()), LocalTime.ofNanoOfDay(in.readInt64()));
+            ZoneOffset offset = ZoneOffset.ofTotalSeconds(in.readInt32());
+            return ZonedDateTime.ofInstant(local, offset, ZoneId.of(in.readString()));
         }
     }
 

@@ -2,6 +2,7 @@ package io.raybatch;
 
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.BiFunction;
+import java.util.function.Function;
 import org.apache.fory.Fory;
 import org.apache.fory.resolver.SharedRegistry;
 
@@ -13,10 +14,10 @@ final class ForyPool {
 
     private final ValueLoader loader;
     private final SharedRegistry shared = new SharedRegistry();
-    private final BiFunction<ValueLoader, SharedRegistry, Fory> maker;
+    private final BiFunction<ForyPool, SharedRegistry, Fory> maker;
     private final ConcurrentLinkedQueue<Fory> idle = new ConcurrentLinkedQueue<>();
 
-    ForyPool(ValueLoader loader, BiFunction<ValueLoader, SharedRegistry, Fory> maker) {
+    ForyPool(ValueLoader loader, BiFunction<ForyPool, SharedRegistry, Fory> maker) {
         this.loader = loader;
         this.maker = maker;
     }
@@ -28,7 +29,23 @@ final class ForyPool {
     /** One for the caller alone, until it gives it back. */
     Fory take() {
         Fory ready = idle.poll();
-        return ready != null ? ready : maker.apply(loader, shared);
+        return ready != null ? ready : maker.apply(this, shared);
+    }
+
+    /** A part of a value that another way of writing leaves to Fory. */
+    byte[] writePart(Object part) {
+        return withAnother(fory -> fory.serialize(part));
+    }
+
+    Object readPart(byte[] bytes) {
+        return withAnother(fory -> fory.deserialize(bytes));
+    }
+
+    private <T> T withAnother(Function<Fory, T> work) {
+        Fory fory = take();
+        T done = work.apply(fory);
+        give(fory);
+        return done;
     }
 
     /** Not one in which an error was thrown: it may be in any state. */

@@ -2,29 +2,18 @@ package io.raybatch;
 
 import java.io.Serializable;
 import java.lang.reflect.Proxy;
+import java.nio.Buffer;
 import java.nio.ByteBuffer;
 import java.nio.charset.Charset;
 import java.nio.file.Path;
 import java.time.ZoneId;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Calendar;
 import java.util.Collection;
 import java.util.EnumSet;
-import java.util.IdentityHashMap;
-import java.util.LinkedHashMap;
-import java.util.LinkedList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.OptionalDouble;
-import java.util.OptionalLong;
-import java.util.Set;
-import java.util.TimeZone;
-import java.util.Vector;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.stream.Stream;
+import java.util.function.Consumer;
 import org.apache.fory.Fory;
+import org.apache.fory.resolver.ClassResolver;
 import org.apache.fory.resolver.TypeResolver;
 import org.apache.fory.serializer.Serializer;
 import org.apache.fory.serializer.SerializerFactory;
@@ -40,28 +29,24 @@ final class ForyRules implements SerializerFactory {
     private static final List<Class<?>> OF_FORY = List.of(
             Charset.class, ZoneId.class, ByteBuffer.class, EnumSet.class);
 
-    private final ValueLoader loader;
-    private final Meeting meeting;
+    private final ForyPool pool;
+    private final Consumer<Class<?>> meeting;
 
-    /** Is notified of each class. */
-    interface Meeting {
-        void met(Class<?> type);
-    }
-
-    private ForyRules(ValueLoader loader, Meeting meeting) {
-        this.loader = loader;
+    private ForyRules(ForyPool pool, Consumer<Class<?>> meeting) {
+        this.pool = pool;
         this.meeting = meeting;
     }
 
-    static void register(Fory fory, ValueLoader loader, Meeting meeting) {
-        fory.registerSerializerFactory(new ForyRules(loader, meeting));
-        ForyForms.register(fory, loader);
+    /** @param meeting is notified of each class */
+    static void register(Fory fory, ForyPool pool, Consumer<Class<?>> meeting) {
+        fory.registerSerializerFactory(new ForyRules(pool, meeting));
+        ForyForms.register(fory, pool);
     }
 
     @Override
     public Serializer<?> createSerializer(TypeResolver types, Class<?> type) {
-        loader.check(type);
-        meeting.met(type);
+        pool.loader().check(type);
+        meeting.accept(type);
         if (type.isArray() || type.isEnum() || type.isPrimitive() || Proxy.isProxyClass(type) || type.isHidden()) {
             return null;
         }
@@ -80,8 +65,11 @@ final class ForyRules implements SerializerFactory {
         if (OF_FORY.stream().anyMatch(known -> known.isAssignableFrom(type))) {
             return null;
         }
+        if (Buffer.class.isAssignableFrom(type)) {
+            return ForyForms.ofBuffer(types, type);
+        }
         if (Serializable.class.isAssignableFrom(type)) {
-            return ForyForms.byJava(types, type, loader);
+            return ForyForms.byJava(types, type, pool);
         }
         if (Collection.class.isAssignableFrom(type) || Map.class.isAssignableFrom(type) || Map.Entry.class.isAssignableFrom(type)) {
             return ForyForms.copy(types, type);
@@ -90,7 +78,8 @@ final class ForyRules implements SerializerFactory {
                 + " made from, or what it yields");
     }
 
+    /** Those that say how Java writes them, themselves or through a collection of the platform that they extend, are written so. */
     private Serializer<?> ofApplication(TypeResolver types, Class<?> type) {
-        return null;
+        return ClassResolver.requireJavaSerialization(type) ? ForyForms.byJava(types, type, pool) : null;
     }
 }

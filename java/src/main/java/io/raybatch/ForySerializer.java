@@ -2,6 +2,7 @@ package io.raybatch;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.apache.fory.Fory;
 import org.apache.fory.config.ForyBuilder;
 import org.apache.fory.exception.InsecureException;
@@ -61,16 +62,12 @@ final class ForySerializer implements Serializer {
     private ForyPool pool(List<ClassLoader> chain, int depth) {
         ForyPools pools = depth == SHALLOW ? shallow : deep;
         ForyLogs.direct();
-        ForyPool[] made = new ForyPool[1];
-        made[0] = new ForyPool(new ValueLoader(chain), (loader, shared) -> {
-            Fory fory = fory(loader, shared, depth, type -> pools.met(type, made[0], chain));
-            return fory;
-        });
-        return made[0];
+        return new ForyPool(new ValueLoader(chain),
+                (pool, shared) -> fory(pool, shared, depth, type -> pools.met(type, pool, chain)));
     }
 
     /** References are tracked, so that a graph with shared or cyclic references comes back as it was. */
-    private Fory fory(ValueLoader loader, SharedRegistry shared, int depth, ForyRules.Meeting meeting) {
+    private Fory fory(ForyPool pool, SharedRegistry shared, int depth, Consumer<Class<?>> meeting) {
         ForyBuilder builder = Fory.builder()
                 .withXlang(false)
                 .withRefTracking(true)
@@ -86,14 +83,14 @@ final class ForySerializer implements Serializer {
                 .withMaxGraphMemoryBytes(Long.MAX_VALUE)
                 .withMaxUnbackedContainerItems(Integer.MAX_VALUE)
                 .withMaxTypeFields(Short.MAX_VALUE)
-                .withClassLoader(loader)
+                .withClassLoader(pool.loader())
                 .withSharedRegistry(shared);
         Fory fory = builder.build();
         ForyHandles.register(fory);
-        ForyRules.register(fory, loader, meeting);
+        ForyRules.register(fory, pool, meeting);
         if (registered != null) {
             for (Class<?> one : registered) {
-                fory.register(inChain(loader, one));
+                fory.register(inChain(pool.loader(), one));
             }
         }
         return fory;

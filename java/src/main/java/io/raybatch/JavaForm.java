@@ -4,78 +4,140 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InvalidClassException;
 import java.io.ObjectInputStream;
 import java.io.ObjectOutputStream;
 import java.io.ObjectStreamClass;
 import java.io.OutputStream;
+import java.io.Serializable;
+import java.lang.reflect.Modifier;
 import java.lang.reflect.Proxy;
+import java.util.IdentityHashMap;
+import java.util.Map;
+import org.apache.fory.resolver.TypeResolver;
 
-/** Values by Java's own serialization, with classes that are found by a chain of loaders. */
+/**
+ * A value by Java's own serialization, inside of what Fory writes. Its classes are found by the chain of loaders; parts that Java
+ * refuses, since they are not {@link Serializable}, are left to Fory again.
+ */
 final class JavaForm {
 
-    private JavaForm() {}
+    private final ForyPool pool;
+    private final TypeResolver types;
+    private final boolean onlyRegistered;
 
-    static byte[] write(Object value, ValueLoader loader) throws IOException {
+    JavaForm(ForyPool pool, TypeResolver types) {
+        this.pool = pool;
+        this.types = types;
+        this.onlyRegistered = types.getConfig().requireClassRegistration();
+    }
+
+    byte[] write(Object value) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream(256);
-        try (Output out = new Output(bytes, loader)) {
+        try (Output out = new Output(bytes)) {
             out.writeObject(value);
         }
         return bytes.toByteArray();
     }
 
-    static Object read(byte[] bytes, ValueLoader loader) throws IOException, ClassNotFoundException {
-        try (Input in = new Input(new ByteArrayInputStream(bytes), loader)) {
+    Object read(byte[] bytes) throws IOException, ClassNotFoundException {
+        try (Input in = new Input(new ByteArrayInputStream(bytes))) {
             return in.readObject();
         }
     }
 
+    /** With a strict serializer, a class is either one of those given, or harmless. */
+    private void permit(Class<?> type) throws InvalidClassException {
+        Class<?> named = type;
+        while (named.isArray()) {
+            named = named.getComponentType();
+        }
+        boolean harmless = !onlyRegistered || named.isPrimitive() || named.isInterface() || Modifier.isAbstract(named.getModifiers())
+                || types.isRegistered(named) || named == StackTraceElement.class
+                || named.getClassLoader() == null && Throwable.class.isAssignableFrom(named);
+        if (!harmless) {
+            throw new InvalidClassException(named.getName(), "the class is not registered: Serializer.fory(…) has to name it");
+        }
+    }
+
+    /** Stands for a part that Java does not write. */
+    private record Part(byte[] bytes) implements Serializable {}
+
     /** Writes classes that a reader finds. */
-    private static final class Output extends ObjectOutputStream {
+    private final class Output extends ObjectOutputStream {
 
-        private final ValueLoader loader;
+        /** what Java does not write → what stands for it */
+        private final Map<Object, Part> parts = new IdentityHashMap<>();
 
-        Output(OutputStream out, ValueLoader loader) throws IOException {
+        Output(OutputStream out) throws IOException {
             super(out);
-            this.loader = loader;
+            enableReplaceObject(true);
         }
 
         @Override
-        protected void annotateClass(Class<?> type) {
-            loader.check(type);
+        protected Object replaceObject(Object object) {
+            if (object == null || object instanceof Serializable) {
+                return object;
+            }
+            Part part = parts.get(object);
+            if (part == null) {
+                part = new Part(pool.writePart(object));
+                parts.put(object, part);
+            }
+            return part;
         }
 
         @Override
-        protected void annotateProxyClass(Class<?> type) {
-            loader.check(type);
+        protected void annotateClass(Class<?> type) throws IOException {
+            pool.loader().check(type);
+            if (type != Part.class) {
+                permit(type);
+            }
+        }
+
+        @Override
+        protected void annotateProxyClass(Class<?> type) throws IOException {
+            annotateClass(type);
         }
     }
 
     /** Finds the classes of the reader. */
-    private static final class Input extends ObjectInputStream {
+    private final class Input extends ObjectInputStream {
 
-        private final ValueLoader loader;
-
-        Input(InputStream in, ValueLoader loader) throws IOException {
+        Input(InputStream in) throws IOException {
             super(in);
-            this.loader = loader;
+            enableResolveObject(true);
         }
 
         @Override
         protected Class<?> resolveClass(ObjectStreamClass form) throws IOException, ClassNotFoundException {
-            try {
-                return loader.find(form.getName());
-            } catch (ClassNotFoundException primitive) {
-                return super.resolveClass(form);
+            if (form.getName().equals(Part.class.getName())) {
+                return Part.class;
             }
+            Class<?> found;
+            try {
+                found = pool.loader().find(form.getName());
+            } catch (ClassNotFoundException primitive) {
+                found = super.resolveClass(form);
+            }
+            permit(found);
+            return found;
         }
 
         @Override
-        protected Class<?> resolveProxyClass(String[] names) throws ClassNotFoundException {
-            Class<?>[] faces = new Class<?>[names.length];
+        @SuppressWarnings("deprecation") // as its replacement makes proxies, not classes
+        protected Class<?> resolveProxyClass(String[] faces) throws IOException, ClassNotFoundException {
+            Class<?>[] types = new Class<?>[faces.length];
             for (int n = 0; n < faces.length; n++) {
-                faces[n] = loader.find(names[n]);
+                types[n] = pool.loader().find(faces[n]);
+                permit(types[n]);
             }
-            return Proxy.getProxyClass(faces.length == 0 ? loader : faces[0].getClassLoader(), faces);
+            return Proxy.getProxyClass(types.length == 0 ? pool.loader() : types[0].getClassLoader(), types);
+        }
+
+        @Override
+        protected Object resolveObject(Object object) {
+            return object instanceof Part part ? pool.readPart(part.bytes()) : object;
         }
     }
 }

@@ -41,9 +41,11 @@ final class PrivateFlags {
 
     /** True for an immutable list that may have nulls: one that may not refuses to look for one. */
     static boolean allowsNull(List<?> list) {
-        if (ALLOW_NULLS != null) {
-            return ALLOW_NULLS.getBoolean(list);
-        }
+        return ALLOW_NULLS != null ? ALLOW_NULLS.getBoolean(list) : triesNull(list);
+    }
+
+    /** As {@link #allowsNull}, for any immutable list. */
+    static boolean triesNull(List<?> list) {
         try {
             list.contains(null);
             return true;

@@ -275,7 +275,7 @@ final class CorpusCollections {
                 behaves("IdentityHashMap", () -> with(new IdentityHashMap<Object, Object>(), map -> {
                     map.put(new ArrayList<>(), 1);
                     map.put(new ArrayList<>(), 2);
-                }), map -> map.size() + " " + map.get(map.keySet().iterator().next()) + map.get(new ArrayList<>())),
+                }), map -> map.size() + " " + Set.copyOf(map.values()).equals(Set.of(1, 2)) + map.get(new ArrayList<>())),
                 equal("WeakHashMap of strings", () -> with(new WeakHashMap<Object, Object>(), map -> map.put("kept", 1))),
                 equal("EnumMap", () -> with(new EnumMap<Size, String>(Size.class), map -> map.put(Size.LARGE, "l"))),
                 equal("EnumMap with null", () -> with(new EnumMap<Size, String>(Size.class), map -> map.put(Size.LARGE, null))),
@@ -351,7 +351,7 @@ final class CorpusCollections {
         all.add(behaves("reverseOrder", Collections::<String>reverseOrder, c -> c.compare("a", "b")));
         all.add(behaves("comparator of a wrapped sorted map",
                 () -> Collections.unmodifiableSortedMap(fillSorted(new TreeMap<>(String.CASE_INSENSITIVE_ORDER))), map -> map.get("CHERRY")));
-        all.add(behaves("Map with a default", () -> new LastUsed<String, Integer>(3), map -> with(map, CorpusCollections::fill).toString()));
+        all.add(behaves("a cache that extends LinkedHashMap", () -> new LastUsed<String, Integer>(3), map -> with(map, CorpusCollections::fill).toString()));
         all.add(equal("anonymous subclass of ArrayList", () -> names()));
         all.add(behaves("NavigableMap behind an interface", () -> (NavigableMap<String, Integer>) new TreeMap<>(fill(new HashMap<>())), NavigableMap::lastKey));
         all.add(behaves("SortedSet behind an interface", () -> (SortedSet<String>) fill(new TreeSet<String>()), SortedSet::last));

@@ -278,6 +278,7 @@ final class CorpusValues {
 
     private static List<Kind> others() {
         return List.of(
+                behaves("Object", Object::new, Object::getClass),
                 equal("Class", () -> String.class),
                 equal("primitive Class", () -> int.class),
                 equal("void Class", () -> void.class),
@@ -291,10 +292,9 @@ final class CorpusValues {
 
     private static List<Kind> formless() {
         return List.of(
-                refused("Object", Object::new, "java.lang.Object"),
                 refused("Thread", () -> new Thread("never started"), "java.lang.Thread"),
                 refused("Stream", () -> List.of(1).stream(), "java.util.stream"),
-                refused("Iterator", () -> List.of(1).iterator(), "erator"),
+                refused("Iterator", () -> new ArrayList<>(List.of(1)).iterator(), "java.util.ArrayList$Itr"),
                 refused("Matcher", () -> Pattern.compile("a").matcher("a"), "java.util.regex.Matcher"),
                 refused("StringJoiner", () -> new StringJoiner(","), "java.util.StringJoiner"),
                 refused("CompletableFuture", CompletableFuture::new, "java.util.concurrent.CompletableFuture"),

@@ -43,7 +43,7 @@ class ValuesCorpusTest extends StoreTest {
             return;
         }
         same("put and get", kind, ray.put(kind.value().get()).get());
-        same("in a record", kind, ((Held) ray.put(new Held(kind.value().get())).get()).value);
+        same("in a record", kind, ray.put(new Held(kind.value().get())).get().value);
         same("in a list", kind, ray.put(new ArrayList<>(java.util.Arrays.asList(kind.value().get(), null))).get().get(0));
         same("argument", kind, ray.task((Object value) -> new Held(value), kind.value().get()).remote().get().value);
         same("result", kind, ray.task((String name) -> find(name).value().get(), kind.name()).remote().get());
