@@ -21,6 +21,22 @@ final class Engines {
         OF_STORES.put(owner.storeName(), new Engines(owner));
     }
 
+    /** {@return the number of the store of that name: no other one of this process has it; 0 if there is none} */
+    static long identityOf(String storeName) {
+        Engines store = OF_STORES.get(storeName);
+        return store == null ? 0 : store.owner.storeIdentity();
+    }
+
+    /** {@return how a message names the store of that number} */
+    static String nameOf(long identity) {
+        for (Engines store : OF_STORES.values()) {
+            if (store.owner.storeIdentity() == identity) {
+                return "the store " + store.owner.storeName();
+            }
+        }
+        return "a store that is closed, or of another process";
+    }
+
     /** {@return the engine of the client's store} */
     static Engine of(RayApi ray) {
         Engines store = OF_STORES.get(ray.storeName());

@@ -26,14 +26,16 @@ final class ForyHandles {
 
         @Override
         public void write(WriteContext out, ObjectRef ref) {
-            out.writeInt64(ref.batchId());
-            out.writeInt64(ref.task());
-            out.writeInt32(ref.index());
+            Handles.Reference form = ref.form();
+            out.writeInt64(form.batch());
+            out.writeInt64(form.task());
+            out.writeInt32(form.index());
+            out.writeInt64(form.store());
         }
 
         @Override
         public ObjectRef read(ReadContext in) {
-            return new Handles.Reference(in.readInt64(), in.readInt64(), in.readInt32()).resolve();
+            return new Handles.Reference(in.readInt64(), in.readInt64(), in.readInt32(), in.readInt64()).resolve();
         }
     }
 
@@ -50,11 +52,12 @@ final class ForyHandles {
             out.writeInt32(form.number());
             out.writeString(form.name());
             out.writeInt64(form.owner());
+            out.writeInt64(form.store());
         }
 
         @Override
         public ActorHandle read(ReadContext in) {
-            return new Handles.Actor(in.readInt32(), in.readString(), in.readInt64()).resolve();
+            return new Handles.Actor(in.readInt32(), in.readString(), in.readInt64(), in.readInt64()).resolve();
         }
     }
 }

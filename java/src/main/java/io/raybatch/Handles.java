@@ -48,11 +48,13 @@ final class Handles {
     }
 
     /** Stands for an {@link ObjectRef}. */
-    record Reference(long batch, long task, int index) implements Serializable {
+    record Reference(long batch, long task, int index, long store) implements Serializable {
 
         ObjectRef<?> resolve() {
             RayApi ray = reader("a reference");
-            return new ObjectRef<>(ray, ray.ownerOf(batch), batch, task, index, null, false);
+            return store == ray.storeIdentity()
+                    ? new ObjectRef<>(ray, ray.ownerOf(batch), batch, task, index, null, false)
+                    : ObjectRef.ofAnotherStore(ray, batch, task, index, store);
         }
 
         private Object readResolve() {
@@ -61,11 +63,11 @@ final class Handles {
     }
 
     /** Stands for an {@link ActorHandle}. */
-    record Actor(int number, String name, long owner) implements Serializable {
+    record Actor(int number, String name, long owner, long store) implements Serializable {
 
         ActorHandle<?> resolve() {
             RayApi ray = reader("an actor's handle");
-            return new ActorHandle<>(ray, ray.ownerOf(owner), number, name);
+            return new ActorHandle<>(ray, store == ray.storeIdentity() ? ray.ownerOf(owner) : null, number, name, store);
         }
 
         private Object readResolve() {

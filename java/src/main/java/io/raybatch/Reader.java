@@ -54,6 +54,7 @@ final class Reader {
 
     /** {@link Values#ABSENT} when it is not sealed yet, or is being made again. */
     Object tryGet(ObjectRef<?> ref) {
+        ref.checkIsOf(ray);
         // asked first: it may be sealed right after it was looked for
         boolean wasSealed = ref.isSealed();
         Object value;
@@ -232,6 +233,7 @@ final class Reader {
                     "waiting for " + count + " of " + pending.size() + " objects: it must be 0 … " + pending.size(),
                     ErrorDetails.NONE);
         }
+        pending.forEach(ref -> ref.checkIsOf(ray));
         boolean[] ready = new boolean[pending.size()];
         Attempt look = () -> {
             int n = 0;
@@ -278,6 +280,7 @@ final class Reader {
     }
 
     ObjectView view(ObjectRef<?> ref) {
+        ref.checkIsOf(ray);
         boolean wasSealed = ref.isSealed();
         long[] opened = Native.read(ray.client(), ref.batchId(), ref.task(), ref.index());
         Reference.reachabilityFence(ref);

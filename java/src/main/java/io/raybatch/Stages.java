@@ -10,6 +10,8 @@ final class Stages<T> implements Runnable {
     private final ObjectRef<T> ref;
     private final CompletableFuture<T> stage = new CompletableFuture<>();
     private final long token;
+    /** Finds the value's classes, on whichever thread it is read. */
+    private final ClassLoader loader = Thread.currentThread().getContextClassLoader();
 
     private Stages(RayApi ray, ObjectRef<T> ref) {
         this.ray = ray;
@@ -26,7 +28,14 @@ final class Stages<T> implements Runnable {
     /** Woken by the native side, which must not be called back from there. */
     @Override
     public void run() {
-        Background.run(this::look);
+        Background.run(() -> {
+            Thread.currentThread().setContextClassLoader(loader);
+            try {
+                look();
+            } finally {
+                Thread.currentThread().setContextClassLoader(Stages.class.getClassLoader());
+            }
+        });
     }
 
     /** Asks to be woken and then looks, so that nothing is missed in between. */

@@ -85,10 +85,8 @@ final class Submitter {
     /** Null if there are none. */
     private Arguments arguments(RayApi ray, BatchScope scope, Object[] given) {
         for (Object argument : given) {
-            if (argument instanceof ObjectRef<?> ref && !engine.serves(ref.ray())) {
-                throw new InvalidArgumentException(
-                        "object " + ref + " lies in the store " + ref.ray().storeName() + ": a task of the store " + ray.storeName()
-                                + " cannot take it; get it, and hand over the value", ErrorDetails.of(ref.id()));
+            if (argument instanceof ObjectRef<?> ref) {
+                ref.checkIsOf(ray);
             }
         }
         return given.length == 0 ? null : Arguments.of(given, scope, value -> ray.put(scope, value));
