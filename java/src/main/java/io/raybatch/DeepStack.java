@@ -1,7 +1,9 @@
 package io.raybatch;
 
 import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** Runs what needs a deeper stack than the calling thread may have: on a thread of its own, for which the caller waits. */
 final class DeepStack {
@@ -10,7 +12,14 @@ final class DeepStack {
     private static final long READING_BYTES = 1L << 30;
     private static final long WRITING_BYTES = 64L << 20;
 
+    private static final AtomicLong STARTED = new AtomicLong();
+
     private DeepStack() {}
+
+    /** How many threads were ever started for deep values. */
+    static long started() {
+        return STARTED.get();
+    }
 
     static <T> T writing(Callable<T> work) throws Exception {
         return run(work, WRITING_BYTES);
@@ -23,8 +32,13 @@ final class DeepStack {
 
     private static <T> T run(Callable<T> work, long bytes) throws Exception {
         RayApi reader = Handles.readerOrNull();
+        boolean trying = Handles.isTrying();
         FutureTask<Object> task = new FutureTask<>(() -> {
             try {
+                if (trying) {
+                    Handles.trying(work);
+                    return null;
+                }
                 return reader == null ? work.call() : Handles.readingFor(reader, work);
             } catch (StackOverflowError deeper) {
                 // as a value, for the caller to tell it from a failure of the thread
@@ -34,6 +48,7 @@ final class DeepStack {
         Thread thread = new Thread(null, task, "raybatch-deep-value", bytes, false);
         thread.setDaemon(true);
         thread.setContextClassLoader(Thread.currentThread().getContextClassLoader());
+        STARTED.incrementAndGet();
         thread.start();
         return result(task);
     }
@@ -52,7 +67,7 @@ final class DeepStack {
                 } catch (InterruptedException e) {
                     // it ends soon, as on the calling thread
                     interrupted = true;
-                } catch (java.util.concurrent.ExecutionException e) {
+                } catch (ExecutionException e) {
                     if (e.getCause() instanceof Error error) {
                         throw error;
                     }

@@ -13,7 +13,9 @@ import org.apache.fory.resolver.SharedRegistry;
 final class ForyPool {
 
     private final ValueLoader loader;
-    private final SharedRegistry shared = new SharedRegistry();
+    /** Whether Fory generates code for classes, or reads them as they are. */
+    private volatile boolean generates = true;
+    private volatile SharedRegistry shared = new SharedRegistry();
     private final BiFunction<ForyPool, SharedRegistry, Fory> maker;
     private final ConcurrentLinkedQueue<Fory> idle = new ConcurrentLinkedQueue<>();
 
@@ -26,30 +28,91 @@ final class ForyPool {
         return loader;
     }
 
-    /** One for the caller alone, until it gives it back. */
-    Fory take() {
+    private Fory take() {
         Fory ready = idle.poll();
         return ready != null ? ready : maker.apply(this, shared);
     }
 
+    boolean generates() {
+        return generates;
+    }
+
+    /** It has met a class for which Fory generates wrong code. */
+    synchronized void generateNoMore() {
+        if (generates) {
+            generates = false;
+            shared = new SharedRegistry();
+        }
+        idle.clear();
+    }
+
+    /** Thrown within Fory where code would be wrong that it is about to generate. */
+    static final class WrongCode extends RuntimeException {
+
+        private static final long serialVersionUID = 1;
+
+        WrongCode() {
+            super(null, null, false, false);
+        }
+
+        /** True if it is among the causes. */
+        static boolean isIn(Throwable thrown) {
+            int depth = 0;
+            for (Throwable t = thrown; t != null && depth < 20; t = t.getCause(), depth++) {
+                if (t instanceof WrongCode) {
+                    return true;
+                }
+            }
+            return false;
+        }
+    }
+
+    /** Does something with one of its instances, in whose code classes are found by its loader. */
+    <T> T with(Function<Fory, T> work) {
+        Thread thread = Thread.currentThread();
+        ClassLoader context = thread.getContextClassLoader();
+        if (loader.isAlone(context)) {
+            return inContext(work);
+        }
+        thread.setContextClassLoader(loader);
+        try {
+            return inContext(work);
+        } finally {
+            thread.setContextClassLoader(context);
+        }
+    }
+
+    private <T> T inContext(Function<Fory, T> work) {
+        boolean generated = generates;
+        Fory fory = take();
+        try {
+            T done = work.apply(fory);
+            give(fory, generated);
+            return done;
+        } catch (RuntimeException e) {
+            if (generated && WrongCode.isIn(e)) {
+                generateNoMore();
+                return inContext(work);
+            }
+            if (!DeepStack.ranOver(e)) {
+                give(fory, generated);
+            }
+            throw e;
+        }
+    }
+
     /** A part of a value that another way of writing leaves to Fory. */
     byte[] writePart(Object part) {
-        return withAnother(fory -> fory.serialize(part));
+        return inContext(fory -> fory.serialize(part));
     }
 
     Object readPart(byte[] bytes) {
-        return withAnother(fory -> fory.deserialize(bytes));
+        return inContext(fory -> fory.deserialize(bytes));
     }
 
-    private <T> T withAnother(Function<Fory, T> work) {
-        Fory fory = take();
-        T done = work.apply(fory);
-        give(fory);
-        return done;
-    }
-
-    /** Not one in which an error was thrown: it may be in any state. */
-    void give(Fory fory) {
-        idle.offer(fory);
+    private void give(Fory fory, boolean generated) {
+        if (generated == generates) {
+            idle.offer(fory);
+        }
     }
 }

@@ -46,6 +46,9 @@ final class ForyRules implements SerializerFactory {
     @Override
     public Serializer<?> createSerializer(TypeResolver types, Class<?> type) {
         pool.loader().check(type);
+        if (pool.generates() && ValueLoader.isShadowed(type)) {
+            throw new ForyPool.WrongCode();
+        }
         meeting.accept(type);
         if (type.isArray() || type.isEnum() || type.isPrimitive() || Proxy.isProxyClass(type) || type.isHidden()) {
             return null;

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.function.Consumer;
 import org.apache.fory.Fory;
 import org.apache.fory.config.ForyBuilder;
+import org.apache.fory.exception.ForyException;
 import org.apache.fory.exception.InsecureException;
 import org.apache.fory.memory.MemoryBuffer;
 import org.apache.fory.memory.MemoryUtils;
@@ -24,8 +25,9 @@ final class ForySerializer implements Serializer {
 
     /** Further nested values are read on a deeper stack; those that the writer could write on its own are not many more. */
     static final int SHALLOW = 128;
-    /** What every put takes, whatever the values are. */
-    static final int DEPTH = 10_000;
+
+    /** Deeper ones are never read. */
+    private static final int DEEPEST = 1_000_000;
 
     private static final int HAS_LOADERS = 1;
     private static final int DEEP = 2;
@@ -33,7 +35,7 @@ final class ForySerializer implements Serializer {
 
     private final Class<?>[] registered;
     private final ForyPools shallow = new ForyPools(chain -> pool(chain, SHALLOW));
-    private final ForyPools deep = new ForyPools(chain -> pool(chain, Integer.MAX_VALUE - 8));
+    private final ForyPools deep = new ForyPools(chain -> pool(chain, DEEPEST));
 
     /** @param registered null for any class */
     private ForySerializer(Class<?>[] registered) {
@@ -79,6 +81,7 @@ final class ForySerializer implements Serializer {
                 .requireClassRegistration(registered != null)
                 .suppressClassRegistrationWarnings(true)
                 .withMaxDepth(depth)
+                .withCodegen(pool.generates())
                 // limits for bytes of strangers, which these are not
                 .withMaxGraphMemoryBytes(Long.MAX_VALUE)
                 .withMaxUnbackedContainerItems(Integer.MAX_VALUE)
@@ -113,7 +116,7 @@ final class ForySerializer implements Serializer {
             return write(value, shallow, 0);
         } catch (RuntimeException | StackOverflowError e) {
             if (!DeepStack.ranOver(e)) {
-                throw e;
+                throw reason(e);
             }
         }
         return writeDeep(value);
@@ -123,16 +126,28 @@ final class ForySerializer implements Serializer {
     private byte[] writeDeep(Object value) throws Exception {
         try {
             byte[] bytes = DeepStack.writing(() -> write(value, deep, DEEP));
-            deserialize(bytes);
+            Handles.trying(() -> deserialize(bytes));
             return bytes;
         } catch (RuntimeException | StackOverflowError e) {
-            if (DeepStack.ranOver(e)) {
+            if (DeepStack.ranOver(e) || exceedsDepth(e)) {
                 throw new SerializationException("a " + value.getClass().getTypeName() + " cannot be written: its objects are nested"
-                        + " too deeply, more than the " + DEPTH + " levels that always can be; flatten it, or put it in parts",
+                        + " too deeply (10,000 levels can always be written); flatten it, or put it in parts",
                         ErrorDetails.NONE);
             }
-            throw e;
+            throw reason(e);
         }
+    }
+
+    /** What is behind an exception of Fory's, whose message lists all that it has read. */
+    private static Exception reason(Throwable thrown) {
+        Throwable reason = thrown;
+        while (reason instanceof ForyException && reason.getCause() != null) {
+            reason = reason.getCause();
+        }
+        if (reason instanceof Error error) {
+            throw error;
+        }
+        return (Exception) reason;
     }
 
     private byte[] write(Object value, ForyPools pools, int flags) {
@@ -166,32 +181,27 @@ final class ForySerializer implements Serializer {
     }
 
     private static byte[] write(Object value, ForyPools pools, ForyPool pool, int flags, List<ClassLoader> further) {
-        Fory fory = pool.take();
-        boolean usable = false;
         try {
-            MemoryBuffer buffer = fory.getBuffer();
-            buffer.writerIndex(0);
-            buffer.writeByte((byte) (further.isEmpty() ? flags : flags | HAS_LOADERS));
-            if (!further.isEmpty()) {
-                buffer.writeByte((byte) further.size());
-                for (ClassLoader one : further) {
-                    buffer.writeInt64(LoaderNumbers.of(one));
+            return pool.with(fory -> {
+                MemoryBuffer buffer = fory.getBuffer();
+                buffer.writerIndex(0);
+                buffer.writeByte((byte) (further.isEmpty() ? flags : flags | HAS_LOADERS));
+                if (!further.isEmpty()) {
+                    buffer.writeByte((byte) further.size());
+                    for (ClassLoader one : further) {
+                        buffer.writeInt64(LoaderNumbers.of(one));
+                    }
                 }
-            }
-            fory.serialize(buffer, value);
-            byte[] bytes = buffer.getBytes(0, buffer.writerIndex());
-            fory.resetBuffer();
-            usable = true;
-            return bytes;
-        } catch (RuntimeException e) {
-            usable = !DeepStack.ranOver(e);
-            throw e;
-        } finally {
-            if (usable) {
-                pool.give(fory);
-            } else {
+                fory.serialize(buffer, value);
+                byte[] bytes = buffer.getBytes(0, buffer.writerIndex());
+                fory.resetBuffer();
+                return bytes;
+            });
+        } catch (RuntimeException | StackOverflowError e) {
+            if (DeepStack.ranOver(e)) {
                 pools.drop(pool);
             }
+            throw e;
         }
     }
 
@@ -205,11 +215,15 @@ final class ForySerializer implements Serializer {
                 return read(bytes, shallow);
             } catch (RuntimeException | StackOverflowError e) {
                 if (!DeepStack.ranOver(e) && !exceedsDepth(e)) {
-                    throw e;
+                    throw reason(e);
                 }
             }
         }
-        return DeepStack.reading(() -> read(bytes, deep));
+        try {
+            return DeepStack.reading(() -> read(bytes, deep));
+        } catch (RuntimeException e) {
+            throw reason(e);
+        }
     }
 
     private static boolean exceedsDepth(Throwable thrown) {
@@ -228,21 +242,17 @@ final class ForySerializer implements Serializer {
         ForyPool pool = (flags & HAS_LOADERS) == 0
                 ? pools.of(reader)
                 : pools.of(ValueLoader.chain(reader, writers(buffer)));
-        Fory fory = pool.take();
-        boolean usable = false;
+        int start = buffer.readerIndex();
         try {
-            Object value = fory.deserialize(buffer);
-            usable = true;
-            return value;
-        } catch (RuntimeException e) {
-            usable = !DeepStack.ranOver(e);
-            throw e;
-        } finally {
-            if (usable) {
-                pool.give(fory);
-            } else {
+            return pool.with(fory -> {
+                buffer.readerIndex(start);
+                return fory.deserialize(buffer);
+            });
+        } catch (RuntimeException | StackOverflowError e) {
+            if (DeepStack.ranOver(e)) {
                 pools.drop(pool);
             }
+            throw e;
         }
     }
 

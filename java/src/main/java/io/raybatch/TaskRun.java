@@ -445,8 +445,12 @@ final class TaskRun {
         } else if (thrown instanceof ArgumentFailed argument) {
             outcome.failed(Native.FAILED_FINALLY, argument.payload);
         } else {
-            outcome.failed(Native.FAILED, Thrown.payload(
-                    context.name(), threadName, thrown, serializer()));
+            byte[] payload = Thrown.payload(context.name(), threadName, thrown, serializer());
+            if (Thrown.isOfFullStore(thrown) && context.work() != null) {
+                // there may be no space for it, either
+                engine.spareFailures().remember(context.work().batch(), context.work().life() + context.slot(), payload);
+            }
+            outcome.failed(Native.FAILED, payload);
         }
     }
 }

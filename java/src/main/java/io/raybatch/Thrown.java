@@ -56,16 +56,20 @@ record Thrown(String task, String thread, String text, String trace, Throwable c
 
     /** The payload of a failure. Never throws: what cannot be written is left out. */
     static byte[] payload(String task, String thread, Throwable thrown, Serializer serializer) {
-        // its report is to find space in the store that was full just now
-        boolean full = Told.innermostFirst(thrown, Extent.ALL.causes).stream().anyMatch(StoreFullException.class::isInstance);
         try {
-            if (!full) {
+            // in a store that was full just now its report is to find space
+            if (!isOfFullStore(thrown)) {
                 return payload(task, thread, thrown, serializer, Extent.ALL);
             }
         } catch (IOException | RuntimeException | Error e) {
             // in little, perhaps
         }
         return littlePayload(task, thread, thrown, serializer);
+    }
+
+    /** True if a full store is among its causes. */
+    static boolean isOfFullStore(Throwable thrown) {
+        return Told.innermostFirst(thrown, Extent.ALL.causes).stream().anyMatch(StoreFullException.class::isInstance);
     }
 
     private static byte[] littlePayload(String task, String thread, Throwable thrown, Serializer serializer) {

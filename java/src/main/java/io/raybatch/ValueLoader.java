@@ -3,6 +3,7 @@ package io.raybatch;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.fory.Fory;
 
 /**
  * Finds the classes of values: in the loaders of one chain, in order. The first is the reader's (the context loader of the thread
@@ -11,6 +12,8 @@ import java.util.List;
 final class ValueLoader extends ClassLoader {
 
     private static final ClassLoader OWN = ValueLoader.class.getClassLoader();
+
+    private static final ClassLoader OF_FORY = Fory.class.getClassLoader();
 
     private final List<ClassLoader> chain;
 
@@ -74,12 +77,39 @@ final class ValueLoader extends ClassLoader {
         return Class.forName(name, false, this);
     }
 
+    /**
+     * True if the loader of Fory has another class of that name: the code that Fory generates would take that one, where it
+     * cannot name a class that is not public.
+     */
+    static boolean isShadowed(Class<?> type) {
+        Class<?> named = element(type);
+        ClassLoader loader = named.getClassLoader();
+        if (isAncestor(loader, OF_FORY) || named.isHidden() || Proxy.isProxyClass(named)) {
+            return false;
+        }
+        try {
+            return Class.forName(named.getName(), false, OF_FORY) != named;
+        } catch (ClassNotFoundException notThere) {
+            return false;
+        }
+    }
+
+    private static Class<?> element(Class<?> type) {
+        Class<?> element = type;
+        while (element.isArray()) {
+            element = element.getComponentType();
+        }
+        return element;
+    }
+
+    /** True if threads whose context loader is that one find all that this one finds. */
+    boolean isAlone(ClassLoader context) {
+        return chain.size() == 1 && chain.get(0) == context;
+    }
+
     /** Demands that a reader with this chain finds this very class by its name. */
     void check(Class<?> type) {
-        Class<?> named = type;
-        while (named.isArray()) {
-            named = named.getComponentType();
-        }
+        Class<?> named = element(type);
         if (named.isHidden()) {
             // a lambda expression: read through the class that it is written in
             named = named.getNestHost();

@@ -228,7 +228,7 @@ final class Values {
             case Native.KIND_LITTLE_ENDIAN_BUFFER -> ByteBuffer.wrap((byte[]) array).order(ByteOrder.LITTLE_ENDIAN);
             case Native.KIND_SERIALIZED -> deserialize(ray, new ObjectId(batch, task, index), (byte[]) array);
             case Native.KIND_NULL -> null;
-            case Native.KIND_FAILURE -> new Failures.Failure((byte[]) array);
+            case Native.KIND_FAILURE -> new Failures.Failure(SpareFailures.better(ray, (byte[]) array, batch, task));
             default -> array;
         };
     }
