@@ -13,10 +13,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.apache.fory.Fory;
+import org.apache.fory.codegen.CodeGenerator;
 import org.apache.fory.resolver.ClassResolver;
 import org.apache.fory.resolver.TypeResolver;
 import org.apache.fory.serializer.Serializer;
 import org.apache.fory.serializer.SerializerFactory;
+import org.apache.fory.util.ClassLoaderUtils.ComposedClassLoader;
+import org.apache.fory.util.ClassLoaderUtils.ForyJarClassLoader;
 
 /**
  * Which serializer of Fory's, or of ours, writes a class: asked once for each class that an instance meets. Classes of the
@@ -49,11 +52,25 @@ final class ForyRules implements SerializerFactory {
         if (pool.generates() && ValueLoader.isShadowed(type)) {
             throw new ForyPool.WrongCode();
         }
+        generateApart(types, type.getClassLoader());
         meeting.accept(type);
         if (type.isArray() || type.isEnum() || type.isPrimitive() || Proxy.isProxyClass(type) || type.isHidden()) {
             return null;
         }
         return isOfPlatform(type) ? ofPlatform(types, type) : ofApplication(types, type);
+    }
+
+    /** Has code for an application's classes generated apart: what Fory shares by itself keeps their loader reachable. */
+    private static void generateApart(TypeResolver types, ClassLoader loader) {
+        if (ValueLoader.isPermanent(loader)) {
+            return;
+        }
+        if (ValueLoader.seesFory(loader)) {
+            types.getOrCreateCodeGenerator(new ClassLoader[] {loader}, loaders -> new CodeGenerator(loaders[0]));
+        } else {
+            types.getOrCreateCodeGenerator(new ClassLoader[] {loader, Fory.class.getClassLoader()}, loaders ->
+                    new CodeGenerator(new ComposedClassLoader(new ClassLoader[] {ForyJarClassLoader.getInstance(), loader})));
+        }
     }
 
     private static boolean isOfPlatform(Class<?> type) {

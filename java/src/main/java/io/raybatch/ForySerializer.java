@@ -1,5 +1,7 @@
 package io.raybatch;
 
+import java.security.AccessController;
+import java.security.PrivilegedAction;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -88,7 +90,7 @@ final class ForySerializer implements Serializer {
                 .withMaxTypeFields(Short.MAX_VALUE)
                 .withClassLoader(pool.loader())
                 .withSharedRegistry(shared);
-        Fory fory = builder.build();
+        Fory fory = build(builder);
         ForyHandles.register(fory);
         ForyRules.register(fory, pool, meeting);
         if (registered != null) {
@@ -97,6 +99,22 @@ final class ForySerializer implements Serializer {
             }
         }
         return fory;
+    }
+
+    /**
+     * Fory starts a thread when its first instance is made, and never ends it: the thread must not keep the loader reachable of
+     * the application that happens to be first, neither as its context nor through the protection domains of its callers.
+     */
+    @SuppressWarnings("removal")
+    private static Fory build(ForyBuilder builder) {
+        Thread thread = Thread.currentThread();
+        ClassLoader context = thread.getContextClassLoader();
+        thread.setContextClassLoader(Fory.class.getClassLoader());
+        try {
+            return AccessController.doPrivileged((PrivilegedAction<Fory>) builder::build);
+        } finally {
+            thread.setContextClassLoader(context);
+        }
     }
 
     /** The class of that name that the reader knows. */

@@ -94,6 +94,15 @@ final class ValueLoader extends ClassLoader {
         }
     }
 
+    /** True if that loader finds the same Fory as this one. */
+    static boolean seesFory(ClassLoader loader) {
+        try {
+            return Class.forName(Fory.class.getName(), false, loader) == Fory.class;
+        } catch (ClassNotFoundException notThere) {
+            return false;
+        }
+    }
+
     private static Class<?> element(Class<?> type) {
         Class<?> element = type;
         while (element.isArray()) {

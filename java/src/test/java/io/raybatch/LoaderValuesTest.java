@@ -10,6 +10,9 @@ import io.raybatch.LoaderApp.Trouble;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.ref.WeakReference;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -20,6 +23,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Which class a value has that is got, where there are several class loaders. */
 @Timeout(120)
@@ -219,8 +223,8 @@ class LoaderValuesTest extends StoreTest {
     }
 
     @Test
-    void an_applications_loader_is_collected_while_the_store_is_open() throws Exception {
-        WeakReference<ClassLoader> loader = used();
+    void an_applications_loader_is_collected_while_the_store_is_open(@TempDir Path folder) throws Exception {
+        WeakReference<ClassLoader> loader = used(CompiledApp.into(folder));
         for (int n = 0; n < 100 && loader.get() != null; n++) {
             System.gc();
             sleep(A_MOMENT);
@@ -228,14 +232,27 @@ class LoaderValuesTest extends StoreTest {
         assertThat(loader.get()).isNull();
     }
 
-    private WeakReference<ClassLoader> used() throws Exception {
-        Application application = application();
-        Object item = application.item();
+    private WeakReference<ClassLoader> used(Path folder) throws Exception {
+        ClassLoader loader = new URLClassLoader(new URL[] {folder.toUri().toURL()}, getClass().getClassLoader());
+        Object item = loader.loadClass("app.Item").getConstructor().newInstance();
         for (int n = 0; n < 20; n++) {
-            assertThat(with(application, () -> ray.put(item).get())).isEqualTo(item);
-            assertThat(with(application, () -> ray.put(List.of(item)).get())).isEqualTo(List.of(item));
+            Object got = with(loader, () -> ray.put(item).get());
+            assertThat(got).hasSameClassAs(item).hasToString(item.toString());
+            assertThat(with(loader, () -> ray.put(List.of(item)).get()).get(0)).hasSameClassAs(item);
         }
-        return new WeakReference<>(application);
+        return new WeakReference<>(loader);
+    }
+
+    @Test
+    void an_application_that_was_loaded_again_has_its_new_class(@TempDir Path folder) throws Exception {
+        CompiledApp.into(folder);
+        ClassLoader web = new ClassLoader(getClass().getClassLoader()) {};
+        for (int n = 0; n < 3; n++) {
+            ClassLoader loader = new URLClassLoader(new URL[] {folder.toUri().toURL()}, web);
+            Object item = loader.loadClass("app.Item").getConstructor().newInstance();
+            Object got = with(loader, () -> ray.put(item).get());
+            assertThat(got).hasSameClassAs(item).hasToString(item.toString());
+        }
     }
 
     @TestFactory
