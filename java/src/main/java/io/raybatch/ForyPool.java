@@ -15,13 +15,22 @@ final class ForyPool {
     private final ValueLoader loader;
     /** Whether Fory generates code for classes, or reads them as they are. */
     private volatile boolean generates = true;
+    /** A class was met that may go away with its loader. */
+    private volatile boolean hasMet;
+    private final long[] numbers;
     private volatile SharedRegistry shared = new SharedRegistry();
     private final BiFunction<ForyPool, SharedRegistry, Fory> maker;
     private final ConcurrentLinkedQueue<Fory> idle = new ConcurrentLinkedQueue<>();
 
     ForyPool(ValueLoader loader, BiFunction<ForyPool, SharedRegistry, Fory> maker) {
         this.loader = loader;
+        this.numbers = loader.numbers();
         this.maker = maker;
+    }
+
+    /** As {@link ValueLoader#numbers}. */
+    long[] numbers() {
+        return numbers;
     }
 
     ValueLoader loader() {
@@ -31,6 +40,11 @@ final class ForyPool {
     private Fory take() {
         Fory ready = idle.poll();
         return ready != null ? ready : maker.apply(this, shared);
+    }
+
+    /** A class of an application was met. */
+    void met() {
+        hasMet = true;
     }
 
     boolean generates() {
@@ -87,6 +101,10 @@ final class ForyPool {
         Fory fory = take();
         try {
             T done = work.apply(fory);
+            if (hasMet) {
+                hasMet = false;
+                ForyCaches.empty();
+            }
             give(fory, generated);
             return done;
         } catch (RuntimeException e) {

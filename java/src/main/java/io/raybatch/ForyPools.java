@@ -64,6 +64,16 @@ final class ForyPools {
         return pool;
     }
 
+    /** The pool for a reader of what others wrote. */
+    ForyPool of(ClassLoader reader, List<ClassLoader> writers) {
+        for (ClassLoader writer : writers) {
+            if (!ValueLoader.isAncestor(writer, reader)) {
+                return of(ValueLoader.chain(reader, writers));
+            }
+        }
+        return of(reader);
+    }
+
     private synchronized ForyPool permanent(List<ClassLoader> chain) {
         if (permanent == null) {
             permanent = maker.apply(chain);

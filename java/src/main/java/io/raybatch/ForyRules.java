@@ -61,10 +61,11 @@ final class ForyRules implements SerializerFactory {
     }
 
     /** Has code for an application's classes generated apart: what Fory shares by itself keeps their loader reachable. */
-    private static void generateApart(TypeResolver types, ClassLoader loader) {
+    private void generateApart(TypeResolver types, ClassLoader loader) {
         if (ValueLoader.isPermanent(loader)) {
             return;
         }
+        pool.met();
         if (ValueLoader.seesFory(loader)) {
             types.getOrCreateCodeGenerator(new ClassLoader[] {loader}, loaders -> new CodeGenerator(loaders[0]));
         } else {

@@ -179,7 +179,7 @@ final class ForySerializer implements Serializer {
         while (true) {
             ForyPool pool = further.isEmpty() ? pools.of(reader) : pools.of(ValueLoader.chain(reader, further));
             try {
-                return write(value, pools, pool, flags, further);
+                return write(value, pools, pool, flags);
             } catch (RuntimeException e) {
                 ValueLoader.Elsewhere elsewhere = ValueLoader.Elsewhere.in(e);
                 if (elsewhere == null) {
@@ -198,16 +198,17 @@ final class ForySerializer implements Serializer {
         }
     }
 
-    private static byte[] write(Object value, ForyPools pools, ForyPool pool, int flags, List<ClassLoader> further) {
+    private static byte[] write(Object value, ForyPools pools, ForyPool pool, int flags) {
         try {
             return pool.with(fory -> {
                 MemoryBuffer buffer = fory.getBuffer();
                 buffer.writerIndex(0);
-                buffer.writeByte((byte) (further.isEmpty() ? flags : flags | HAS_LOADERS));
-                if (!further.isEmpty()) {
-                    buffer.writeByte((byte) further.size());
-                    for (ClassLoader one : further) {
-                        buffer.writeInt64(LoaderNumbers.of(one));
+                long[] loaders = pool.numbers();
+                buffer.writeByte((byte) (loaders.length == 0 ? flags : flags | HAS_LOADERS));
+                if (loaders.length > 0) {
+                    buffer.writeByte((byte) loaders.length);
+                    for (long one : loaders) {
+                        buffer.writeInt64(one);
                     }
                 }
                 fory.serialize(buffer, value);
@@ -257,9 +258,7 @@ final class ForySerializer implements Serializer {
         MemoryBuffer buffer = MemoryUtils.wrap(bytes);
         int flags = buffer.readByte();
         ClassLoader reader = ValueLoader.ofThread();
-        ForyPool pool = (flags & HAS_LOADERS) == 0
-                ? pools.of(reader)
-                : pools.of(ValueLoader.chain(reader, writers(buffer)));
+        ForyPool pool = (flags & HAS_LOADERS) == 0 ? pools.of(reader) : pools.of(reader, writers(buffer));
         int start = buffer.readerIndex();
         try {
             return pool.with(fory -> {

@@ -72,6 +72,11 @@ final class ValueLoader extends ClassLoader {
         throw new ClassNotFoundException(name);
     }
 
+    /** The numbers of those of its loaders that other readers may not have. */
+    long[] numbers() {
+        return chain.stream().filter(one -> !isPermanent(one)).mapToLong(LoaderNumbers::of).toArray();
+    }
+
     /** The class of that name, as a reader with this chain finds it. */
     Class<?> find(String name) throws ClassNotFoundException {
         return Class.forName(name, false, this);
