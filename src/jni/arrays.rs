@@ -45,7 +45,13 @@ impl Element {
     /// The element of the arrays in which objects of this kind travel.
     pub(super) fn of(kind: Kind) -> Element {
         match kind {
-            Kind::Bytes | Kind::Serialized | Kind::Str | Kind::Buffer | Kind::Null | Kind::Failure => Element::Byte,
+            Kind::Bytes
+            | Kind::Serialized
+            | Kind::Str
+            | Kind::Buffer
+            | Kind::LittleEndianBuffer
+            | Kind::Null
+            | Kind::Failure => Element::Byte,
             Kind::Booleans => Element::Boolean,
             Kind::Chars => Element::Char,
             Kind::Shorts => Element::Short,
@@ -525,7 +531,7 @@ mod tests {
 
     #[test]
     fn kinds_and_elements_agree_on_sizes() {
-        for n in 0..=12 {
+        for n in 0..=13 {
             if let Ok(kind) = Kind::try_from(n) {
                 assert_eq!(Element::of(kind).size(), kind.unit());
             }

@@ -34,6 +34,8 @@ pub enum Kind {
     Null = 11,
     /// What a task failed with, written by whoever ran it: a reader throws it.
     Failure = 12,
+    /// The contents of a buffer whose wider elements are little-endian; those of `Buffer` are big-endian.
+    LittleEndianBuffer = 13,
 }
 
 impl Kind {
@@ -41,9 +43,14 @@ impl Kind {
     #[must_use]
     pub fn unit(self) -> usize {
         match self {
-            Kind::Bytes | Kind::Serialized | Kind::Str | Kind::Buffer | Kind::Booleans | Kind::Null | Kind::Failure => {
-                1
-            }
+            Kind::Bytes
+            | Kind::Serialized
+            | Kind::Str
+            | Kind::Buffer
+            | Kind::Booleans
+            | Kind::Null
+            | Kind::Failure
+            | Kind::LittleEndianBuffer => 1,
             Kind::Chars | Kind::Shorts => 2,
             Kind::Ints | Kind::Floats => 4,
             Kind::Longs | Kind::Doubles => 8,
@@ -56,10 +63,25 @@ impl TryFrom<u8> for Kind {
 
     fn try_from(n: u8) -> Result<Self> {
         use Kind::{
-            Booleans, Buffer, Bytes, Chars, Doubles, Failure, Floats, Ints, Longs, Null, Serialized, Shorts, Str,
+            Booleans, Buffer, Bytes, Chars, Doubles, Failure, Floats, Ints, LittleEndianBuffer, Longs, Null, Serialized,
+            Shorts, Str,
         };
-        const ALL: [Kind; 13] =
-            [Bytes, Serialized, Str, Buffer, Booleans, Chars, Shorts, Ints, Longs, Floats, Doubles, Null, Failure];
+        const ALL: [Kind; 14] = [
+            Bytes,
+            Serialized,
+            Str,
+            Buffer,
+            Booleans,
+            Chars,
+            Shorts,
+            Ints,
+            Longs,
+            Floats,
+            Doubles,
+            Null,
+            Failure,
+            LittleEndianBuffer,
+        ];
         ALL.get(usize::from(n))
             .copied()
             .ok_or_else(|| Error::new(ErrorCode::InvalidArgument, format!("there is no kind {n} of object")))

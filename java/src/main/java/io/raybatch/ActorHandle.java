@@ -22,10 +22,17 @@ public final class ActorHandle<A> implements ActorTaskCalls<A>, Serializable {
     private final transient RayApi ray;
     private final transient int number;
     private final transient String name;
+    private final transient long store;
     /** The owner as far as this handle knows, kept reachable; null in normal mode. */
     private transient volatile BatchScope owner;
 
     ActorHandle(RayApi ray, BatchScope owner, int number, String name) {
+        this(ray, owner, number, name, ray.storeIdentity());
+    }
+
+    /** @param store the number of the actor's store, which may be another one than the client's */
+    ActorHandle(RayApi ray, BatchScope owner, int number, String name, long store) {
+        this.store = store;
         this.ray = ray;
         this.owner = owner;
         this.number = number;
@@ -36,8 +43,16 @@ public final class ActorHandle<A> implements ActorTaskCalls<A>, Serializable {
         return ray;
     }
 
-    /** As the table numbers it. */
+    /**
+     * As the table numbers it.
+     *
+     * @throws ObjectNotFoundException for an actor of another store
+     */
     int number() {
+        if (store != ray.storeIdentity()) {
+            throw new ObjectNotFoundException(this + " is of " + Engines.nameOf(store) + ", and not of the store " + ray.storeName()
+                    + ": have a task of its own store call it", ErrorDetails.NONE);
+        }
         return number;
     }
 
@@ -58,7 +73,7 @@ public final class ActorHandle<A> implements ActorTaskCalls<A>, Serializable {
     public boolean equals(Object other) {
         return other instanceof ActorHandle<?> handle
                 && handle.number == number
-                && handle.ray.storeName().equals(ray.storeName());
+                && handle.store == store;
     }
 
     @Override
@@ -77,7 +92,7 @@ public final class ActorHandle<A> implements ActorTaskCalls<A>, Serializable {
 
     Handles.Actor form() {
         BatchScope scope = owner;
-        return new Handles.Actor(number, name, scope == null ? 0 : scope.id());
+        return new Handles.Actor(number, name, scope == null ? 0 : scope.id(), store);
     }
 
     /**

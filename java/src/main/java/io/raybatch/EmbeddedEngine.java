@@ -19,6 +19,7 @@ final class EmbeddedEngine implements Engine {
     private final Orders orders;
     private final Scheduler scheduler;
     private final Instances instances = new Instances();
+    private final SpareFailures spareFailures = new SpareFailures();
     private final HeldScopes held;
     private final Submitter submitter;
     private final CpuLoans loans = new CpuLoans(this);
@@ -66,6 +67,10 @@ final class EmbeddedEngine implements Engine {
 
     Submitter submitter() {
         return submitter;
+    }
+
+    SpareFailures spareFailures() {
+        return spareFailures;
     }
 
     Instances instances() {
@@ -187,6 +192,11 @@ final class EmbeddedEngine implements Engine {
     @Override
     public <A> ActorHandle<A> create(BatchScope scope, ActorCreator<A> call) {
         return submitter.actor(scope, call);
+    }
+
+    @Override
+    public byte[] spareFailure(long batch, long task) {
+        return spareFailures.of(batch, task);
     }
 
     @Override

@@ -31,6 +31,9 @@ interface Engine extends AutoCloseable {
      */
     <A> ActorHandle<A> create(BatchScope scope, ActorCreator<A> call);
 
+    /** {@return why a task failed, if that may not have been stored; or null} */
+    byte[] spareFailure(long batch, long task);
+
     /**
      * Has an actor saved, after the tasks that the caller submitted to it before.
      *

@@ -30,6 +30,24 @@ final class Engines {
         return store == null ? null : store.get();
     }
 
+    /** {@return the number of the store of that name: no other one of this process has it; 0 if there is none} */
+    static long identityOf(String storeName) {
+        WeakReference<Engines> held = OF_STORES.get(storeName);
+        Engines store = held == null ? null : held.get();
+        return store == null ? 0 : store.owner.storeIdentity();
+    }
+
+    /** {@return how a message names the store of that number} */
+    static String nameOf(long identity) {
+        for (WeakReference<Engines> held : OF_STORES.values()) {
+            Engines store = held.get();
+            if (store != null && store.owner.storeIdentity() == identity) {
+                return "the store " + store.owner.storeName();
+            }
+        }
+        return "a store that is closed, or of another process";
+    }
+
     /** {@return the engine of the client's store} */
     static Engine of(RayApi ray) {
         Engines store = ofStore(ray);

@@ -1,6 +1,6 @@
 package io.raybatch;
 
-import org.apache.fory.ThreadSafeFory;
+import org.apache.fory.Fory;
 import org.apache.fory.config.Config;
 import org.apache.fory.context.ReadContext;
 import org.apache.fory.context.WriteContext;
@@ -11,7 +11,7 @@ final class ForyHandles {
 
     private ForyHandles() {}
 
-    static void register(ThreadSafeFory fory) {
+    static void register(Fory fory) {
         fory.registerSerializerAndType(ObjectRef.class, types -> new OfReference(types.getConfig()));
         fory.registerSerializerAndType(ActorHandle.class, types -> new OfActor(types.getConfig()));
         fory.register(ObjectId.class);
@@ -26,14 +26,16 @@ final class ForyHandles {
 
         @Override
         public void write(WriteContext out, ObjectRef ref) {
-            out.writeInt64(ref.batchId());
-            out.writeInt64(ref.task());
-            out.writeInt32(ref.index());
+            Handles.Reference form = ref.form();
+            out.writeInt64(form.batch());
+            out.writeInt64(form.task());
+            out.writeInt32(form.index());
+            out.writeInt64(form.store());
         }
 
         @Override
         public ObjectRef read(ReadContext in) {
-            return new Handles.Reference(in.readInt64(), in.readInt64(), in.readInt32()).resolve();
+            return new Handles.Reference(in.readInt64(), in.readInt64(), in.readInt32(), in.readInt64()).resolve();
         }
     }
 
@@ -50,11 +52,12 @@ final class ForyHandles {
             out.writeInt32(form.number());
             out.writeString(form.name());
             out.writeInt64(form.owner());
+            out.writeInt64(form.store());
         }
 
         @Override
         public ActorHandle read(ReadContext in) {
-            return new Handles.Actor(in.readInt32(), in.readString(), in.readInt64()).resolve();
+            return new Handles.Actor(in.readInt32(), in.readString(), in.readInt64(), in.readInt64()).resolve();
         }
     }
 }

@@ -1,6 +1,7 @@
 package io.raybatch;
 
 import java.io.Serializable;
+import java.util.concurrent.Callable;
 
 /**
  * What stands for references and actors inside of values: what names them, and nothing of the client. Who gets such a value
@@ -11,14 +12,22 @@ final class Handles {
     /** The client that reads a value, in the thread that does. */
     private static final ThreadLocal<RayApi> READER = new ThreadLocal<>();
 
+    /** That the calling thread reads what is thrown away. */
+    private static final ThreadLocal<Boolean> TRYING = new ThreadLocal<>();
+
     private Handles() {}
 
     /** Reads a value. */
     static Object read(RayApi ray, byte[] bytes) throws Exception {
+        return readingFor(ray, () -> ray.config().serializer().deserialize(bytes));
+    }
+
+    /** Reads for a client. */
+    static <T> T readingFor(RayApi ray, Callable<T> work) throws Exception {
         RayApi before = READER.get();
         READER.set(ray);
         try {
-            return ray.config().serializer().deserialize(bytes);
+            return work.call();
         } finally {
             if (before == null) {
                 READER.remove();
@@ -26,6 +35,25 @@ final class Handles {
                 READER.set(before);
             }
         }
+    }
+
+    /** The client that the calling thread reads for; null if it reads no value. */
+    static RayApi readerOrNull() {
+        return READER.get();
+    }
+
+    /** Reads what is only to show that it can be read: references in it are of no client. */
+    static void trying(Callable<?> work) throws Exception {
+        TRYING.set(Boolean.TRUE);
+        try {
+            work.call();
+        } finally {
+            TRYING.remove();
+        }
+    }
+
+    static boolean isTrying() {
+        return TRYING.get() != null;
     }
 
     private static RayApi reader(String what) {
@@ -37,11 +65,16 @@ final class Handles {
     }
 
     /** Stands for an {@link ObjectRef}. */
-    record Reference(long batch, long task, int index) implements Serializable {
+    record Reference(long batch, long task, int index, long store) implements Serializable {
 
         ObjectRef<?> resolve() {
+            if (isTrying()) {
+                return ObjectRef.ofAnotherStore(null, batch, task, index, store);
+            }
             RayApi ray = reader("a reference");
-            return new ObjectRef<>(ray, ray.ownerOf(batch), batch, task, index, null, false);
+            return store == ray.storeIdentity()
+                    ? new ObjectRef<>(ray, ray.ownerOf(batch), batch, task, index, null, false)
+                    : ObjectRef.ofAnotherStore(ray, batch, task, index, store);
         }
 
         private Object readResolve() {
@@ -50,11 +83,14 @@ final class Handles {
     }
 
     /** Stands for an {@link ActorHandle}. */
-    record Actor(int number, String name, long owner) implements Serializable {
+    record Actor(int number, String name, long owner, long store) implements Serializable {
 
         ActorHandle<?> resolve() {
+            if (isTrying()) {
+                return new ActorHandle<>(null, null, number, name, store);
+            }
             RayApi ray = reader("an actor's handle");
-            return new ActorHandle<>(ray, ray.ownerOf(owner), number, name);
+            return new ActorHandle<>(ray, store == ray.storeIdentity() ? ray.ownerOf(owner) : null, number, name, store);
         }
 
         private Object readResolve() {

@@ -358,7 +358,7 @@ final class MappedRegion {
             boolean there = (word & STATE_MASK) == SEALED && (int) more == objectIndex;
             return there && isStill(entries, e, word) ? NULL : null;
         }
-        if (kind > Native.KIND_BUFFER && kind != Native.KIND_FAILURE || !isPlain(word, more, objectIndex)) {
+        if (kind > Native.KIND_BUFFER && kind < Native.KIND_FAILURE || !isPlain(word, more, objectIndex)) {
             return null;
         }
         int size = (int) (more >>> 32);

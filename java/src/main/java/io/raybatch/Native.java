@@ -30,6 +30,8 @@ final class Native {
     static final int KIND_NULL = 11;
     /** Why there is no value; see {@link Failures}. */
     static final int KIND_FAILURE = 12;
+    /** {@link #KIND_BUFFER} is big-endian. */
+    static final int KIND_LITTLE_ENDIAN_BUFFER = 13;
 
     private Native() {}
 

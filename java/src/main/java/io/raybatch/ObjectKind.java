@@ -8,7 +8,7 @@ public enum ObjectKind {
     SERIALIZED,
     /** A {@code String} in UTF-8. */
     STRING,
-    /** What remained in a {@code ByteBuffer}. */
+    /** What remained in a {@code ByteBuffer} whose order is big-endian. */
     BUFFER,
     /** A {@code boolean[]}, one byte each. */
     BOOLEANS,
@@ -27,7 +27,9 @@ public enum ObjectKind {
     /** A task's result that is null. */
     NULL,
     /** Why a task has no result. */
-    FAILURE;
+    FAILURE,
+    /** What remained in a {@code ByteBuffer} whose order is little-endian. */
+    LITTLE_ENDIAN_BUFFER;
 
     private static final ObjectKind[] ALL = values();
 

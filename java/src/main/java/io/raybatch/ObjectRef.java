@@ -23,8 +23,8 @@ public final class ObjectRef<T> implements Serializable {
     private final transient long batch;
     private final transient long task;
     private final transient int index;
-    /** What {@code get} must find; null for whatever was put. */
-    private final transient Class<T> type;
+    /** What {@code get} must find; null for whatever was put. Of a reference of another store that store's number, a {@code Long}. */
+    private final transient Object type;
     /** The owner as far as this reference knows, kept reachable; null in normal mode. */
     private transient volatile BatchScope owner;
     /** True once the object is known to have been sealed: if it is not there then, it is lost. */
@@ -38,6 +38,37 @@ public final class ObjectRef<T> implements Serializable {
         this.index = index;
         this.type = type;
         this.sealed = sealed;
+    }
+
+    private ObjectRef(RayApi reader, long batch, long task, int index, Long store) {
+        this.ray = reader;
+        this.batch = batch;
+        this.task = task;
+        this.index = index;
+        this.type = store;
+    }
+
+    /** One that a client of another store has read: it names an object that this client cannot have. */
+    static ObjectRef<?> ofAnotherStore(RayApi reader, long batch, long task, int index, long store) {
+        return new ObjectRef<>(reader, batch, task, index, (Long) store);
+    }
+
+    /**
+     * Demands that it is a reference of the client's store.
+     *
+     * @throws ObjectNotFoundException for one of another store
+     */
+    void checkIsOf(RayApi client) {
+        if (type instanceof Long || ray != client && ray.storeIdentity() != client.storeIdentity()) {
+            throw new ObjectNotFoundException(
+                    "object " + this + " is of " + Engines.nameOf(store()) + ", and not of the store " + client.storeName()
+                            + ": get its value there, and hand over that", ErrorDetails.of(id()));
+        }
+    }
+
+    /** The number of the store that it is of. */
+    private long store() {
+        return type instanceof Long store ? store : ray.storeIdentity();
     }
 
     /** {@return the object's id} */
@@ -124,9 +155,9 @@ public final class ObjectRef<T> implements Serializable {
     /** The value as {@code T}, checked where the type is known. */
     @SuppressWarnings("unchecked")
     T cast(Object value) {
-        if (type != null && value != null && !type.isInstance(value)) {
+        if (type instanceof Class<?> demanded && value != null && !demanded.isInstance(value)) {
             throw new InvalidArgumentException(
-                    "object " + this + " is a " + value.getClass().getTypeName() + ", not a " + type.getTypeName(),
+                    "object " + this + " is a " + value.getClass().getTypeName() + ", not a " + demanded.getTypeName(),
                     ErrorDetails.of(id()));
         }
         return (T) value;
@@ -148,7 +179,11 @@ public final class ObjectRef<T> implements Serializable {
      * @return what is written in the reference's place
      */
     private Object writeReplace() {
-        return new Handles.Reference(batch, task, index);
+        return form();
+    }
+
+    Handles.Reference form() {
+        return new Handles.Reference(batch, task, index, store());
     }
 
     /**

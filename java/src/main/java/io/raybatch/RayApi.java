@@ -46,6 +46,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
     private final long root;
     private final long rootLife;
     private final long normalBase;
+    private final long storeIdentity;
     private final boolean ownsStore;
     /** Null where all goes through the native side. */
     private final MappedStore mapped;
@@ -80,6 +81,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
         this.rootLife = info[1];
         this.ownsStore = info[2] != 0;
         this.normalBase = info[3];
+        this.storeIdentity = ownsStore ? normalBase : Engines.identityOf(storeName);
         this.mapped = config.directAccess() ? MappedStore.of(client) : null;
         this.flight = ownsStore ? Flight.of(client) : null;
         this.engines = ownsStore ? Engines.opened(this) : null;
@@ -186,6 +188,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
                         }
                     })
                     .run(tasks::left)
+                    .run(() -> ForySerializer.forget(config.serializer()))
                     .run(() -> tracked.keySet().forEach(this::settled))
                     .run(Background::closed)
                     .end();
@@ -764,6 +767,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      * @return true if it is sealed and not deleted, evicted or collected
      */
     public boolean contains(ObjectRef<?> ref) {
+        ref.checkIsOf(this);
         boolean there = Native.contains(client, ref.batchId(), ref.task(), ref.index());
         Reference.reachabilityFence(ref);
         return there;
@@ -981,6 +985,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      * @return 64 bits of XXH3, the same for the same contents
      */
     public long hash(ObjectRef<?> ref) {
+        ref.checkIsOf(this);
         long hash = Native.hash(client, ref.batchId(), ref.task(), ref.index());
         Reference.reachabilityFence(ref);
         return hash;
@@ -1070,6 +1075,11 @@ public final class RayApi implements TaskCalls, AutoCloseable {
     /** Where a put waits that finds the store full. */
     Room room() {
         return room;
+    }
+
+    /** The number of its store, by which references inside of values say where they belong: random, and its owner's. */
+    long storeIdentity() {
+        return storeIdentity;
     }
 
     /** The handle; the native side knows whether it is closed. */

@@ -73,6 +73,7 @@ final class Reader {
      * @return {@link Values#ABSENT} when it is not sealed yet, or is being made again
      */
     Object tryGet(ObjectRef<?> ref, Claim claim) {
+        ref.checkIsOf(ray);
         // asked first: it may be sealed right after it was looked for
         boolean wasSealed = ref.isSealed();
         Object value;
@@ -363,6 +364,7 @@ final class Reader {
                     "waiting for " + count + " of " + pending.size() + " objects: it must be 0 … " + pending.size(),
                     ErrorDetails.NONE);
         }
+        pending.forEach(ref -> ref.checkIsOf(ray));
         Some<T> some = new Some<>(pending, count);
         if (!some.look()) {
             waiting(some, deadline);
@@ -401,6 +403,7 @@ final class Reader {
     }
 
     ObjectView view(ObjectRef<?> ref) {
+        ref.checkIsOf(ray);
         boolean wasSealed = ref.isSealed();
         long[] opened = Native.read(ray.client(), ref.batchId(), ref.task(), ref.index());
         Reference.reachabilityFence(ref);

@@ -28,6 +28,8 @@ final class Stages<T> implements Runnable {
     private final Source<T> source;
     private final CompletableFuture<T> stage = new CompletableFuture<>();
     private final long token;
+    /** Finds the value's classes, on whichever thread it is read. */
+    private final ClassLoader loader = Thread.currentThread().getContextClassLoader();
     /** Set by the thread that completes the stage: what others find after that counts no more, the source being closed. */
     private final AtomicBoolean decided = new AtomicBoolean();
     private final AtomicBoolean forgotten = new AtomicBoolean();
@@ -48,6 +50,7 @@ final class Stages<T> implements Runnable {
     /** A stage of an object's value. */
     static <T> CompletionStage<T> of(RayApi ray, ObjectRef<T> ref) {
         try {
+            ref.checkIsOf(ray);
             return of(ray, new OfObject<>(ray, ref, Claim.on(ray, ref)));
         } catch (RayException e) {
             return CompletableFuture.failedFuture(e);
@@ -88,7 +91,16 @@ final class Stages<T> implements Runnable {
     @Override
     public void run() {
         try {
-            Background.run(this::look);
+            Background.run(() -> {
+                Thread thread = Thread.currentThread();
+                ClassLoader own = thread.getContextClassLoader();
+                thread.setContextClassLoader(loader);
+                try {
+                    look();
+                } finally {
+                    thread.setContextClassLoader(own);
+                }
+            });
         } catch (Throwable noThread) {
             // nobody wakes it again
             fail(noThread);

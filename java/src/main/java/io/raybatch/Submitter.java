@@ -136,21 +136,13 @@ final class Submitter {
         }
     }
 
-    private void checkStores(RayApi ray, Object[] given) {
+    private static void checkStores(RayApi ray, Object[] given) {
         for (Object argument : given) {
             if (argument instanceof ObjectRef<?> ref) {
-                checkStore(ray, ref);
+                ref.checkIsOf(ray);
             } else if (argument instanceof RefList list) {
-                list.refs().forEach(ref -> checkStore(ray, ref));
+                list.refs().forEach(ref -> ref.checkIsOf(ray));
             }
-        }
-    }
-
-    private void checkStore(RayApi ray, ObjectRef<?> ref) {
-        if (!engine.serves(ref.ray())) {
-            throw new ObjectNotFoundException(
-                    "object " + ref + " lies in the store " + ref.ray().storeName() + ": a task of the store " + ray.storeName()
-                            + " cannot take it; get it, and hand over the value", ErrorDetails.of(ref.id()));
         }
     }
 

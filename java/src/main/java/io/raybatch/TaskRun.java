@@ -21,6 +21,10 @@ final class TaskRun {
     private final EmbeddedEngine engine;
     private final TaskContext context;
     private final Report report;
+    private final Thread thread;
+    /** What of the thread a task may have changed. */
+    private final String threadName;
+    private final int threadPriority;
     private final Outcome outcome = new Outcome();
 
     /** The client of what runs now. */
@@ -29,7 +33,11 @@ final class TaskRun {
     /** Where the piece stands that is begun and not reported; -1 when there is none. */
     private int begun = -1;
 
-    TaskRun(EmbeddedEngine engine, TaskContext context, Report report) {
+    /** @param thread which runs it */
+    TaskRun(EmbeddedEngine engine, TaskContext context, Report report, Thread thread) {
+        this.thread = thread;
+        this.threadName = thread.getName();
+        this.threadPriority = thread.getPriority();
         this.engine = engine;
         this.context = context;
         this.report = report;
@@ -129,6 +137,7 @@ final class TaskRun {
         } catch (Throwable thrown) {
             failed(thrown);
         }
+        restoreThread();
         if (context.isCancelled()) {
             outcome.set(Native.OVER);
         }
@@ -173,6 +182,16 @@ final class TaskRun {
             report((int) pieces[at], pieces[at + 1], (int) pieces[at + 2], BROKEN_OFF, System.nanoTime());
         }
         return own;
+    }
+
+    /** What a task changed of its thread is not for the next one. Its class loader is set for each. */
+    private void restoreThread() {
+        if (!thread.getName().equals(threadName)) {
+            thread.setName(threadName);
+        }
+        if (thread.getPriority() != threadPriority) {
+            thread.setPriority(threadPriority);
+        }
     }
 
     /** Lets go of what ran last, for as long as nothing runs. */
@@ -246,6 +265,8 @@ final class TaskRun {
             lendLoaderOf(entry);
             return Invocation.of(entry, on == null ? Calls.NONE : new Object[] {on});
         }
+        // its arguments are of classes that it knows
+        lendLoaderOf(call.function());
         byte[] ids = aliased ? Native.arguments(engine.client(), context.serial(), context.slot(), context.attempt()) : null;
         Object[] stored = call.arguments();
         int first = on == null ? 0 : 1;
@@ -254,7 +275,6 @@ final class TaskRun {
             arguments[0] = on;
         }
         resolve(work, stored, ids, 0, arguments, first);
-        lendLoaderOf(call.function());
         Object result = Invocation.of(call.function(), arguments);
         call.release();
         return result;
@@ -366,7 +386,7 @@ final class TaskRun {
                     "actor " + actor + ", a " + instance.getClass().getTypeName()
                             + ", cannot be saved: it does not implement Checkpointable", ErrorDetails.NONE);
             outcome.failed(Native.NOT_CHECKPOINTABLE, Thrown.payload(
-                    "checkpoint of actor " + actor, Thread.currentThread().getName(), refused, serializer()));
+                    "checkpoint of actor " + actor, threadName, refused, serializer()));
             return;
         }
         lendLoaderOf(instance);
@@ -435,8 +455,12 @@ final class TaskRun {
         } else if (thrown instanceof ArgumentFailed argument) {
             outcome.failed(Native.FAILED_FINALLY, argument.payload);
         } else {
-            outcome.failed(Native.FAILED, Thrown.payload(
-                    context.name(), Thread.currentThread().getName(), thrown, serializer()));
+            byte[] payload = Thrown.payload(context.name(), threadName, thrown, serializer());
+            if (Thrown.isOfFullStore(thrown) && context.work() != null) {
+                // there may be no space for it, either
+                engine.spareFailures().remember(context.work().batch(), context.work().life() + context.slot(), payload);
+            }
+            outcome.failed(Native.FAILED, payload);
         }
     }
 }

@@ -1,6 +1,7 @@
 package io.raybatch;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /** Java values to and from what the store holds: a kind, and a primitive array or a buffer. */
@@ -67,11 +68,11 @@ final class Values {
         if (value instanceof ByteBuffer buffer) {
             if (buffer.hasArray()) {
                 int offset = buffer.arrayOffset() + buffer.position();
-                return new Encoded(buffer.array(), offset, buffer.remaining(), Native.KIND_BUFFER);
+                return new Encoded(buffer.array(), offset, buffer.remaining(), kindOf(buffer));
             }
             byte[] copy = new byte[buffer.remaining()];
             buffer.duplicate().get(copy);
-            return new Encoded(copy, 0, copy.length, Native.KIND_BUFFER);
+            return new Encoded(copy, 0, copy.length, kindOf(buffer));
         }
         return encodeOther(value, serializer);
     }
@@ -131,15 +132,19 @@ final class Values {
         int length = buffer.remaining();
         if (buffer.isDirect()) {
             return Native.putDirect(
-                    client, idOf(scope), lifeOf(scope), buffer, buffer.position(), length, Native.KIND_BUFFER);
+                    client, idOf(scope), lifeOf(scope), buffer, buffer.position(), length, kindOf(buffer));
         }
         if (buffer.hasArray()) {
             int offset = buffer.arrayOffset() + buffer.position();
-            return put(client, scope, buffer.array(), offset, length, Native.KIND_BUFFER);
+            return put(client, scope, buffer.array(), offset, length, kindOf(buffer));
         }
         byte[] copy = new byte[length];
         buffer.duplicate().get(copy);
-        return put(client, scope, copy, 0, length, Native.KIND_BUFFER);
+        return put(client, scope, copy, 0, length, kindOf(buffer));
+    }
+
+    private static int kindOf(ByteBuffer buffer) {
+        return buffer.order() == ByteOrder.BIG_ENDIAN ? Native.KIND_BUFFER : Native.KIND_LITTLE_ENDIAN_BUFFER;
     }
 
     /**
@@ -220,9 +225,10 @@ final class Values {
         return switch (kind) {
             case Native.KIND_STRING -> new String((byte[]) array, StandardCharsets.UTF_8);
             case Native.KIND_BUFFER -> ByteBuffer.wrap((byte[]) array);
+            case Native.KIND_LITTLE_ENDIAN_BUFFER -> ByteBuffer.wrap((byte[]) array).order(ByteOrder.LITTLE_ENDIAN);
             case Native.KIND_SERIALIZED -> deserialize(ray, new ObjectId(batch, task, index), (byte[]) array);
             case Native.KIND_NULL -> null;
-            case Native.KIND_FAILURE -> new Failures.Failure((byte[]) array);
+            case Native.KIND_FAILURE -> new Failures.Failure(SpareFailures.better(ray, (byte[]) array, batch, task));
             default -> array;
         };
     }

@@ -50,7 +50,7 @@ final class Worker extends Thread {
         this.pool = engine.pool();
         this.report = new Report(engine);
         this.context = new TaskContext(engine, this);
-        this.run = new TaskRun(engine, context, report);
+        this.run = new TaskRun(engine, context, report, this);
         setDaemon(true);
         setContextClassLoader(Worker.class.getClassLoader());
     }
