@@ -2,6 +2,7 @@ package io.raybatch;
 
 import java.lang.ref.Cleaner;
 import java.lang.ref.WeakReference;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -21,6 +22,8 @@ final class CurrentBatch {
     private final ThreadLocal<WeakReference<BatchStack>> here = new ThreadLocal<>();
     /** The stacks of threads that have not ended, each with what is to be done when its thread has. */
     private final ConcurrentMap<BatchStack, Cleaner.Cleanable> stacks = new ConcurrentHashMap<>();
+    /** What {@link #stacks} has, for what closes a client that is unreachable: refers to no client. */
+    private final Set<Cleaner.Cleanable> watched = ConcurrentHashMap.newKeySet();
     /** id → the batch that was started with it and not ended by it since */
     private final ConcurrentMap<Long, BatchStack.ById> byId = new ConcurrentHashMap<>();
     private volatile boolean closed;
@@ -51,7 +54,10 @@ final class CurrentBatch {
         here.set(held);
         if (!closed) {
             // only the thread refers to what it holds, which is therefore unreachable once the thread has ended
-            stacks.put(stack, Cleaners.register(held, new ThreadEnd(new WeakReference<>(this), new WeakReference<>(stack))));
+            Cleaner.Cleanable cleanable =
+                    Cleaners.register(held, new ThreadEnd(new WeakReference<>(this), new WeakReference<>(stack)));
+            stacks.put(stack, cleanable);
+            watched.add(cleanable);
             if (closed) {
                 forgetStacks();
             }
@@ -67,7 +73,9 @@ final class CurrentBatch {
         public void run() {
             CurrentBatch all = of.get();
             BatchStack left = stack.get();
-            if (all != null && left != null && all.stacks.remove(left) != null) {
+            Cleaner.Cleanable cleanable = all == null || left == null ? null : all.stacks.remove(left);
+            if (cleanable != null) {
+                all.watched.remove(cleanable);
                 Background.own(left::clearAll);
             }
         }
@@ -196,6 +204,11 @@ final class CurrentBatch {
         }
     }
 
+    /** {@return what watches for threads to end, to be cleaned where the client is closed because it is unreachable} */
+    Set<Cleaner.Cleanable> watched() {
+        return watched;
+    }
+
     /** The client is closed, and all its batches with it. */
     void close() {
         closed = true;
@@ -208,7 +221,8 @@ final class CurrentBatch {
         for (BatchStack stack : stacks.keySet()) {
             Cleaner.Cleanable cleanable = stacks.remove(stack);
             if (cleanable != null) {
-                // its action finds the stack gone
+                watched.remove(cleanable);
+                // its action finds that the stack was removed
                 cleanable.clean();
             }
         }

@@ -59,11 +59,15 @@ public final class ObjectRef<T> implements Serializable {
      * @throws ObjectNotFoundException for one of another store
      */
     void checkIsOf(RayApi client) {
-        if (type instanceof Long || ray != client && ray.storeIdentity() != client.storeIdentity()) {
+        if (!isOf(client)) {
             throw new ObjectNotFoundException(
                     "object " + this + " is of " + Engines.nameOf(store()) + ", and not of the store " + client.storeName()
                             + ": get its value there, and hand over that", ErrorDetails.of(id()));
         }
+    }
+
+    boolean isOf(RayApi client) {
+        return !(type instanceof Long) && (ray == client || ray.storeIdentity() == client.storeIdentity());
     }
 
     /** The number of the store that it is of. */

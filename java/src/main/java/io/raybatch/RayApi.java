@@ -767,8 +767,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      * @return true if it is sealed and not deleted, evicted or collected
      */
     public boolean contains(ObjectRef<?> ref) {
-        ref.checkIsOf(this);
-        boolean there = Native.contains(client, ref.batchId(), ref.task(), ref.index());
+        boolean there = ref.isOf(this) && Native.contains(client, ref.batchId(), ref.task(), ref.index());
         Reference.reachabilityFence(ref);
         return there;
     }

@@ -1,5 +1,6 @@
 package io.raybatch;
 
+import java.lang.ref.WeakReference;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,6 +16,9 @@ final class ValueLoader extends ClassLoader {
 
     private static final ClassLoader OF_FORY = Fory.class.getClassLoader();
 
+    /** The last loader that was found to see this raybatch. */
+    private static volatile WeakReference<ClassLoader> lastSeeing;
+
     private final List<ClassLoader> chain;
 
     ValueLoader(List<ClassLoader> chain) {
@@ -26,7 +30,23 @@ final class ValueLoader extends ClassLoader {
     static ClassLoader ofThread() {
         ClassLoader loader = Thread.currentThread().getContextClassLoader();
         // a parent of our own is no application's loader: it is what threads have that belong to none, as in a common pool
-        return loader == null || loader != OWN && isAncestor(loader, OWN) ? OWN : loader;
+        if (loader == null || loader == OWN || isAncestor(loader, OWN)) {
+            return OWN;
+        }
+        return seesThis(loader) ? loader : OWN;
+    }
+
+    /** False for a loader of what does not use this raybatch: an unrelated application's, or one with a copy of raybatch of its own. */
+    private static boolean seesThis(ClassLoader loader) {
+        WeakReference<ClassLoader> known = lastSeeing;
+        if (known != null && known.refersTo(loader)) {
+            return true;
+        }
+        boolean sees = finds(loader, ObjectRef.class);
+        if (sees) {
+            lastSeeing = new WeakReference<>(loader);
+        }
+        return sees;
     }
 
     /** True if {@code ancestor} is {@code loader} or above it. */
@@ -101,9 +121,13 @@ final class ValueLoader extends ClassLoader {
 
     /** True if that loader finds the same Fory as this one. */
     static boolean seesFory(ClassLoader loader) {
+        return finds(loader, Fory.class);
+    }
+
+    private static boolean finds(ClassLoader loader, Class<?> type) {
         try {
-            return Class.forName(Fory.class.getName(), false, loader) == Fory.class;
-        } catch (ClassNotFoundException notThere) {
+            return Class.forName(type.getName(), false, loader) == type;
+        } catch (ClassNotFoundException | LinkageError notThere) {
             return false;
         }
     }
