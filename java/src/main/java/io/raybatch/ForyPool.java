@@ -1,6 +1,7 @@
 package io.raybatch;
 
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.apache.fory.Fory;
@@ -12,6 +13,9 @@ import org.apache.fory.resolver.SharedRegistry;
  */
 final class ForyPool {
 
+    private static final int STRIPES = 16;
+    private static final int STRIPE_SHIFT = 4;
+
     private final ValueLoader loader;
     /** Whether Fory generates code for classes, or reads them as they are. */
     private volatile boolean generates = true;
@@ -20,6 +24,8 @@ final class ForyPool {
     private final long[] numbers;
     private volatile SharedRegistry shared = new SharedRegistry();
     private final BiFunction<ForyPool, SharedRegistry, Fory> maker;
+    /** Where a thread looks first, a cache line apart. */
+    private final AtomicReferenceArray<Fory> near = new AtomicReferenceArray<>(STRIPES << STRIPE_SHIFT);
     private final ConcurrentLinkedQueue<Fory> idle = new ConcurrentLinkedQueue<>();
 
     ForyPool(ValueLoader loader, BiFunction<ForyPool, SharedRegistry, Fory> maker) {
@@ -37,8 +43,13 @@ final class ForyPool {
         return loader;
     }
 
+    private static int stripe() {
+        return ((int) Thread.currentThread().getId() & STRIPES - 1) << STRIPE_SHIFT;
+    }
+
     private Fory take() {
-        Fory ready = idle.poll();
+        Fory ready = near.getAndSet(stripe(), null);
+        ready = ready != null ? ready : idle.poll();
         return ready != null ? ready : maker.apply(this, shared);
     }
 
@@ -58,6 +69,9 @@ final class ForyPool {
             shared = new SharedRegistry();
         }
         idle.clear();
+        for (int n = 0; n < near.length(); n++) {
+            near.set(n, null);
+        }
     }
 
     /** Thrown within Fory where code would be wrong that it is about to generate. */
@@ -129,7 +143,7 @@ final class ForyPool {
     }
 
     private void give(Fory fory, boolean generated) {
-        if (generated == generates) {
+        if (generated == generates && !near.compareAndSet(stripe(), null, fory)) {
             idle.offer(fory);
         }
     }

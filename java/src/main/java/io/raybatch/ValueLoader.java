@@ -20,10 +20,13 @@ final class ValueLoader extends ClassLoader {
     private static volatile WeakReference<ClassLoader> lastSeeing;
 
     private final List<ClassLoader> chain;
+    /** That of the chain, if it is the only one. */
+    private final ClassLoader only;
 
     ValueLoader(List<ClassLoader> chain) {
         super(chain.get(0));
         this.chain = chain;
+        this.only = chain.size() == 1 ? chain.get(0) : this;
     }
 
     /** The loader whose classes the calling thread reads. */
@@ -61,7 +64,7 @@ final class ValueLoader extends ClassLoader {
 
     /** True if its classes live at least as long as those of raybatch. */
     static boolean isPermanent(ClassLoader loader) {
-        return isAncestor(loader, OWN);
+        return loader == null || loader == OWN || isAncestor(loader, OWN);
     }
 
     /** The chain for a reader and a writer's loaders; none of them twice. */
@@ -142,7 +145,7 @@ final class ValueLoader extends ClassLoader {
 
     /** True if threads whose context loader is that one find all that this one finds. */
     boolean isAlone(ClassLoader context) {
-        return chain.size() == 1 && chain.get(0) == context;
+        return only == context;
     }
 
     /** Demands that a reader with this chain finds this very class by its name. */
