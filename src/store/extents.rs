@@ -113,7 +113,7 @@ impl Extents {
     }
 
     /// Free extents of so many pages at least, the largest first: (first page, pages).
-    pub(crate) fn from_largest(&self, pages: u64) -> impl Iterator<Item = (u64, u64)> + '_ {
+    pub(crate) fn largest_first(&self, pages: u64) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.by_len.range((pages, 0)..).rev().map(|&(len, start)| (start, len))
     }
 

@@ -35,7 +35,7 @@ impl Arena {
             None
         };
         // A stride whose pages are free is not on its way back to the system: those were taken first.
-        let at = extents.from_largest(pages).take(LOOKED_AT).find_map(fits)?;
+        let at = extents.largest_first(pages).take(LOOKED_AT).find_map(fits)?;
         extents.take_at(at, pages).then_some(at)
     }
 
