@@ -54,7 +54,7 @@ impl Filling {
         let (objects, size) = match self.numbers.below(10) {
             0..6 => (1 + self.numbers.below(40), 1 + self.numbers.below(300)),
             6..9 => (1 + self.numbers.below(100), 1 + self.numbers.below(8 << 10)),
-            _ => (1 + self.numbers.below(3), 1 + self.numbers.below(1 << 20)),
+            _ => (1 + self.numbers.below(20), 1 + self.numbers.below(256 << 10)),
         };
         for _ in 0..objects {
             region.put(Kind::Bytes, &&self.bytes[..size as usize]).map_err(full)?;
