@@ -47,8 +47,8 @@ pub(crate) struct Arena {
     faults: Arc<dyn Faults>,
     /// Where its pages can go nowhere but memory.
     system: Option<SystemMemory>,
-    /// The first so many strides are for what is never given back, which takes little at a time.
-    kept_strides: u64,
+    /// The strides from this one on are for what is never given back, which takes little at a time.
+    kept_stride: u64,
     holders: Holders,
     /// told of each loan, in a store that spills
     pressure: OnceLock<Arc<Pressure>>,
@@ -119,14 +119,14 @@ impl Arena {
         let map = MmapRaw::from(map);
         let before = map.as_ptr().align_offset(STRIDE as usize);
         let system = is_memory(&file).then(|| SystemMemory::new(margin));
-        let kept = kept_pages(len / PAGE);
+        let kept = first_kept(len / PAGE);
         let arena = Arc::new(Arena {
             map,
             before,
             len,
             file,
             system,
-            kept_strides: kept * PAGE / STRIDE,
+            kept_stride: kept * PAGE / STRIDE,
             holders: Holders::new(len),
             path: path.map(Path::to_owned),
             extents: Mutex::new(Extents::new(len / PAGE, WINDOW_PAGES, kept)),
@@ -136,7 +136,7 @@ impl Arena {
             faults,
             pressure: OnceLock::new(),
         });
-        let first = arena.extents.lock().take_for_good(1);
+        let first = arena.extents.lock().take(1);
         debug_assert_eq!(first, Some(0));
         if let Err(e) = arena.back(0, 1) {
             arena.close();
@@ -348,13 +348,13 @@ fn retry(mut call: impl FnMut() -> rustix::io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// How many of an arena's pages are for what is never given back: headers of regions and leases. A batch with one page of index
-/// and one of data needs a header of a thirty-second of that.
-fn kept_pages(pages: u64) -> u64 {
+/// From which page on an arena's pages are for what is never given back: headers of regions and leases. A batch with one page of
+/// index and one of data needs a header of a thirty-second of that.
+fn first_kept(pages: u64) -> u64 {
     const PART: u64 = 32;
-    let kept = pages / PART;
-    // its end lies in the first stride, which always has memory, or between two
-    if kept > STRIDE / PAGE { kept / (STRIDE / PAGE) * (STRIDE / PAGE) } else { kept }
+    let kept = pages - pages / PART;
+    // between two strides where that changes little
+    if pages / PART >= STRIDE / PAGE { kept / (STRIDE / PAGE) * (STRIDE / PAGE) } else { kept }
 }
 
 /// True for a file whose pages can go nowhere but memory.
@@ -362,7 +362,7 @@ fn is_memory(file: &File) -> bool {
     const TMPFS: i64 = 0x0102_1994;
     const RAMFS: i64 = 0x8584_58f6;
     const HUGETLBFS: i64 = 0x9584_58f6;
-    rustix::fs::fstatfs(file).is_ok_and(|fs| [TMPFS, RAMFS, HUGETLBFS].contains(&(fs.f_type as i64)))
+    rustix::fs::fstatfs(file).is_ok_and(|fs| [TMPFS, RAMFS, HUGETLBFS].contains(&fs.f_type))
 }
 
 fn memory_file(name: &str, len: u64) -> io::Result<File> {

@@ -123,7 +123,7 @@ impl Records {
 
     /// Reserves the first ones, at the low end of an arena that is just opened.
     pub(crate) fn reserve(&self, arena: &Arc<Arena>) -> Result<()> {
-        let first = Run::lend_for_good(arena, &self.held, self.unit.div_ceil(PAGE)).map_err(|e| arena.explain(&e))?;
+        let first = Run::lend(arena, &self.held, self.unit.div_ceil(PAGE)).map_err(|e| arena.explain(&e))?;
         self.add(&mut self.state.lock(), arena, first);
         Ok(())
     }

@@ -34,11 +34,14 @@ pub(crate) fn config(capacity: u64) -> StoreConfig {
     }
 }
 
+/// Where a read says that it has come, and hears whether it fails.
+type Stop = (Sender<()>, Receiver<io::Result<()>>);
+
 /// What a test does with the next operation of a disk.
 #[derive(Default)]
 pub(crate) struct Script {
     /// The next read sends, and waits until it receives whether it fails.
-    next_read: Mutex<Option<(Sender<()>, Receiver<io::Result<()>>)>>,
+    next_read: Mutex<Option<Stop>>,
     pub(crate) panics_in_writes: AtomicBool,
     pub(crate) panics_in_reads: AtomicBool,
     /// From where to where, whatever the file, the system was asked not to keep what was written.

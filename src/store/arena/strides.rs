@@ -35,7 +35,7 @@ impl Arena {
             None
         };
         // A stride whose pages are free is not on its way back to the system: those were taken first.
-        let at = extents.from_largest(pages).take(LOOKED_AT).find_map(fits)?;
+        let at = extents.largest_first(pages).take(LOOKED_AT).find_map(fits)?;
         extents.take_at(at, pages).then_some(at)
     }
 
@@ -62,8 +62,7 @@ impl Arena {
                 continue;
             }
             let unbacked = |to: u64| (stride..to).find(|&s| self.is_backed(s)).unwrap_or(to);
-            let beyond = if stride < self.kept_strides { 0 } else { AHEAD };
-            let ahead = unbacked((last + 1 + beyond).min(end));
+            let ahead = unbacked((last + 1 + AHEAD).min(self.kept_stride).max(last + 1).min(end));
             let needed = unbacked(last + 1);
             stride = match self.commit(stride, ahead) {
                 Ok(()) => ahead,
@@ -145,15 +144,12 @@ impl Arena {
     /// Has so many bytes from the low end on allocated, as far as the system has them: to be used first, and fast.
     pub(crate) fn warm(&self, bytes: u64) {
         let strides = bytes.min(self.len).div_ceil(STRIDE);
-        // first those that are lent first
-        let kept = 1.max(self.kept_strides);
-        let order = (0..1).chain(kept..self.len.div_ceil(STRIDE)).chain(1..kept).take(strides as usize);
         let remap = self.remap.lock();
-        for (touched, stride) in order.enumerate().filter(|_| !remap.closed) {
+        for stride in (0..strides).filter(|_| !remap.closed) {
             if !self.is_backed(stride)
                 && let Err(e) = self.commit(stride, stride + 1)
             {
-                log::warn!("only {} of {bytes} bytes could be touched beforehand: {e}", touched as u64 * STRIDE);
+                log::warn!("only {} of {bytes} bytes could be touched beforehand: {e}", stride * STRIDE);
                 return;
             }
         }

@@ -175,7 +175,7 @@ impl Table {
                     spill: Arc::clone(spill),
                     file: Arc::clone(&file),
                     segment,
-                    position: segment.image() + at as u64,
+                    position: segment.image() + at,
                     ordinal: ordinal as u64,
                     bytes: counts,
                 };
