@@ -31,7 +31,7 @@ class ForeignThreadTest extends StoreTest {
     @Test
     void a_task_may_join_a_thread_that_gets_the_result_of_another_task() {
         RayApi here = ray;
-        assertThat(ray.task(() -> nested(here, 2)).remote().get()).isEqualTo(3);
+        assertThat(ray.task(() -> nested(here, 2)).remote().get(SOON)).isEqualTo(3);
     }
 
     @Test
@@ -39,7 +39,7 @@ class ForeignThreadTest extends StoreTest {
         RayApi here = ray;
         ObjectRef<Integer> outer =
                 ray.task(() -> here.task(() -> 1).remote().stage().toCompletableFuture().join() + 1).remote();
-        assertThat(outer.stage().toCompletableFuture().join()).isEqualTo(2);
+        assertThat(join(outer.stage().toCompletableFuture())).isEqualTo(2);
     }
 
     @Test
@@ -49,7 +49,7 @@ class ForeignThreadTest extends StoreTest {
             List<ObjectRef<Integer>> refs = List.of(here.task(() -> 1).remote(), here.task(() -> 2).remote());
             return CompletableFuture.supplyAsync(() -> here.wait(refs, 1, SOON).ready().size()).join();
         }).remote();
-        assertThat(outer.get()).isPositive();
+        assertThat(outer.get(SOON)).isPositive();
     }
 
     @Test
@@ -61,7 +61,7 @@ class ForeignThreadTest extends StoreTest {
             }
             return 5;
         }).join()).remote();
-        assertThat(outer.get()).isEqualTo(5);
+        assertThat(outer.get(SOON)).isEqualTo(5);
     }
 
     @Test
@@ -70,7 +70,7 @@ class ForeignThreadTest extends StoreTest {
         AtomicInteger running = new AtomicInteger();
         AtomicInteger most = new AtomicInteger();
         ObjectRef<Integer> outer = ray.task(() -> nested(here, 0)).remote();
-        assertThat(outer.get()).isEqualTo(1);
+        assertThat(outer.get(SOON)).isEqualTo(1);
         List<ObjectRef<Void>> refs = java.util.stream.IntStream.range(0, 200).mapToObj(n -> here.task(() -> {
             most.accumulateAndGet(running.incrementAndGet(), Math::max);
             Thread.yield();
