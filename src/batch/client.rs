@@ -112,7 +112,9 @@ impl Client {
             return Ok(());
         }
         let engine = &self.engine;
-        engine.claims().release_client(Some(self.number));
+        if engine.claims().release_client(Some(self.number)) {
+            engine.view_released();
+        }
         for writer in drain(&self.writers) {
             // one that was sealed or released before says so, which is fine
             let _ = writer.abort();

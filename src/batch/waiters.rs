@@ -63,13 +63,13 @@ impl Client {
     /// `Closed`; what the sink says.
     pub fn get_claimed(&self, token: u64, id: &ObjectId, sink: &mut dyn Sink) -> Result<Option<Kind>> {
         let Some(pin) = self.engine()?.claims().pin(token, id) else { return Ok(None) };
-        sink.prepare(pin.kind(), pin.data().len())?;
-        sink.copy_from(&pin.data())?;
         let kind = pin.kind();
-        // the last to let go of it may be this one
+        let copied = sink.prepare(kind, pin.data().len()).and_then(|()| sink.copy_from(&pin.data()));
+        // the last to release it may be this one
         if Arc::into_inner(pin).is_some() {
             self.engine.view_released();
         }
+        copied?;
         self.check_open().inspect_err(|_| sink.discard())?;
         Ok(Some(kind))
     }

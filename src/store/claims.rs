@@ -94,15 +94,15 @@ impl Claims {
         released.iter().any(|claim| claim.pin.is_some())
     }
 
-    /// Releases all claims of a client (`None`: of all clients).
-    pub fn release_client(&self, client: Option<u64>) {
+    /// Releases all claims of a client (`None`: of all clients). True if there were pins among them.
+    pub fn release_client(&self, client: Option<u64>) -> bool {
         let mut state = self.state.lock();
         let of_client = |claim: &Claim| client.is_none_or(|client| claim.client == client);
         let gone: Vec<_> = state.by_token.iter().filter(|(_, claim)| of_client(claim)).map(|(key, _)| *key).collect();
         let released: Vec<Claim> = gone.into_iter().filter_map(|(token, id)| state.remove(token, id)).collect();
         self.count.fetch_sub(released.len() as u64, Ordering::SeqCst);
         drop(state);
-        drop(released);
+        released.iter().any(|claim| claim.pin.is_some())
     }
 
     /// The pin that was taken of an object for a token.

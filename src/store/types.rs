@@ -63,8 +63,8 @@ impl TryFrom<u8> for Kind {
 
     fn try_from(n: u8) -> Result<Self> {
         use Kind::{
-            Booleans, Buffer, Bytes, Chars, Doubles, Failure, Floats, Ints, LittleEndianBuffer, Longs, Null, Serialized,
-            Shorts, Str,
+            Booleans, Buffer, Bytes, Chars, Doubles, Failure, Floats, Ints, LittleEndianBuffer, Longs, Null,
+            Serialized, Shorts, Str,
         };
         const ALL: [Kind; 14] = [
             Bytes,

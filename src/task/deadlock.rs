@@ -95,8 +95,11 @@ impl Core {
         };
         self.awaits.insert(run.task, Await { attempt: run.attempt, what });
         let Some(cycle) = self.cycle_from(run.task) else { return Ok(()) };
-        if let Some(end) = cycle.iter().skip(1).find_map(|(task, how)| self.end_awaited(*task, *how)) {
-            // an end need not be waited for: who waits looks again, and is refused then
+        // an end need not be waited for. A task that waits for one is refused when it is about to block; so where this one does not, the
+        // other looks again, and is refused then
+        let waits_for_end = matches!(awaits, Awaits::Batch(_));
+        let end = cycle.iter().skip(1).find_map(|(task, how)| self.end_awaited(*task, *how));
+        if let Some(end) = end.filter(|_| !waits_for_end) {
             fx.wakes.push(end);
             return Ok(());
         }

@@ -90,6 +90,10 @@ final class Background {
             if (USERS.getPoolSize() > 0) {
                 // those that there are come to it
                 USERS.getQueue().add(guarded);
+                if (USERS.getPoolSize() == 0 && USERS.getQueue().remove(guarded)) {
+                    // the last of them ended just before
+                    run(work);
+                }
             } else if (!later(() -> run(work), RETRY_MILLIS, TimeUnit.MILLISECONDS)) {
                 RayLog.error("no thread for work in the background, which is not done", noThread);
             }

@@ -125,6 +125,7 @@ public final class Batch implements TaskCalls, AutoCloseable {
      */
     public void keep(List<? extends ObjectRef<?>> refs) {
         scope.used();
+        refs.forEach(ref -> Checks.notNull("a reference", ref).checkIsOf(ray()));
         ray().transfer(ObjectIds.of(refs), scope.id(), scope.life(), 0, 0);
         Reference.reachabilityFence(this);
     }
@@ -209,7 +210,7 @@ public final class Batch implements TaskCalls, AutoCloseable {
      * @throws InvalidArgumentException for a negative timeout, with nothing ended
      */
     public boolean close(Duration timeout) {
-        return finish(this::endFor, Deadline.in(timeout));
+        return finish(this::endFor, Deadline.in(Checks.notNull("the timeout", timeout)));
     }
 
     private void endFor() {

@@ -254,7 +254,7 @@ public final class BatchOptions {
          * @return this
          */
         public Builder timeout(Duration timeout) {
-            if (timeout.isNegative() || timeout.isZero()) {
+            if (Checks.notNull("the timeout", timeout).isNegative() || timeout.isZero()) {
                 throw new InvalidArgumentException("timeout is " + timeout + ", and must be positive", ErrorDetails.NONE);
             }
             long nanos = Deadline.nanos(timeout);

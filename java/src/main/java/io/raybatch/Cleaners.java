@@ -2,6 +2,7 @@ package io.raybatch;
 
 import java.lang.ref.Cleaner;
 import java.lang.ref.PhantomReference;
+import java.lang.ref.Reference;
 import java.lang.ref.ReferenceQueue;
 import java.nio.ByteBuffer;
 
@@ -28,8 +29,9 @@ final class Cleaners {
 
     /** Runs {@code action}, which must not refer to {@code holder}, once that is unreachable, or when it is told to. */
     static Cleaner.Cleanable register(Object holder, Runnable action) {
-        Hold hold = new Hold(holder, action);
+        Hold hold;
         synchronized (LOCK) {
+            hold = new Hold(holder, action);
             hold.older = newest;
             if (newest != null) {
                 newest.newer = hold;
@@ -39,6 +41,8 @@ final class Cleaners {
                 start();
             }
         }
+        // it is in the list before the holder can be unreachable
+        Reference.reachabilityFence(holder);
         return hold;
     }
 

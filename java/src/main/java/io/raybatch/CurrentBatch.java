@@ -118,7 +118,12 @@ final class CurrentBatch {
             // another client started it by its id
             named = byId.computeIfAbsent(scope.id(), id -> new BatchStack.ById(id, scope.life()));
         }
-        stack().push(scope, named != null && named.life == scope.life() ? named : null);
+        BatchStack.ById shared = named != null && named.life == scope.life() ? named : null;
+        stack().push(scope, shared);
+        if (shared != null) {
+            // the last entry may have been removed meanwhile, and this with it
+            byId.putIfAbsent(shared.id, shared);
+        }
     }
 
     /** Normal mode is current. */

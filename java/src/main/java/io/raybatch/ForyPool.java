@@ -25,8 +25,20 @@ final class ForyPool {
     private volatile SharedRegistry shared = new SharedRegistry();
     private final BiFunction<ForyPool, SharedRegistry, Fory> maker;
     /** Where a thread looks first, a cache line apart. */
-    private final AtomicReferenceArray<Fory> near = new AtomicReferenceArray<>(STRIPES << STRIPE_SHIFT);
-    private final ConcurrentLinkedQueue<Fory> idle = new ConcurrentLinkedQueue<>();
+    private final AtomicReferenceArray<Instance> near = new AtomicReferenceArray<>(STRIPES << STRIPE_SHIFT);
+    private final ConcurrentLinkedQueue<Instance> idle = new ConcurrentLinkedQueue<>();
+
+    /** With what it was made from: one that was made before {@link #generateNoMore} is used no more, whenever it comes back. */
+    private static final class Instance {
+
+        final Fory fory;
+        final SharedRegistry shared;
+
+        Instance(Fory fory, SharedRegistry shared) {
+            this.fory = fory;
+            this.shared = shared;
+        }
+    }
 
     ForyPool(ValueLoader loader, BiFunction<ForyPool, SharedRegistry, Fory> maker) {
         this.loader = loader;
@@ -47,10 +59,16 @@ final class ForyPool {
         return ((int) Thread.currentThread().getId() & STRIPES - 1) << STRIPE_SHIFT;
     }
 
-    private Fory take() {
-        Fory ready = near.getAndSet(stripe(), null);
-        ready = ready != null ? ready : idle.poll();
-        return ready != null ? ready : maker.apply(this, shared);
+    private Instance take() {
+        SharedRegistry now = shared;
+        Instance ready = near.getAndSet(stripe(), null);
+        while (ready == null || ready.shared != now) {
+            ready = idle.poll();
+            if (ready == null) {
+                return new Instance(maker.apply(this, now), now);
+            }
+        }
+        return ready;
     }
 
     /** A class of an application was met. */
@@ -65,6 +83,7 @@ final class ForyPool {
     /** It has met a class for which Fory generates wrong code. */
     synchronized void generateNoMore() {
         if (generates) {
+            // in this order: an instance with the new registry generates nothing
             generates = false;
             shared = new SharedRegistry();
         }
@@ -111,23 +130,22 @@ final class ForyPool {
     }
 
     private <T> T inContext(Function<Fory, T> work) {
-        boolean generated = generates;
-        Fory fory = take();
+        Instance instance = take();
         try {
-            T done = work.apply(fory);
+            T done = work.apply(instance.fory);
             if (hasMet) {
                 hasMet = false;
                 ForyCaches.empty();
             }
-            give(fory, generated);
+            give(instance);
             return done;
         } catch (RuntimeException e) {
-            if (generated && WrongCode.isIn(e)) {
+            if (WrongCode.isIn(e)) {
                 generateNoMore();
                 return inContext(work);
             }
             if (!DeepStack.ranOver(e)) {
-                give(fory, generated);
+                give(instance);
             }
             throw e;
         }
@@ -142,9 +160,9 @@ final class ForyPool {
         return inContext(fory -> fory.deserialize(bytes));
     }
 
-    private void give(Fory fory, boolean generated) {
-        if (generated == generates && !near.compareAndSet(stripe(), null, fory)) {
-            idle.offer(fory);
+    private void give(Instance instance) {
+        if (instance.shared == shared && !near.compareAndSet(stripe(), null, instance)) {
+            idle.offer(instance);
         }
     }
 }

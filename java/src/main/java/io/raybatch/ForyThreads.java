@@ -26,14 +26,17 @@ final class ForyThreads {
         starter.setDaemon(true);
         starter.setContextClassLoader(null);
         starter.start();
+        boolean interrupted = false;
         while (starter.isAlive()) {
             try {
                 starter.join();
             } catch (InterruptedException e) {
                 // it takes no time to speak of
-                Thread.currentThread().interrupt();
-                return;
+                interrupted = true;
             }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 

@@ -164,7 +164,8 @@ public final class RayApi implements TaskCalls, AutoCloseable {
 
     /**
      * Ends and collects this client's batches, lets go of all it holds, aborts what it had not sealed; an owner then
-     * closes the store. Whoever waits gets a {@link RayClosedException}. Tasks that run are cancelled; an owner waits for them
+     * closes the store. What waits fails: with a {@link RayClosedException}, or, where a task was to make it, a {@link
+     * TaskCancelledException}. Tasks that run are cancelled; an owner waits for them
      * no longer than {@link RayConfig#interruptGrace()}. Idempotent. Buffers of
      * {@link ObjectView#asByteBuffer()} outlive the client; once the store is closed they read as zero.
      */
@@ -231,11 +232,11 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      */
     public Batch startBatch(BatchOptions options) {
         TaskContext.checked();
-        boolean withId = options.id() != 0;
+        boolean withId = Checks.notNull("the options", options).id() != 0;
         current.beforeStart(withId);
         BatchScope scope;
         if (options.parent() != null) {
-            scope = start(options, options.parent().scope());
+            scope = start(options, checked(options.parent()).scope());
         } else if (options.parentId() != 0) {
             scope = start(options, scopeOf(options.parentId(), 0));
         } else if (withId || options.root()) {
@@ -405,7 +406,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      *
      * @param id 0 for normal mode, without any current batch
      * @throws BatchNotFoundException when there is none
-     * @throws BatchEndedException when it has ended
+     * @throws BatchEndedException when it has ended, unless it is current in this thread below others
      */
     public void setCurrentBatch(long id) {
         if (id == 0) {
@@ -418,9 +419,11 @@ public final class RayApi implements TaskCalls, AutoCloseable {
             BatchStatus status = status(id);
             if (!status.state().isOpen()) {
                 EndReason reason = status.reason().orElse(null);
-                throw new BatchEndedException(
-                        "batch " + id + " has ended (" + reason + ", by " + status.endedBy().orElse("") + ") and cannot be made current",
-                        ErrorDetails.ofEnd(id, reason));
+                ErrorDetails details = ErrorDetails.ofEnd(id, reason);
+                String why = "batch " + id + " has ended (" + reason + ", by " + status.endedBy().orElse("")
+                        + ") and cannot be made current; start a new batch";
+                throw reason == EndReason.TIMED_OUT
+                        ? new BatchTimedOutException(why, details) : new BatchEndedException(why, details);
             }
             current.set(scopeOf(id, 0));
         }
@@ -463,7 +466,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      *     nothing is taken back then
      */
     public void rollback(Batch batch) {
-        tasks.rollback(batch);
+        tasks.rollback(checked(batch));
     }
 
     /**
@@ -474,6 +477,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      */
     public void transferOwnership(ObjectRef<?> ref, long batchId) {
         boolean toRoot = batchId == 0;
+        ref.checkIsOf(this);
         transfer(ObjectIds.of(List.of(ref)), 0, 0, toRoot ? root : batchId, toRoot ? rootLife : 0);
         ref.ownedBy(toRoot ? null : trackedScope(batchId));
     }
@@ -578,7 +582,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      * @throws SerializationException when it cannot be read
      */
     public <T> T get(ObjectRef<T> ref) {
-        return reader.get(ref, Deadline.NEVER);
+        return reader.get(Checks.notNull("the reference", ref), Deadline.NEVER);
     }
 
     /**
@@ -591,7 +595,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      * @throws GetTimeoutException when the time has passed
      */
     public <T> T get(ObjectRef<T> ref, Duration timeout) {
-        return reader.get(ref, Deadline.in(timeout));
+        return reader.get(Checks.notNull("the reference", ref), Deadline.in(timeout));
     }
 
     /**
@@ -674,6 +678,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      * @return true if it was not over
      */
     public boolean cancel(ObjectRef<?> ref) {
+        Checks.notNull("the reference", ref).checkIsOf(this);
         return tasks.cancel(ref);
     }
 
@@ -683,7 +688,31 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      * @param actor whose tasks
      */
     public void cancel(ActorHandle<?> actor) {
-        actors.cancel(actor);
+        actors.cancel(checked(actor));
+    }
+
+    private <A> ActorHandle<A> checked(ActorHandle<A> actor) {
+        RayApi theirs = Checks.notNull("the actor", actor).ray();
+        if (!isSameStore(theirs)) {
+            throw new InvalidArgumentException(
+                    actor + " is of the store " + theirs.storeName() + ", and not of the store " + storeName, ErrorDetails.NONE);
+        }
+        return actor;
+    }
+
+    /** {@return a batch of this store} */
+    Batch checked(Batch batch) {
+        RayApi theirs = Checks.notNull("the batch", batch).scope().ray();
+        if (!isSameStore(theirs)) {
+            throw new BatchNotFoundException(
+                    batch + " is of the store " + theirs.storeName() + ", and not of the store " + storeName,
+                    ErrorDetails.ofEnd(batch.id(), null));
+        }
+        return batch;
+    }
+
+    private boolean isSameStore(RayApi other) {
+        return other == this || other.storeIdentity == storeIdentity;
     }
 
     /**
@@ -693,7 +722,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      * @param batch to end; nothing happens if it has ended and has no tasks left
      */
     public void cancel(Batch batch) {
-        tasks.cancelBatch(batch.id(), batch.scope().life());
+        tasks.cancelBatch(checked(batch).id(), batch.scope().life());
         settled(batch.scope());
     }
 
@@ -724,7 +753,7 @@ public final class RayApi implements TaskCalls, AutoCloseable {
      * @param noRestart true to end the actor for good: tasks that it has, and later ones, fail
      */
     public void kill(ActorHandle<?> actor, boolean noRestart) {
-        actors.kill(actor, noRestart);
+        actors.kill(checked(actor), noRestart);
     }
 
     // ---- objects --------------------------------------------------------------------------------------------------

@@ -172,11 +172,20 @@ final class Submitter {
             }
             done = true;
             held.hold(work, scope);
-            engine.heed(flags);
+            accepted(flags);
         } finally {
             if (set && !done) {
                 work.functions().clear(slot, 1);
             }
+        }
+    }
+
+    /** The table has the task: whatever fails from here on, the submission does not. */
+    private void accepted(int flags) {
+        try {
+            engine.heed(flags);
+        } catch (RuntimeException | Error e) {
+            RayLog.error("what follows a submission failed", e);
         }
     }
 

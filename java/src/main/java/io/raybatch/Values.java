@@ -50,6 +50,11 @@ final class Values {
             throw new InvalidArgumentException(
                     "a reference cannot be put: put the value of object " + ref + ", or its id", ErrorDetails.of(ref.id()));
         }
+        if (value instanceof Batch || value instanceof RayApi || value instanceof ObjectWriter || value instanceof ObjectView) {
+            throw new InvalidArgumentException(
+                    "a " + value.getClass().getSimpleName() + " is a handle of this process and cannot be put: put what names it, such as"
+                            + " a batch's id", ErrorDetails.NONE);
+        }
         return value;
     }
 

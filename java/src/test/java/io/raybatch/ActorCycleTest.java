@@ -110,7 +110,7 @@ class ActorCycleTest extends StoreTest {
     /** Methods of a node that meet before they ask. */
     static final class Local {
 
-        private static volatile CountDownLatch both = new CountDownLatch(2);
+        private static volatile CountDownLatch both = new CountDownLatch(3);
 
         static void reset() {
             both = new CountDownLatch(2);
@@ -232,6 +232,41 @@ class ActorCycleTest extends StoreTest {
         while (thread.getState() != Thread.State.TIMED_WAITING) {
             assertThat(System.nanoTime() - end).isNegative();
             Thread.yield();
+        }
+    }
+
+    @Test
+    void tasks_that_end_each_others_batches_do_not_wait_for_each_other() {
+        RayApi client = ray;
+        for (int round = 0; round < 20; round++) {
+            CountDownLatch both = new CountDownLatch(3);
+            ray.startBatch(BatchOptions.builder().id(1).notCurrent().build());
+            ray.startBatch(BatchOptions.builder().id(2).notCurrent().build());
+            ObjectRef<Integer> first = endsOther(client, 1, 2, both);
+            ObjectRef<Integer> second = endsOther(client, 2, 1, both);
+            ray.transferOwnership(first, 0);
+            ray.transferOwnership(second, 0);
+            both.countDown();
+            assertThat(first.get(SOON)).isEqualTo(2);
+            assertThat(second.get(SOON)).isEqualTo(1);
+            ray.free(first, second);
+            ray.destroyBatch(1);
+            ray.destroyBatch(2);
+        }
+    }
+
+    /** A task in one batch that ends another, as the other ends its. */
+    private static ObjectRef<Integer> endsOther(RayApi client, long in, long other, CountDownLatch both) {
+        client.setCurrentBatch(in);
+        try {
+            return client.task(() -> {
+                both.countDown();
+                both.await(SOON.toSeconds(), TimeUnit.SECONDS);
+                client.endBatch(other, false);
+                return (int) other;
+            }).remote();
+        } finally {
+            client.setCurrentBatch(0);
         }
     }
 }

@@ -106,4 +106,22 @@ class ForeignReferenceTest extends StoreTest {
         assertThat(inner).isEqualTo(mine);
         assertThat(mine.task(Counter::next).remote().get()).isEqualTo(2);
     }
+
+    @Test
+    void handles_of_another_store_are_refused_by_calls_that_change_something() {
+        ObjectRef<String> mine = ray.put("x");
+        refused(() -> other.cancel(mine));
+        refused(() -> other.transferOwnership(mine, 0));
+        try (Batch theirs = other.startBatch(); Batch ours = ray.startBatch()) {
+            refused(() -> theirs.keep(mine));
+            assertThatThrownBy(() -> other.cancel(ours)).isInstanceOf(BatchNotFoundException.class).hasMessageContaining("of the store");
+            assertThatThrownBy(() -> other.startBatch(BatchOptions.builder().parent(ours).build()))
+                    .isInstanceOf(BatchNotFoundException.class).hasMessageContaining("of the store");
+            ActorHandle<StringBuilder> actor = ours.actor(() -> new StringBuilder()).remote();
+            assertThatThrownBy(() -> other.kill(actor)).isInstanceOf(InvalidArgumentException.class);
+            assertThatThrownBy(() -> other.cancel(actor)).isInstanceOf(InvalidArgumentException.class);
+        }
+        assertThatThrownBy(() -> ray.get((ObjectRef<String>) null)).isInstanceOf(InvalidArgumentException.class);
+        assertThatThrownBy(() -> ray.put(other)).isInstanceOf(InvalidArgumentException.class).hasMessageContaining("handle");
+    }
 }
