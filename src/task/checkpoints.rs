@@ -116,7 +116,9 @@ impl Core {
         match table.boundary {
             Some(Boundary::Coming) => {
                 let actors: Vec<u32> = table.used_actors.iter().copied().collect();
-                let rests = |a: &Actor| a.checkpointable && a.rests_on(serial) && matches!(a.main, Main::Alive(_));
+                let rests = |a: &Actor| {
+                    a.checkpointable && (a.rests_on(serial) || a.overgrown) && matches!(a.main, Main::Alive(_))
+                };
                 let actors: Vec<u32> = actors.into_iter().filter(|n| self.actors.get(n).is_some_and(&rests)).collect();
                 for number in &actors {
                     if let Some(actor) = self.actors.get_mut(number) {

@@ -391,6 +391,12 @@ impl Tasks {
         self.tell(make)
     }
 
+    /// An actor is constructed, and what it is says whether its state can be saved: so if nothing else was declared, whether it is
+    /// fault tolerant. Before its creation's outcome is reported.
+    pub fn actor_made(&self, actor: u32, checkpointable: bool) {
+        self.tell(|core, _| core.actor_made(actor, checkpointable));
+    }
+
     /// Kills an actor. `for_good`: it is dead; else the next task rebuilds it. False when it was dead.
     pub fn kill_actor(&self, actor: u32, for_good: bool, by: &str) -> (bool, Flags) {
         self.ask(|core, fx| core.kill(fx, actor, for_good, by))

@@ -449,11 +449,15 @@ final class Native {
      * Makes an actor, whose creation is the task {@code (serial, slot)}, to be submitted.
      *
      * @param restarts -1: as often as needed
+     * @param faultTolerant 1: yes, 0: no, -1: if {@link #actorMade} says that it is checkpointable
      * @param policy as {@link CheckpointPolicy} numbers them
      * @return its number, positive
      */
-    static native int newActor(long client, int serial, long slot, byte[] name, int restarts, boolean faultTolerant,
-            boolean checkpointable, int policy, int every);
+    static native int newActor(long client, int serial, long slot, byte[] name, int restarts, int faultTolerant,
+            int policy, int every);
+
+    /** An actor is constructed; said before the outcome of its creation is reported. */
+    static native void actorMade(long client, int actor, boolean checkpointable);
 
     /**
      * Takes work.
