@@ -112,6 +112,8 @@ pub(super) struct Actor {
     /// number → segment
     pub(super) segments: BTreeMap<u32, Segment>,
     pub(super) last_segment: u32,
+    /// ids of older checkpoints, whose bytes are given up
+    pub(super) spares: Vec<ObjectId>,
     /// instance → what is being rebuilt in it
     pub(super) rebuilds: BTreeMap<u32, Rebuild>,
     /// how long the last saving took, and the tasks since
@@ -147,6 +149,7 @@ impl Actor {
             saves: VecDeque::new(),
             segments: BTreeMap::from([(0, Segment::default())]),
             last_segment: 0,
+            spares: Vec::new(),
             rebuilds: BTreeMap::new(),
             save_nanos: 0,
             work_nanos: 0,

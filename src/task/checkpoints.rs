@@ -77,9 +77,42 @@ impl Core {
         let Some(it) = segments.get(&segment) else { return };
         let gone = |serial: &u32| self.tables.get(serial).is_none_or(|t| t.key.id.is_normal());
         let begins = it.beginning_of.is_some_and(|b| self.tables.get(&b).is_some_and(|t| !t.is_collected()));
-        if !begins && it.batches.keys().all(gone) {
-            fx.frees.extend(segments.remove(&segment).and_then(|s| s.checkpoint));
+        if !begins
+            && it.batches.keys().all(gone)
+            && let Some(checkpoint) = segments.remove(&segment).and_then(|s| s.checkpoint)
+        {
+            self.spare(fx, number, checkpoint);
         }
+    }
+
+    /// A checkpoint of an actor's past that nobody needs: an id takes 16 bytes of its batch's index for good, so another one of the
+    /// actor takes its place.
+    fn spare(&self, fx: &mut Effects, number: u32, checkpoint: ObjectId) {
+        let reusable = !self.engine.is_lru() && self.is_owners(number, &checkpoint);
+        if reusable {
+            fx.spares.push((number, checkpoint));
+        } else {
+            fx.frees.push(checkpoint);
+        }
+    }
+
+    /// True if a checkpoint lies where its actor's owner has its own objects.
+    fn is_owners(&self, number: u32, checkpoint: &ObjectId) -> bool {
+        let owner = self.actors.get(&number).and_then(|actor| self.tables.get(&actor.owner));
+        owner.is_some_and(|owner| owner.key.id == checkpoint.batch)
+    }
+
+    /// The bytes of a checkpoint that nobody needs are given up.
+    pub(super) fn add_spare(&mut self, number: u32, checkpoint: ObjectId) {
+        if let Some(actor) = self.actors.get_mut(&number) {
+            actor.spares.push(checkpoint);
+        }
+    }
+
+    /// An id for an actor's next checkpoint that another one had.
+    pub(super) fn spare_checkpoint(&mut self, owner: u32, number: u32) -> Option<ObjectId> {
+        let id = self.actors.get_mut(&number).filter(|actor| actor.owner == owner)?.spares.pop()?;
+        self.is_owners(number, &id).then_some(id)
     }
 
     pub(super) fn drop_saves(&mut self, number: u32) {

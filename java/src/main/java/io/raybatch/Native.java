@@ -61,7 +61,7 @@ final class Native {
     /**
      * Store-wide figures, all in bytes unless said: {@code {capacity, used, live, leased, warm, largestFreeRun, objects,
      * liveBatches, evictedObjects, evictedBytes, rssBacked, drainingBytes, spilledObjects, spilledBytes, spillFileBytes,
-     * spillWrittenBytes, spillRestoredBytes, spillServed, spillErrors}}.
+     * spillWrittenBytes, spillRestoredBytes, spillServed, spillErrors, records}}.
      */
     static native long[] storeStats(long client);
 
@@ -71,7 +71,8 @@ final class Native {
     /**
      * What the arena is used for: {@code long[]}{the whole, as {@link MemoryReport#of} reads it}, {@code long[]}{17 figures
      * of each batch}, {@code String[]}{name, startedBy, group of each batch}, the parts of {@link #groups},
-     * {@code long[]}{id, startedMillis, held, pins of each batch that drains}, {@code String[]}{name, startedBy, group of each}.
+     * {@code long[]}{id, startedMillis, held, pins of each batch that drains}, {@code String[]}{name, startedBy, group of each},
+     * {@code long[]}{kind (1: an actor, 0: a batch), number, bytes of each for whom records of tasks are held}, {@code String[]}{its name}.
      */
     static native Object[] memory(long client);
 

@@ -71,6 +71,7 @@ public final class RayMetrics implements MeterBinder {
         meters.bytes(registry, "store.largest.free", "the largest object that fits without evicting anything", StoreStats::largestFreeRun);
         meters.bytes(registry, "store.backed", "of the arena, really backed by memory", StoreStats::backed);
         meters.bytes(registry, "store.draining", "of collected batches, still held by readers", StoreStats::draining);
+        meters.bytes(registry, "store.records", "records of tasks, with those held for actors and other batches", StoreStats::records);
         meters.gauge(registry, "store.objects", BaseUnits.OBJECTS, "sealed objects", StoreStats::objects);
         meters.gauge(registry, "batches.live", null, "batches that are not collected", StoreStats::liveBatches);
         meters.gauge(registry, "spill.objects", BaseUnits.OBJECTS, "objects that lie in spill files", StoreStats::spilledObjects);
