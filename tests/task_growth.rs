@@ -8,7 +8,7 @@ use raybatch::batch::BatchKey;
 use raybatch::error::ErrorCode;
 use raybatch::id::ObjectId;
 use raybatch::task::{ActorSpec, CheckpointPolicy, TaskRef};
-use task_support::{Lab, Made, increment};
+use task_support::{Lab, Made, increment, one, sum};
 
 const MIB: u64 = 1 << 20;
 /// As many as are remembered since the last checkpoint.
@@ -196,5 +196,24 @@ fn dead_actors_are_forgotten_by_those_that_used_them() {
         lab.tasks.kill_actor(it, true, "a test");
     }
     assert!(lab.tasks.most_used_actors() < 100, "{}", lab.tasks.most_used_actors());
+    lab.close(home);
+}
+
+/// Who waited for a task that takes long was remembered until that was over.
+#[test]
+fn those_that_do_not_wait_any_more_are_forgotten_by_the_task_they_waited_for() {
+    let mut lab = Lab::new(16 * MIB, 2);
+    let home = lab.batch();
+    let long = one(&mut lab, home);
+    for _ in 0..2000 {
+        let b = lab.batch();
+        let waits = sum(&mut lab, b, &[long.id]);
+        assert!(lab.tasks.cancel(&waits.id, "a test").0);
+        lab.close(b);
+    }
+    assert!(lab.tasks.most_waiters() < 200, "{}", lab.tasks.most_waiters());
+    let last = sum(&mut lab, home, &[long.id]);
+    lab.run_all();
+    assert_eq!(lab.read(&last.id), lab.read(&long.id), "those that do are not");
     lab.close(home);
 }

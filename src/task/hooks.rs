@@ -268,6 +268,11 @@ impl Tasks {
         self.tell(|core, _| (core.tables.len(), core.actors.len()))
     }
 
+    /// The most that wait for one task, cancelled ones included.
+    pub fn most_waiters(&self) -> usize {
+        self.tell(|core, _| core.waiters.values().map(Vec::len).max().unwrap_or(0))
+    }
+
     /// The most actors that one batch is known to have used, dead ones included.
     pub fn most_used_actors(&self) -> usize {
         self.tell(|core, _| core.tables.values().map(|table| table.used_actors.len()).max().unwrap_or(0))

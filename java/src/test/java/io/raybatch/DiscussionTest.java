@@ -467,7 +467,7 @@ class DiscussionTest extends TaskStoreTest {
 
     @Test
     void a_batch_completes_after_the_tasks_that_its_tasks_emit() {
-        ActorHandle<Counter> a = ray.actor(Counter::new).remote();
+        ActorHandle<Counter> a = ray.actor(Counter::new).faultTolerant(true).remote();
         CountDownLatch begin = new CountDownLatch(1);
         RayVoidFunc1<ActorHandle<Counter>> child = actor -> {
             begin.await();

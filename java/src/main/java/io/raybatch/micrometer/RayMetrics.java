@@ -23,6 +23,7 @@ import java.util.List;
  * <tr><td>{@code raybatch.store.largest.free}</td><td>gauge, bytes</td><td>the largest object that fits just now</td></tr>
  * <tr><td>{@code raybatch.store.backed}</td><td>gauge, bytes</td><td>of the arena, backed by memory</td></tr>
  * <tr><td>{@code raybatch.store.draining}</td><td>gauge, bytes</td><td>of collected batches, still held by readers</td></tr>
+ * <tr><td>{@code raybatch.store.records}</td><td>gauge, bytes</td><td>records of tasks, with those held for actors and other batches</td></tr>
  * <tr><td>{@code raybatch.store.objects}</td><td>gauge</td><td>sealed objects</td></tr>
  * <tr><td>{@code raybatch.batches.live}</td><td>gauge</td><td>batches that are not collected</td></tr>
  * <tr><td>{@code raybatch.spill.objects}</td><td>gauge</td><td>objects that lie in files</td></tr>
