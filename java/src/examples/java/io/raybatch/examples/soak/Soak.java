@@ -28,14 +28,15 @@ import java.util.concurrent.TimeUnit;
  * bytes, the process's memory, the heap or the threads of the last third exceed those between a sixth and a half of the time.
  *
  * <p>Medians are compared; at 1,800 seconds (minutes 5 to 15, and the last 10) 3 % more are allowed. What a JVM still warms up weighs more
- * in a shorter run: there it is {@code 3 % × sqrt(1800 / seconds)}, 25 % at most; and always 2 MiB, or one thread.
+ * in a shorter run: from 600 seconds on it is {@code 3 % × sqrt(1800 / seconds)}, below that 25 %; and always 2 MiB, or one thread.
  */
 public final class Soak {
 
     private static final int SAMPLES = 60;
     private static final double FULL_SECONDS = 1800;
     private static final double TOLERANCE = 0.03;
-    private static final double MOST_TOLERANCE = 0.25;
+    private static final double SHORT_TOLERANCE = 0.25;
+    private static final int SHORT_SECONDS = 600;
     private static final long SLACK_BYTES = 2 << 20;
     private static final int LONG_ENOUGH = 30;
 
@@ -199,7 +200,9 @@ public final class Soak {
     }
 
     private static void judge(List<Sample> samples, int seconds) {
-        double tolerance = Math.min(MOST_TOLERANCE, TOLERANCE * Math.max(1, Math.sqrt(FULL_SECONDS / seconds)));
+        double tolerance = seconds < SHORT_SECONDS
+                ? SHORT_TOLERANCE
+                : TOLERANCE * Math.max(1, Math.sqrt(FULL_SECONDS / seconds));
         List<String> grown = new ArrayList<>();
         System.out.printf(Locale.ROOT, "%n%10s %16s %16s %8s  (at most %.1f %% more)%n", "", "1/6 to 1/2", "last third", "change", 100 * tolerance);
         for (Figure figure : Figure.values()) {
