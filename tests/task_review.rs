@@ -200,7 +200,7 @@ fn a_method_that_is_cancelled_before_it_begins_costs_its_actor_nothing() {
         creation,
         name: String::new(),
         restarts: Some(0),
-        fault_tolerant: false,
+        fault_tolerant: Some(false),
         checkpointable: false,
         policy: CheckpointPolicy::Never,
     };
@@ -279,7 +279,7 @@ fn an_actor_that_is_not_fault_tolerant_is_neither_saved_for_a_rollback_nor_rolle
         creation,
         name: String::new(),
         restarts: None,
-        fault_tolerant: false,
+        fault_tolerant: Some(false),
         checkpointable: true,
         policy: CheckpointPolicy::Never,
     };

@@ -345,7 +345,7 @@ fn what_is_not_fault_tolerant_is_not_rolled_back() {
         creation,
         name: "frail".into(),
         restarts: None,
-        fault_tolerant: false,
+        fault_tolerant: Some(false),
         checkpointable: true,
         policy: CheckpointPolicy::Never,
     };

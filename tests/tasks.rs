@@ -379,7 +379,7 @@ fn c37_a_thread_that_was_given_up_is_named_after_its_batch_is_collected() {
     let stuck = add(&mut lab, b, &[], 1);
     let work = lab.take().unwrap();
     lab.client.end_batch(b, true, &[], raybatch::batch::Reason::TimedOut, "its timeout").unwrap();
-    assert_eq!(lab.failure(&stuck.id).map(|f| f.0), Some(2));
+    assert_eq!(lab.failure(&stuck.id).map(|f| f.0), Some(7), "its batch ended");
     assert!(lab.client.batch_over(b).unwrap().is_none(), "its thread has not come back");
     lab.tasks.abandon(work.run, "worker-7");
     assert!(lab.client.batch_over(b).unwrap().is_some());

@@ -7,6 +7,7 @@ use super::client::Client;
 use super::engine::Engine;
 use super::groups::GroupStatus;
 use super::lifecycle::State;
+use super::tasks::Records;
 use super::tree::Batch;
 use crate::error::Result;
 use crate::id::BatchId;
@@ -20,6 +21,8 @@ pub struct MemoryReport {
     pub at_ms: u64,
     /// The arena.
     pub store: StoreMemory,
+    /// Of its bookkeeping, records of tasks, and for whom.
+    pub records: (u64, Arc<Records>),
     /// Objects that are in no region: those of normal mode, and those that were kept.
     pub table: TableMemory,
     /// Files.
@@ -106,6 +109,7 @@ impl Client {
         Ok(MemoryReport {
             at_ms: now_ms(),
             store: engine.store.memory(),
+            records: (engine.store.records(), engine.tasks().map(|tasks| tasks.records(true)).unwrap_or_default()),
             table: engine.store.table().memory(),
             spill: engine.store.spill_stats(),
             groups: engine.group_statuses(),

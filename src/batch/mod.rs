@@ -91,6 +91,7 @@ pub use self::lifecycle::{Illegal, State, Step, next};
 pub use self::memory::{BatchMemory, DrainingBatch, MemoryReport};
 pub(crate) use self::results::Presence;
 pub use self::status::BatchStatus;
+pub use self::tasks::{Records, RecordsFor};
 pub(crate) use self::tasks::{TaskCounts, TaskHooks};
 pub(crate) use self::tree::Batch;
 use crate::id::BatchId;

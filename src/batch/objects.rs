@@ -195,12 +195,33 @@ impl Engine {
         }
     }
 
-    /// Adds to `StoreFull` the batches that hold most.
-    pub(super) fn with_holders(&self, e: Error) -> Error {
+    /// Adds to `StoreFull` that records of tasks hold much, and for whom.
+    fn with_records(&self, e: Error) -> Error {
+        /// What part of the arena is much.
+        const MUCH: u64 = 8;
+        const SHOWN: usize = 3;
+        let bytes = self.store.records();
+        if bytes < self.store.config().capacity / MUCH {
+            return e;
+        }
+        let held = self.tasks().map(|tasks| tasks.records(false)).unwrap_or_default();
+        let mut all: Vec<_> = held.actors.iter().chain(&held.batches).collect();
+        all.sort_by_key(|it| std::cmp::Reverse(it.bytes));
+        let mut text = format!("; {bytes} bytes are records of tasks");
+        for (n, it) in all.iter().take(SHOWN).enumerate() {
+            let comma = if n == 0 { ", held for " } else { ", " };
+            let _ = write!(text, "{comma}{} ({} bytes)", it.name, it.bytes);
+        }
+        e.context(&text)
+    }
+
+    /// Adds to `StoreFull` the batches that hold most, and records of tasks that hold much.
+    pub(crate) fn with_holders(&self, e: Error) -> Error {
         const SHOWN: usize = 3;
         if e.code() != ErrorCode::StoreFull {
             return e;
         }
+        let e = self.with_records(e);
         let e = match self.store.spill_error() {
             Some(failed) => e.context(&format!("; spilling failed last: {failed}")),
             None => e,
@@ -240,7 +261,7 @@ impl Engine {
     }
 
     /// Gives up the bytes of objects, as a hint: what cannot be freed now is left alone.
-    pub(super) fn free(&self, ids: &[ObjectId]) -> Result<u32> {
+    pub(crate) fn free(&self, ids: &[ObjectId]) -> Result<u32> {
         self.take_away(ids, |spot, id| {
             let result = match spot {
                 Spot::Table(table) => table.free(id),

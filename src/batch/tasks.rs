@@ -35,6 +35,10 @@ pub(crate) trait TaskHooks: Send + Sync {
     /// How many tasks of a batch are in which state. Of a collected one, whose records may stand for others' sake, as well.
     fn counts(&self, key: BatchKey) -> TaskCounts;
 
+    /// For whom records of tasks are held. One that is not `exact` may be as old as a second, and costs nothing then. Takes the task
+    /// room's lock for short whiles.
+    fn records(&self, exact: bool) -> Arc<Records>;
+
     /// A group's limit of tasks was changed: more may run than did.
     fn limits_changed(&self);
 
@@ -60,6 +64,26 @@ pub(crate) struct TaskCounts {
     pub(crate) failed: u64,
     /// Bytes of the pages that the records of all of them take.
     pub(crate) held: u64,
+}
+
+/// For whom records of tasks are held, the most first, and so many of each at most.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Records {
+    /// Fault tolerant actors that may have to be rebuilt: records of collected batches.
+    pub actors: Vec<RecordsFor>,
+    /// Batches that are not collected: their own, and those of collected batches that made what they took.
+    pub batches: Vec<RecordsFor>,
+}
+
+/// See [`Records`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecordsFor {
+    /// The actor's number, or the batch's id.
+    pub number: i64,
+    /// What errors call it.
+    pub name: String,
+    /// What is held.
+    pub bytes: u64,
 }
 
 impl Batch {

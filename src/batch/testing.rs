@@ -71,6 +71,11 @@ impl TaskHooks for Room {
 
     fn limits_changed(&self) {}
 
+    fn records(&self, _exact: bool) -> Arc<super::tasks::Records> {
+        let actor = super::tasks::RecordsFor { number: 7, name: "actor 7 (greedy)".to_owned(), bytes: 4096 };
+        Arc::new(super::tasks::Records { actors: vec![actor], batches: Vec::new() })
+    }
+
     fn counts(&self, _key: BatchKey) -> TaskCounts {
         TaskCounts { waiting: 1, ready: 2, running: 3, done: 4, failed: 5, held: 0 }
     }

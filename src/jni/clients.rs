@@ -107,7 +107,8 @@ pub(super) fn store_name<'local>(env: &mut Env<'local>, client: jlong) -> Result
 }
 
 pub(super) fn stats<'local>(env: &mut Env<'local>, client: jlong) -> Result<JLongArray<'local>> {
-    let (all, spill) = with_client(client, |client| Ok((client.stats()?, client.store().spill_stats())))?;
+    let of = |client: &Client| Ok((client.stats()?, client.store().spill_stats(), client.store().records()));
+    let (all, spill, records) = with_client(client, |client| of(client))?;
     let s = all.store;
     let figures = [
         s.capacity,
@@ -129,6 +130,7 @@ pub(super) fn stats<'local>(env: &mut Env<'local>, client: jlong) -> Result<JLon
         spill.restored_bytes,
         spill.served,
         spill.errors,
+        records,
     ];
     longs(env, &figures.map(figure))
 }

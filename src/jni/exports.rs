@@ -198,7 +198,8 @@ mod all {
             cpus: jint, priority: jint, actor: jint, caller: jlong, args: JByteArray<'local>, parent_serial: jint,
             parent_slot: jlong, parent_attempt: jint) -> jint = tasks::submit;
         guard_hot newActor(client: jlong, serial: jint, slot: jlong, name: JByteArray<'local>, restarts: jint,
-            fault_tolerant: jboolean, checkpointable: jboolean, policy: jint, every: jint) -> jint = tasks::new_actor;
+            fault_tolerant: jint, policy: jint, every: jint) -> jint = tasks::new_actor;
+        guard_hot actorMade(client: jlong, actor: jint, checkpointable: jboolean) -> () = tasks::actor_made;
         guard_hot take(client: jlong, batch: jint, max: jint, out: JLongArray<'local>) -> jint = tasks::take;
         guard arguments(client: jlong, serial: jint, slot: jlong, attempt: jint)
             -> JByteArray<'local> = tasks::arguments;

@@ -7,6 +7,7 @@ use jni::sys::jlong;
 use super::groups;
 use super::handles::with_client;
 use super::values::{figure, longs, objects, texts};
+use crate::batch::Records;
 use crate::error::Result;
 
 pub(super) fn report<'local>(env: &mut Env<'local>, client: jlong) -> Result<JObjectArray<'local>> {
@@ -35,6 +36,7 @@ pub(super) fn report<'local>(env: &mut Env<'local>, client: jlong) -> Result<JOb
         f.restored_bytes,
         f.served,
         f.errors,
+        report.records.0,
     ];
     let mut fields = Vec::new();
     let mut words: Vec<Option<&str>> = Vec::new();
@@ -71,12 +73,22 @@ pub(super) fn report<'local>(env: &mut Env<'local>, client: jlong) -> Result<JOb
         leaving.extend([d.started_ms, d.held, d.pins].map(figure));
         names.extend([d.name.as_deref(), d.started_by.as_deref(), d.group.as_deref()]);
     }
+    let (whose, known) = holders(&report.records.1);
+    let (whose, known) = (longs(env, &whose)?, texts(env, &known)?);
     let whole = longs(env, &whole.map(figure))?;
     let fields = longs(env, &fields)?;
     let words = texts(env, &words)?;
     let (groups, paths) = groups::parts(env, &report.groups)?;
     let (leaving, names) = (longs(env, &leaving)?, texts(env, &names)?);
-    objects(env, &[&whole, &fields, &words, &groups, &paths, &leaving, &names])
+    objects(env, &[&whole, &fields, &words, &groups, &paths, &leaving, &names, &whose, &known])
+}
+
+/// Kind (1: an actor, 0: a batch), number and bytes of each for whom records are held, and what errors call it.
+fn holders(records: &Records) -> (Vec<jlong>, Vec<Option<&str>>) {
+    let actors = records.actors.iter().map(|it| (1, it));
+    let all: Vec<_> = actors.chain(records.batches.iter().map(|it| (0, it))).collect();
+    let figures = all.iter().flat_map(|(kind, it)| [*kind, it.number, figure(it.bytes)]).collect();
+    (figures, all.iter().map(|(_, it)| Some(it.name.as_str())).collect())
 }
 
 pub(super) fn used<'local>(env: &mut Env<'local>, client: jlong) -> Result<JLongArray<'local>> {

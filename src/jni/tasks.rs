@@ -141,8 +141,7 @@ pub(super) fn new_actor(
     slot: jlong,
     name: JByteArray<'_>,
     restarts: jint,
-    fault_tolerant: jboolean,
-    checkpointable: jboolean,
+    fault_tolerant: jint,
     policy: jint,
     every: jint,
 ) -> Result<jint> {
@@ -157,8 +156,22 @@ pub(super) fn new_actor(
     };
     let creation = TaskRef { serial: serial as u32, slot: slot as u64 };
     let restarts = u32::try_from(restarts).ok();
-    let spec = ActorSpec { creation, name, restarts, fault_tolerant, checkpointable, policy };
+    let fault_tolerant = match fault_tolerant {
+        0 => Some(false),
+        1 => Some(true),
+        -1 => None,
+        _ => return Err(invalid("the fault tolerance", fault_tolerant)),
+    };
+    // whether it is checkpointable is known when it is constructed
+    let spec = ActorSpec { creation, name, restarts, fault_tolerant, checkpointable: true, policy };
     with_tasks(client, |client, tasks| Ok(tasks.new_actor(client, spec)? as jint))
+}
+
+pub(super) fn actor_made(_: Jni<'_>, client: jlong, actor: jint, checkpointable: jboolean) -> Result<()> {
+    with_tasks(client, |_, tasks| {
+        tasks.actor_made(actor as u32, checkpointable);
+        Ok(())
+    })
 }
 
 pub(super) fn take(jni: Jni<'_>, client: jlong, batch: jint, max: jint, out: JLongArray<'_>) -> Result<jint> {

@@ -46,6 +46,12 @@ pub struct TableMemory {
 }
 
 impl Store {
+    /// Bytes of records that are no objects: a part of `bookkeeping`.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.core.slabs.bytes()
+    }
+
     /// What the arena is used for; exact when nothing is going on.
     #[must_use]
     pub fn memory(&self) -> StoreMemory {

@@ -19,6 +19,11 @@ pub(super) enum Main {
     Rebuilding(u32),
 }
 
+/// So many tasks since the last checkpoint are remembered,
+pub(super) const MOST_LINKS: usize = 4096;
+/// of so many batches: each of them holds at least a page of records for it.
+pub(super) const MOST_BATCHES: usize = 1024;
+
 /// Tasks between two checkpoints.
 #[derive(Default, Debug)]
 pub(super) struct Segment {
@@ -79,8 +84,12 @@ pub(super) struct Actor {
     /// The batch it dies with.
     pub(super) owner: u32,
     pub(super) restarts: Option<u32>,
+    /// as declared; `None`: as its class says
+    declared: Option<bool>,
     pub(super) fault_tolerant: bool,
     pub(super) checkpointable: bool,
+    /// More ran on it since its last checkpoint than is remembered: until the next one it cannot be rebuilt.
+    pub(super) overgrown: bool,
     pub(super) policy: CheckpointPolicy,
     pub(super) main: Main,
     last_instance: u32,
@@ -103,6 +112,8 @@ pub(super) struct Actor {
     /// number → segment
     pub(super) segments: BTreeMap<u32, Segment>,
     pub(super) last_segment: u32,
+    /// ids of older checkpoints, whose bytes are given up
+    pub(super) spares: Vec<ObjectId>,
     /// instance → what is being rebuilt in it
     pub(super) rebuilds: BTreeMap<u32, Rebuild>,
     /// how long the last saving took, and the tasks since
@@ -121,8 +132,10 @@ impl Actor {
             creation: spec.creation,
             owner,
             restarts: spec.restarts,
-            fault_tolerant: spec.fault_tolerant,
+            declared: spec.fault_tolerant,
+            fault_tolerant: spec.fault_tolerant.unwrap_or(spec.checkpointable),
             checkpointable: spec.checkpointable,
+            overgrown: false,
             policy: spec.policy,
             main: Main::New,
             last_instance: 0,
@@ -136,11 +149,18 @@ impl Actor {
             saves: VecDeque::new(),
             segments: BTreeMap::from([(0, Segment::default())]),
             last_segment: 0,
+            spares: Vec::new(),
             rebuilds: BTreeMap::new(),
             save_nanos: 0,
             work_nanos: 0,
             work_count: 0,
         }
+    }
+
+    /// What its class says, known when it is constructed.
+    pub(super) fn is_checkpointable(&mut self, is: bool) {
+        self.checkpointable = is;
+        self.fault_tolerant = self.declared.unwrap_or(is);
     }
 
     pub(super) fn next_instance(&mut self) -> u32 {
@@ -192,6 +212,11 @@ impl Actor {
         self.segments.get(&self.last_segment)
     }
 
+    /// True when the last segment remembers as much as it may.
+    pub(super) fn is_full(&self) -> bool {
+        self.segment().is_some_and(|s| s.links.len() >= MOST_LINKS || s.batches.len() >= MOST_BATCHES)
+    }
+
     /// Adds a link at the end. Returns its place.
     pub(super) fn add_link(&mut self, task: TaskRef) -> (u32, u32) {
         let segment = self.segments.entry(self.last_segment).or_default();
@@ -206,6 +231,7 @@ impl Actor {
         self.last_segment += 1;
         let segment = Segment { checkpoint: Some(checkpoint), beginning_of, follows, ..Segment::default() };
         self.segments.insert(self.last_segment, segment);
+        self.overgrown = false;
         (self.work_nanos, self.work_count) = (0, 0);
     }
 
@@ -257,10 +283,14 @@ impl Actor {
         const WORTH: u64 = 8;
         /// Longer replays than that are never risked.
         const MOST: u32 = 1000;
+        if self.overgrown {
+            return self.checkpointable && !matches!(self.policy, CheckpointPolicy::Never | CheckpointPolicy::Boundary);
+        }
         let Some(last) = self.last_task().filter(|_| self.checkpointable) else { return false };
         let transition = last.serial != serial;
         match self.policy {
             CheckpointPolicy::Never | CheckpointPolicy::Boundary => false,
+            _ if self.is_full() => true,
             CheckpointPolicy::Transition => transition,
             CheckpointPolicy::Every(n) => self.work_count >= n.max(1),
             CheckpointPolicy::Balanced => {

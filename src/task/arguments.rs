@@ -75,11 +75,24 @@ impl Core {
     /// Has a task wait for an object that another one makes.
     fn wait_for(&mut self, fx: &mut Effects, run: Run, maker: TaskRef, id: &ObjectId) {
         if self.is_result(maker, id) {
-            return self.waiters.entry(maker).or_default().push(Waiter::Task(run));
+            return self.add_waiter(maker, Waiter::Task(run));
         }
         // a put comes before its task is over, which may itself wait for what this one returns
-        self.waiters.entry(maker).or_default().push(Waiter::Look(run));
+        self.add_waiter(maker, Waiter::Look(run));
         self.watch_for(fx, run, id);
+    }
+
+    fn add_waiter(&mut self, maker: TaskRef, waiter: Waiter) {
+        let mut waiting = self.waiters.remove(&maker).unwrap_or_default();
+        // those that were cancelled go, now and then
+        if waiting.len() >= MANY && waiting.len().is_power_of_two() {
+            waiting.retain(|waiter| match waiter {
+                Waiter::Task(run) | Waiter::Look(run) => self.waits(*run),
+                Waiter::Rebuild { .. } => true,
+            });
+        }
+        waiting.push(waiter);
+        self.waiters.insert(maker, waiting);
     }
 
     fn watch_for(&mut self, fx: &mut Effects, run: Run, id: &ObjectId) {

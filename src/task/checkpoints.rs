@@ -77,9 +77,42 @@ impl Core {
         let Some(it) = segments.get(&segment) else { return };
         let gone = |serial: &u32| self.tables.get(serial).is_none_or(|t| t.key.id.is_normal());
         let begins = it.beginning_of.is_some_and(|b| self.tables.get(&b).is_some_and(|t| !t.is_collected()));
-        if !begins && it.batches.keys().all(gone) {
-            fx.frees.extend(segments.remove(&segment).and_then(|s| s.checkpoint));
+        if !begins
+            && it.batches.keys().all(gone)
+            && let Some(checkpoint) = segments.remove(&segment).and_then(|s| s.checkpoint)
+        {
+            self.spare(fx, number, checkpoint);
         }
+    }
+
+    /// A checkpoint of an actor's past that nobody needs: an id takes 16 bytes of its batch's index for good, so another one of the
+    /// actor takes its place.
+    fn spare(&self, fx: &mut Effects, number: u32, checkpoint: ObjectId) {
+        let reusable = !self.engine.is_lru() && self.is_owners(number, &checkpoint);
+        if reusable {
+            fx.spares.push((number, checkpoint));
+        } else {
+            fx.frees.push(checkpoint);
+        }
+    }
+
+    /// True if a checkpoint lies where its actor's owner has its own objects.
+    fn is_owners(&self, number: u32, checkpoint: &ObjectId) -> bool {
+        let owner = self.actors.get(&number).and_then(|actor| self.tables.get(&actor.owner));
+        owner.is_some_and(|owner| owner.key.id == checkpoint.batch)
+    }
+
+    /// The bytes of a checkpoint that nobody needs are given up.
+    pub(super) fn add_spare(&mut self, number: u32, checkpoint: ObjectId) {
+        if let Some(actor) = self.actors.get_mut(&number) {
+            actor.spares.push(checkpoint);
+        }
+    }
+
+    /// An id for an actor's next checkpoint that another one had.
+    pub(super) fn spare_checkpoint(&mut self, owner: u32, number: u32) -> Option<ObjectId> {
+        let id = self.actors.get_mut(&number).filter(|actor| actor.owner == owner)?.spares.pop()?;
+        self.is_owners(number, &id).then_some(id)
     }
 
     pub(super) fn drop_saves(&mut self, number: u32) {
@@ -116,7 +149,9 @@ impl Core {
         match table.boundary {
             Some(Boundary::Coming) => {
                 let actors: Vec<u32> = table.used_actors.iter().copied().collect();
-                let rests = |a: &Actor| a.checkpointable && a.rests_on(serial) && matches!(a.main, Main::Alive(_));
+                let rests = |a: &Actor| {
+                    a.checkpointable && (a.rests_on(serial) || a.overgrown) && matches!(a.main, Main::Alive(_))
+                };
                 let actors: Vec<u32> = actors.into_iter().filter(|n| self.actors.get(n).is_some_and(&rests)).collect();
                 for number in &actors {
                     if let Some(actor) = self.actors.get_mut(number) {

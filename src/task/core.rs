@@ -76,6 +76,8 @@ pub(super) struct Effects {
     pub(super) ends: Vec<Arc<Batch>>,
     /// objects of the table's own that nobody needs
     pub(super) frees: Vec<ObjectId>,
+    /// checkpoints that nobody needs, whose place another one of the same actor takes
+    pub(super) spares: Vec<(u32, ObjectId)>,
     /// tables that nobody needs
     pub(super) dropped: Vec<BatchTable>,
     pub(super) orders: Vec<Order>,

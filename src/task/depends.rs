@@ -63,6 +63,26 @@ impl Core {
         if links.windows(2).any(|two| two[0].serial == y && two[1].serial == x) {
             return;
         }
+        self.forget_edge(x, y, number);
+        self.todo.push_back(Todo::Reconsider(y));
+    }
+
+    /// The chain of an actor with tasks of y is forgotten: nobody depends on y for that one's sake, unless a task of both is in an
+    /// older part of it.
+    pub(super) fn forget_state(&mut self, y: u32, number: u32) {
+        let older = |x: u32| {
+            let segments = self.actors.get(&number).map(|actor| actor.segments.values());
+            segments.into_iter().flatten().any(|s| s.batches.contains_key(&y) && s.batches.contains_key(&x))
+        };
+        let Some(edges) = self.tables.get(&y).map(|t| &t.dependents) else { return };
+        let through: Vec<u32> = edges.iter().filter(|(_, e)| e.actors.contains(&number)).map(|(x, _)| *x).collect();
+        for x in through.into_iter().filter(|x| !older(*x)).collect::<Vec<_>>() {
+            self.forget_edge(x, y, number);
+        }
+    }
+
+    /// x does not depend on y for this actor's sake.
+    fn forget_edge(&mut self, x: u32, y: u32, number: u32) {
         let Some(edge) = self.tables.get_mut(&y).and_then(|t| t.dependents.get_mut(&x)) else { return };
         edge.actors.remove(&number);
         if edge.actors.is_empty() && edge.objects.is_empty() && !edge.more_objects {
@@ -73,7 +93,6 @@ impl Core {
                 table.depends_on.remove(&y);
             }
         }
-        self.todo.push_back(Todo::Reconsider(y));
     }
 
     /// The edge from x to y. Tasks of normal mode have no batch that would end, and hold nothing; nor are they held.

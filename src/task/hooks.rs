@@ -9,7 +9,7 @@ use super::recovery::Remade;
 use super::table::Boundary;
 use super::tasks::{Flags, Happening, OWN_TOKENS, Tasks};
 use super::types::{Counts, Failure, Order, TaskRef};
-use crate::batch::{BatchKey, Client, Reason, TaskCounts, TaskHooks};
+use crate::batch::{BatchKey, Client, Reason, Records, TaskCounts, TaskHooks};
 use crate::error::Result;
 use crate::id::ObjectId;
 
@@ -55,6 +55,10 @@ impl TaskHooks for Tasks {
                 fx.orders.push(Order::Workers);
             }
         });
+    }
+
+    fn records(&self, exact: bool) -> Arc<Records> {
+        self.records_held(exact)
     }
 
     fn woken(&self, token: u64) -> bool {
@@ -262,5 +266,15 @@ impl Tasks {
     /// Batches there are records of, collected ones included; and actors that live.
     pub fn figures(&self) -> (usize, usize) {
         self.tell(|core, _| (core.tables.len(), core.actors.len()))
+    }
+
+    /// The most that wait for one task, cancelled ones included.
+    pub fn most_waiters(&self) -> usize {
+        self.tell(|core, _| core.waiters.values().map(Vec::len).max().unwrap_or(0))
+    }
+
+    /// The most actors that one batch is known to have used, dead ones included.
+    pub fn most_used_actors(&self) -> usize {
+        self.tell(|core, _| core.tables.values().map(|table| table.used_actors.len()).max().unwrap_or(0))
     }
 }

@@ -81,10 +81,10 @@ impl Core {
         Some(Work { run: run_of(number), kind, actor, instance, aliased: false, replay: false })
     }
 
-    /// The batch in which a job's checkpoint is to lie; `None` for one that makes none, or is not listened to any more.
-    pub(super) fn job_owner(&self, number: u64) -> Option<u32> {
+    /// The batch in which a job's checkpoint is to lie, and its actor; `None` for one that makes none, or is not listened to any more.
+    pub(super) fn job_saves(&self, number: u64) -> Option<(u32, u32)> {
         match self.jobs.get(&number).filter(|run| !run.cancelled)?.job {
-            Job::Save { actor, .. } => Some(self.actors.get(&actor)?.owner),
+            Job::Save { actor, .. } => Some((self.actors.get(&actor)?.owner, actor)),
             Job::Restore { .. } => None,
         }
     }

@@ -4,7 +4,7 @@
 //! [`Tasks`] is the door: it holds the lock, asks the table what follows, and does it when the lock is released. Behind it,
 //! [`core`] is the table; [`submit`], [`arguments`], [`ready`], [`storing`], [`outcome`] and [`cancel`] are the way of a task
 //! through it; [`actor`], [`turns`], [`checkpoints`], [`jobs`], [`rebuild`] and [`restore`] are actors; [`depends`] says when
-//! records can go, [`wishes`] for whom something of a collected batch is made again. [`table`], [`granules`], [`record`], [`lists`] and [`queue`] hold what there is of one batch. The design is in `docs/tasks.md`.
+//! records can go, [`wishes`] for whom something of a collected batch is made again. [`held`] sums up whose records there are; [`table`], [`granules`], [`record`], [`lists`] and [`queue`] hold what there is of one batch. The design is in `docs/tasks.md`.
 
 mod actor;
 mod arguments;
@@ -15,6 +15,7 @@ mod deadlock;
 mod depends;
 mod failure;
 mod granules;
+mod held;
 mod hooks;
 mod jobs;
 mod lists;

@@ -147,7 +147,7 @@ impl House {
             creation,
             name: String::new(),
             restarts: None,
-            fault_tolerant: true,
+            fault_tolerant: Some(true),
             checkpointable: true,
             policy,
         };

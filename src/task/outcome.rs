@@ -19,7 +19,7 @@ pub(super) enum Target {
     /// In this batch, standing for this object of a collected one.
     Internal(u32, ObjectId),
     /// In this batch, as a checkpoint.
-    Checkpoint(u32),
+    Checkpoint(u32, u32),
     /// Nowhere: it is to run again, nobody wants it, or nobody listens to this run any more.
     Nowhere,
 }
@@ -41,8 +41,8 @@ impl Core {
             return Target::Nowhere;
         }
         if run.task.serial == 0 {
-            let owner = self.job_owner(run.task.slot).filter(|_| ending == Ending::Value);
-            return owner.map_or(Target::Nowhere, Target::Checkpoint);
+            let of = self.job_saves(run.task.slot).filter(|_| ending == Ending::Value);
+            return of.map_or(Target::Nowhere, |(owner, actor)| Target::Checkpoint(owner, actor));
         }
         let (Some(table), Some(record)) = (self.table(run.task.serial), self.record(run.task)) else {
             return Target::Nowhere;
@@ -52,7 +52,8 @@ impl Core {
         }
         let id = table.result(run.task.slot, index);
         if record.has(CHECKPOINT) && ending == Ending::Value {
-            return self.actors.get(&record.actor()).map_or(Target::Nowhere, |actor| Target::Checkpoint(actor.owner));
+            let number = record.actor();
+            return self.actors.get(&number).map_or(Target::Nowhere, |actor| Target::Checkpoint(actor.owner, number));
         }
         let wanted = record.has(WANTED);
         let rerun = wanted || record.has(REPLAY);

@@ -264,13 +264,20 @@ impl Core {
         let used: Vec<u32> = table.used_actors.iter().copied().filter(|n| self.actors.contains_key(n)).collect();
         let mut back = Vec::new();
         for number in used {
-            let Some(actor) = self.actors.get(&number).filter(|a| a.ran(serial) || !a.fault_tolerant) else { continue };
+            let Some(actor) = self.actors.get(&number) else { continue };
+            let forgotten = self.table(serial).is_some_and(|t| t.forgotten_on.contains(&number));
+            if actor.fault_tolerant && !forgotten && !actor.ran(serial) {
+                continue;
+            }
             let refused = |why: &str| {
                 let text = format!("batch {id} cannot be rolled back on {}: {why}", actor.name);
                 Error::new(ErrorCode::RollbackRefused, text).batch(id)
             };
             if !actor.fault_tolerant {
                 return Err(refused("it is not fault tolerant: nobody knows what ran on it"));
+            }
+            if forgotten {
+                return Err(refused("more ran on it without a checkpoint than is remembered"));
             }
             let beginning = actor.segments.iter().find(|(_, s)| s.beginning_of == Some(serial)).map(|(n, _)| *n);
             let Some(beginning) = beginning else {

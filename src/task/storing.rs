@@ -56,8 +56,24 @@ impl Tasks {
                 Ok(Some(alias))
             }
             // those are stored on a way of their own
-            Target::Checkpoint(_) => Ok(None),
+            Target::Checkpoint(..) => Ok(None),
         }
+    }
+
+    /// Stores an actor's state: in the place of an older one that nobody needs, if there is one.
+    fn store_state(&self, owner: u32, actor: u32, o: &Outcome<'_>) -> Result<ObjectId> {
+        if let Some(id) = self.tell(|core, _| core.spare_checkpoint(owner, actor)) {
+            match self.engine.put_result(&id, o.kind, &o.bytes) {
+                Ok(true) => return Ok(id),
+                // it is held still
+                Ok(false) => _ = self.engine.delete(&[id]),
+                Err(e) => {
+                    self.tell(|core, _| core.add_spare(actor, id));
+                    return Err(e);
+                }
+            }
+        }
+        self.store_in(owner, o.kind, &o.bytes)
     }
 
     /// Stores an object of the table's own in a batch.
@@ -101,8 +117,8 @@ impl Tasks {
         if matches!(o.ending, Ending::Stored | Ending::NotBegun | Ending::LostArgument) {
             return report;
         }
-        if let Target::Checkpoint(owner) = target {
-            return self.store_checkpoint(o, owner, report);
+        if let Target::Checkpoint(owner, actor) = target {
+            return self.store_checkpoint(o, owner, actor, report);
         }
         if let Err(e) = self.store(target, o.kind, &o.bytes) {
             report.ending = Ending::ThrewForGood;
@@ -116,8 +132,8 @@ impl Tasks {
 
     /// An actor's state. The table hears of it before the task that asked for it is seen to be over: whoever sees that may
     /// rely on the checkpoint.
-    fn store_checkpoint(&self, o: &Outcome<'_>, owner: u32, mut report: Report) -> Report {
-        let stored = self.store_in(owner, o.kind, &o.bytes);
+    fn store_checkpoint(&self, o: &Outcome<'_>, owner: u32, actor: u32, mut report: Report) -> Report {
+        let stored = self.store_state(owner, actor, o);
         if o.run.task.serial == 0 {
             report.stored = stored.ok();
             return report;

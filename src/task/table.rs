@@ -101,6 +101,8 @@ pub(super) struct BatchTable {
     pub(super) dependents: BTreeMap<u32, Edge>,
     /// actors whose chains have tasks of it, and those that are born in it or kept by it
     pub(super) used_actors: BTreeSet<u32>,
+    /// fault tolerant actors that ran tasks of it which are in no chain any more
+    pub(super) forgotten_on: BTreeSet<u32>,
     pub(super) owned_actors: BTreeSet<u32>,
     /// its end was noted
     pub(super) ended: bool,
@@ -144,6 +146,7 @@ impl BatchTable {
             depends_on: BTreeSet::new(),
             dependents: BTreeMap::new(),
             used_actors: BTreeSet::new(),
+            forgotten_on: BTreeSet::new(),
             owned_actors: BTreeSet::new(),
             ended: false,
             cancelled: None,

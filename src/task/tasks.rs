@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use hashbrown::HashMap;
 
@@ -13,7 +14,7 @@ use super::record::IdBlock;
 use super::sync::Mutex;
 use super::table::LEAST_PUTS;
 use super::types::{ActorSpec, Awaits, BatchLoad, Order, Run, Submission, Submitted, TaskKind, Work};
-use crate::batch::{Batch, BatchKey, Client, Engine};
+use crate::batch::{Batch, BatchKey, Client, Engine, Records};
 use crate::error::{Error, ErrorCode, Result};
 use crate::gcs::TaskRecord;
 use crate::id::ObjectId;
@@ -64,6 +65,8 @@ pub struct Tasks {
     tokens: Mutex<HashMap<u64, ObjectId>>,
     next_token: AtomicU64,
     orders: Mutex<Vec<Order>>,
+    /// for whom records are held, as it was then
+    pub(super) held: Mutex<Option<(Instant, Arc<Records>)>>,
     /// told when orders wait or work became ready, other than in answer to a call
     alert: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
@@ -82,6 +85,7 @@ impl Tasks {
             core: Mutex::new(Core::new(Arc::clone(&engine), slots, max_pending)),
             engine: Arc::clone(&engine),
             happenings: Mutex::new(Vec::new()),
+            held: Mutex::new(None),
             tokens: Mutex::new(HashMap::new()),
             next_token: AtomicU64::new(OWN_TOKENS),
             orders: Mutex::new(Vec::new()),
@@ -145,6 +149,16 @@ impl Tasks {
         self.alert(flags);
     }
 
+    /// The table, unless somebody has it just now. Whoever takes it so sees to what happened meanwhile.
+    pub(super) fn try_core(&self) -> Option<impl std::ops::DerefMut<Target = Core> + '_> {
+        self.core.try_lock()
+    }
+
+    pub(super) fn see_to_happenings(&self) {
+        let flags = self.catch_up(Flags::default());
+        self.alert(flags);
+    }
+
     fn catch_up(&self, mut flags: Flags) -> Flags {
         while !self.happenings.lock().is_empty() {
             // whoever has the lock looks again after letting go
@@ -173,7 +187,7 @@ impl Tasks {
 
     /// Does what the table noted. No lock is held.
     fn carry_out(&self, fx: Effects) -> Flags {
-        let Effects { seals, watches, wakes, ends, frees, dropped, mut orders, ready, room } = fx;
+        let Effects { seals, watches, wakes, ends, frees, spares, dropped, mut orders, ready, room } = fx;
         for (id, why) in &seals {
             self.seal_failure(id, why);
         }
@@ -187,6 +201,11 @@ impl Tasks {
         if !frees.is_empty() {
             // objects of our own: nobody else knows their ids
             let _ = self.engine.delete(&frees);
+        }
+        for (actor, id) in spares {
+            // their ids may be filled again once their bytes are given up; what is left of one that is held still is deleted then
+            let _ = self.engine.free(&[id]);
+            self.core.lock().add_spare(actor, id);
         }
         for batch in wakes {
             self.engine.store().notifier().wake_batch(batch);
@@ -303,7 +322,7 @@ impl Tasks {
     /// it; `InvalidArgument`; `StoreFull`.
     pub fn submit(&self, submission: &Submission<'_>) -> Result<(Submitted, Flags)> {
         let (submitted, flags) = self.ask(|core, fx| core.submit(fx, submission));
-        Ok((submitted?, flags))
+        Ok((submitted.map_err(|e| self.engine.with_holders(e))?, flags))
     }
 
     /// Work for a worker, and whether there is more. `which`: of this batch only.
@@ -392,6 +411,12 @@ impl Tasks {
             core.new_actor(spec, owner)
         };
         self.tell(make)
+    }
+
+    /// An actor is constructed, and what it is says whether its state can be saved: so if nothing else was declared, whether it is
+    /// fault tolerant. Before its creation's outcome is reported.
+    pub fn actor_made(&self, actor: u32, checkpointable: bool) {
+        self.tell(|core, _| core.actor_made(actor, checkpointable));
     }
 
     /// Kills an actor. `for_good`: it is dead; else the next task rebuilds it. False when it was dead.

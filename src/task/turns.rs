@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::actor::{Actor, FIRST_INSTANCE, Main, SaveFor};
+use super::actor::{Actor, FIRST_INSTANCE, MOST_BATCHES, MOST_LINKS, Main, SaveFor};
 use super::core::{Core, Effects, Todo};
 use super::record::{CHECKPOINT, CREATION};
 use super::state::{TaskState, TaskStep};
@@ -27,6 +27,13 @@ impl Core {
             table.owned_actors.insert(number);
         }
         Ok(number)
+    }
+
+    /// What the class of an actor says, before its creation is reported as done.
+    pub(super) fn actor_made(&mut self, number: u32, checkpointable: bool) {
+        if let Some(actor) = self.actors.get_mut(&number) {
+            actor.is_checkpointable(checkpointable);
+        }
     }
 
     /// # Errors
@@ -96,7 +103,8 @@ impl Core {
                 let begins = self.table(task.serial).is_some_and(|t| t.checkpoint_actors)
                     && actor.checkpointable
                     && actor.fault_tolerant
-                    && !actor.ran(task.serial);
+                    && !actor.ran(task.serial)
+                    && !self.table(task.serial).is_some_and(|t| t.forgotten_on.contains(&number));
                 let save = if begins { SaveFor::Beginning(task.serial) } else { SaveFor::Policy };
                 // once for each task: what cannot be saved goes on without
                 if actor.saved_before != Some(task) && (begins || actor.wants_checkpoint(task.serial)) {
@@ -172,7 +180,11 @@ impl Core {
         let before = actor.last_task().filter(|_| !special);
         let (keeps, holds) = (actor.fault_tolerant, actor.policy == CheckpointPolicy::Boundary && actor.checkpointable);
         if let Some(table) = self.tables.get_mut(&task.serial) {
-            table.used_actors.insert(number);
+            let is_new = table.used_actors.insert(number);
+            if is_new && table.used_actors.len() >= 64 && table.used_actors.len().is_power_of_two() {
+                // a batch that lives long uses many, one after the other
+                table.used_actors.retain(|number| self.actors.contains_key(number));
+            }
             if holds && table.boundary.is_none() && table.batch.as_ref().is_some_and(|b| b.begin_task(true).is_ok()) {
                 table.boundary = Some(Boundary::Coming);
             }
@@ -192,12 +204,37 @@ impl Core {
         let Some(actor) = self.actors.get_mut(&number) else { return };
         actor.main = Main::Alive(FIRST_INSTANCE);
         actor.unpark_all();
-        self.link(number, task, nanos);
+        self.link(fx, number, task, nanos);
         self.meet_doom(fx, number);
         self.todo.push_back(Todo::Advance(number));
     }
 
-    fn link(&mut self, number: u32, task: TaskRef, nanos: u64) {
+    /// More ran on an actor since its last checkpoint than is remembered: none of it is, and no batch is held for it.
+    fn forget_chain(&mut self, fx: &mut Effects, number: u32) {
+        let Some(actor) = self.actors.get_mut(&number) else { return };
+        let Some(segment) = actor.segments.remove(&actor.last_segment) else { return };
+        actor.overgrown = true;
+        fx.frees.extend(segment.checkpoint);
+        for task in segment.links {
+            if let Some(record) = self.record(task) {
+                record.set_place(None);
+            }
+        }
+        for serial in segment.batches.into_keys() {
+            self.forget_state(serial, number);
+            self.not_remembered(serial, number);
+            self.todo.push_back(Todo::Reconsider(serial));
+        }
+    }
+
+    /// A task of a batch ran on an actor, and is in no chain: the batch cannot be rolled back there.
+    fn not_remembered(&mut self, serial: u32, number: u32) {
+        if let Some(table) = self.tables.get_mut(&serial).filter(|t| !t.key.id.is_normal() && !t.is_collected()) {
+            table.forgotten_on.insert(number);
+        }
+    }
+
+    fn link(&mut self, fx: &mut Effects, number: u32, task: TaskRef, nanos: u64) {
         let Some(actor) = self.actors.get_mut(&number) else { return };
         actor.at = None;
         actor.work_nanos = actor.work_nanos.saturating_add(nanos);
@@ -205,6 +242,12 @@ impl Core {
         if !actor.fault_tolerant {
             return;
         }
+        if actor.is_full() {
+            self.forget_chain(fx, number);
+        }
+        let Some(actor) = self.actors.get_mut(&number).filter(|actor| !actor.overgrown) else {
+            return self.not_remembered(task.serial, number);
+        };
         let place = actor.add_link(task);
         if let Some(record) = self.record(task) {
             record.set_place(Some(place));
@@ -220,7 +263,7 @@ impl Core {
 
     /// A method ran, whether it threw or not: it may have changed the state before.
     pub(super) fn method_over(&mut self, fx: &mut Effects, number: u32, task: TaskRef, nanos: u64) {
-        self.link(number, task, nanos);
+        self.link(fx, number, task, nanos);
         self.meet_doom(fx, number);
         self.todo.push_back(Todo::Advance(number));
     }
@@ -287,7 +330,16 @@ impl Core {
         self.let_go(fx, number);
         let Some(actor) = self.actors.get_mut(&number) else { return };
         if !actor.fault_tolerant {
-            let why = format!("{why}, and it is not fault tolerant");
+            let why = format!(
+                "{why}, and it is not fault tolerant: implement Checkpointable, or declare faultTolerant(true)"
+            );
+            return self.die(fx, number, &why);
+        }
+        if actor.overgrown {
+            let why = format!(
+                "{why}, and it cannot be rebuilt: more than {MOST_LINKS} tasks, or tasks of more than {MOST_BATCHES} batches, \
+                 ran on it since its last checkpoint; implement Checkpointable, or checkpoint it more often"
+            );
             return self.die(fx, number, &why);
         }
         match &mut actor.restarts {

@@ -206,9 +206,9 @@ pub struct ActorSpec {
     pub name: String,
     /// How often it may be rebuilt; `None`: as often as needed.
     pub restarts: Option<u32>,
-    /// It is rebuilt when it is lost.
-    pub fault_tolerant: bool,
-    /// Its state can be saved and restored.
+    /// It is rebuilt when it is lost; `None`: if it is checkpointable.
+    pub fault_tolerant: Option<bool>,
+    /// Its state can be saved and restored, as far as is known before it is constructed.
     pub checkpointable: bool,
     /// When it is saved.
     pub policy: CheckpointPolicy,

@@ -637,7 +637,14 @@ impl World {
         let checkpointable = self.random.percent(80);
         let policy = *self.random.pick(&policies).unwrap();
         let restarts = self.random.percent(15).then(|| self.random.below(3) as u32);
-        let spec = ActorSpec { creation, name: String::new(), restarts, fault_tolerant, checkpointable, policy };
+        let spec = ActorSpec {
+            creation,
+            name: String::new(),
+            restarts,
+            fault_tolerant: Some(fault_tolerant),
+            checkpointable,
+            policy,
+        };
         let number = self.tasks.new_actor(&self.client, spec).unwrap();
         self.note("actor", number.into(), batch as u64);
         self.actors.push(Actor {

@@ -118,7 +118,7 @@ impl Lab {
             creation,
             name: "counter".into(),
             restarts: None,
-            fault_tolerant: true,
+            fault_tolerant: Some(true),
             checkpointable: true,
             policy,
         };

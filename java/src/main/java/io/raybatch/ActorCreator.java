@@ -9,6 +9,8 @@ public final class ActorCreator<A> {
 
     /** As often as needed. */
     static final int UNLIMITED = -1;
+    /** Fault tolerant if it is {@link Checkpointable}. */
+    private static final int AS_ITS_CLASS_SAYS = -1;
 
     private final RayApi ray;
     private final Object constructor;
@@ -16,7 +18,7 @@ public final class ActorCreator<A> {
     private BatchScope scope;
     private String name;
     private int restarts = UNLIMITED;
-    private boolean faultTolerant = true;
+    private int faultTolerant = AS_ITS_CLASS_SAYS;
     private CheckpointPolicy checkpoints = CheckpointPolicy.balanced();
 
     /**
@@ -55,7 +57,8 @@ public final class ActorCreator<A> {
     }
 
     /**
-     * Sets how often it is rebuilt when its instance is lost.
+     * Sets how often it is rebuilt when its instance is lost. Counts only for an actor that is {@linkplain #faultTolerant
+     * fault tolerant}.
      *
      * @param times 0 or more; as often as needed unless set
      * @return this
@@ -70,11 +73,18 @@ public final class ActorCreator<A> {
      * Where it is not, losing it is the end of it: what asks for it gets {@link ActorDiedException}, what its tasks did is not
      * remembered, and no batch waits for another because of it.
      *
-     * @param tolerant true unless set
+     * <p>Unless this is set, an actor is fault tolerant if it is {@link Checkpointable}. One that is not may be declared fault
+     * tolerant: it is constructed again, and all its tasks run again in order. For that the records of the tasks, 4 KiB or more for
+     * each batch that calls it, are kept as long as the actor lives, up to a bound: when more than 4,096 tasks, or tasks of more
+     * than 1,024 batches, have run since its last checkpoint, all of them are forgotten. From then until its next checkpoint, and
+     * so for good if it is not {@link Checkpointable}, losing its instance is the end of it, and {@link ActorDiedException} says
+     * so; results of forgotten tasks that were freed are not made again.
+     *
+     * @param tolerant true for an actor that is to be rebuilt
      * @return this
      */
     public ActorCreator<A> faultTolerant(boolean tolerant) {
-        this.faultTolerant = tolerant;
+        this.faultTolerant = tolerant ? 1 : 0;
         return this;
     }
 
@@ -125,7 +135,8 @@ public final class ActorCreator<A> {
         return restarts;
     }
 
-    boolean faultTolerant() {
+    /** 1, 0, or -1 for what its class says. */
+    int faultTolerant() {
         return faultTolerant;
     }
 

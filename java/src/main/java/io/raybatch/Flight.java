@@ -1,11 +1,14 @@
 package io.raybatch;
 
 import io.raybatch.flight.FlightEvents;
+import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 
 /**
  * Passes what happens in a store on to Flight Recorder, while that records. What the native side does comes through its journal, which
@@ -14,6 +17,8 @@ import java.util.function.Consumer;
 final class Flight {
 
     private static final long EACH_NANOS = 20_000_000;
+    /** Records are looked at once in so many looks: a second. */
+    private static final int RECORDS_EACH = 50;
 
     // What the journal's notes are, and how many figures each has.
     private static final int ENDED = 1;
@@ -154,6 +159,7 @@ final class Flight {
         if (journal != 0) {
             try {
                 look();
+                lookAtRecords();
             } finally {
                 long mine = journal;
                 journal = 0;
@@ -163,14 +169,33 @@ final class Flight {
     }
 
     private void watch(long mine) {
-        while (isOpen(mine)) {
+        for (int n = 1; isOpen(mine); n++) {
             safely(this, Flight::look);
+            if (n % RECORDS_EACH == 0) {
+                safely(this, Flight::lookAtRecords);
+            }
             LockSupport.parkNanos(EACH_NANOS);
         }
     }
 
     private synchronized boolean isOpen(long mine) {
         return journal == mine;
+    }
+
+    private void lookAtRecords() {
+        try {
+            if (StoreStats.of(Native.storeStats(client)).records() > 0) {
+                MemoryReport report = MemoryReport.of(Native.storeName(client), Native.memory(client), id -> Optional.empty());
+                FlightEvents.records(report.store(), report.records().bytes(), named(report.records().actors()),
+                        named(report.records().batches()));
+            }
+        } catch (RayClosedException over) {
+            // and its records with it
+        }
+    }
+
+    private static String named(List<MemoryReport.HeldFor> all) {
+        return all.stream().map(it -> it.name() + ": " + it.bytes()).collect(Collectors.joining(", "));
     }
 
     private synchronized void look() {

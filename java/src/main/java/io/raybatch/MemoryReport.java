@@ -26,6 +26,7 @@ import java.util.Optional;
  * @param files what lies on the disk
  * @param groups of batches, an outer one before those within it
  * @param batches all that are not collected, clients' roots included, the oldest first
+ * @param records of tasks, a part of {@code bookkeeping}, and for whom they are held
  * @param drainingBatches those that are collected and held by readers; together {@code draining}
  */
 public record MemoryReport(
@@ -41,7 +42,27 @@ public record MemoryReport(
         Files files,
         List<GroupStatus> groups,
         List<InBatch> batches,
+        Records records,
         List<Draining> drainingBatches) {
+
+    /**
+     * Records of tasks. Those of a batch that is not collected are its own; those of a collected one stand for a fault tolerant actor
+     * that may have to be rebuilt, or for a batch that depends on it.
+     *
+     * @param bytes of all
+     * @param actors for which most are held, the most first; a few
+     * @param batches for which most are held, the most first; a few
+     */
+    public record Records(long bytes, List<HeldFor> actors, List<HeldFor> batches) {}
+
+    /**
+     * An actor or a batch for which records of tasks are held.
+     *
+     * @param number the actor's number, or the batch's id; 0 is normal mode
+     * @param name what errors call it
+     * @param bytes that are held for it
+     */
+    public record HeldFor(long number, String name, long bytes) {}
 
     /**
      * Objects that lie in no batch's region. {@code held = normal + kept + pinned + unused}.
@@ -186,7 +207,17 @@ public record MemoryReport(
                 new Files(w[15], w[16], w[17], w[18], w[19], w[20], w[21]),
                 GroupStatus.of((long[]) parts[3], (String[]) parts[4]),
                 List.copyOf(batches),
+                records(w[22], (long[]) parts[7], (String[]) parts[8]),
                 draining(w[0], (long[]) parts[5], (String[]) parts[6]));
+    }
+
+    private static Records records(long bytes, long[] f, String[] names) {
+        List<HeldFor> actors = new ArrayList<>();
+        List<HeldFor> batches = new ArrayList<>();
+        for (int n = 0; n < names.length; n++) {
+            (f[3 * n] == 1 ? actors : batches).add(new HeldFor(f[3 * n + 1], names[n], f[3 * n + 2]));
+        }
+        return new Records(bytes, List.copyOf(actors), List.copyOf(batches));
     }
 
     private static List<Draining> draining(long now, long[] f, String[] texts) {
@@ -213,6 +244,7 @@ public record MemoryReport(
         line(out, "store %s: %s of %s used at %s", store, size(used()), size(capacity), at);
         line(out, "  free %s (warm %s, largest run %s)", size(free), size(warm), size(largestFreeRun));
         line(out, "  bookkeeping %s, draining %s", size(bookkeeping), size(draining));
+        line(out, "  records of tasks %s%s%s", size(records.bytes()), heldFor(records.actors()), heldFor(records.batches()));
         line(
                 out,
                 "  table %s: normal mode %s, kept %s, pinned %s, unused %s; in files %s; %d objects",
@@ -272,6 +304,12 @@ public record MemoryReport(
         out.append(String.format(Locale.ROOT, format, values)).append('\n');
     }
 
+    private static String heldFor(List<HeldFor> all) {
+        StringBuilder out = new StringBuilder();
+        all.forEach(it -> out.append(", ").append(size(it.bytes())).append(" for ").append(it.name()));
+        return out.toString();
+    }
+
     private static String size(long bytes) {
         if (bytes < 10 << 10) {
             return bytes + " B";
@@ -314,7 +352,11 @@ public record MemoryReport(
             json(out, batches.get(n));
             out.append('}');
         }
-        out.append("],\"drainingBatches\":[");
+        out.append("],\"records\":{");
+        numbers(out, new String[] {"bytes"}, records.bytes());
+        json(out, "actors", records.actors());
+        json(out, "batches", records.batches());
+        out.append("},\"drainingBatches\":[");
         for (int n = 0; n < drainingBatches.size(); n++) {
             Draining b = drainingBatches.get(n);
             numbers(out.append(n == 0 ? "{" : ",{"), new String[] {"id"}, b.id()).append(',');
@@ -366,6 +408,17 @@ public record MemoryReport(
             }
             out.append(']');
         }
+    }
+
+    private static void json(StringBuilder out, String name, List<HeldFor> all) {
+        out.append(",\"").append(name).append("\":[");
+        for (int n = 0; n < all.size(); n++) {
+            HeldFor it = all.get(n);
+            numbers(out.append(n == 0 ? "{" : ",{"), new String[] {"number"}, it.number()).append(',');
+            text(out, "name", it.name()).append(',');
+            numbers(out, new String[] {"bytes"}, it.bytes()).append('}');
+        }
+        out.append(']');
     }
 
     private static StringBuilder text(StringBuilder out, String name, String value) {

@@ -63,7 +63,7 @@ final class Native {
     /**
      * Store-wide figures, all in bytes unless said: {@code {capacity, used, live, leased, warm, largestFreeRun, objects,
      * liveBatches, evictedObjects, evictedBytes, rssBacked, drainingBytes, spilledObjects, spilledBytes, spillFileBytes,
-     * spillWrittenBytes, spillRestoredBytes, spillServed, spillErrors}}.
+     * spillWrittenBytes, spillRestoredBytes, spillServed, spillErrors, records}}.
      */
     static native long[] storeStats(long client);
 
@@ -73,7 +73,8 @@ final class Native {
     /**
      * What the arena is used for: {@code long[]}{the whole, as {@link MemoryReport#of} reads it}, {@code long[]}{17 figures
      * of each batch}, {@code String[]}{name, startedBy, group of each batch}, the parts of {@link #groups},
-     * {@code long[]}{id, startedMillis, held, pins of each batch that drains}, {@code String[]}{name, startedBy, group of each}.
+     * {@code long[]}{id, startedMillis, held, pins of each batch that drains}, {@code String[]}{name, startedBy, group of each},
+     * {@code long[]}{kind (1: an actor, 0: a batch), number, bytes of each for whom records of tasks are held}, {@code String[]}{its name}.
      */
     static native Object[] memory(long client);
 
@@ -451,11 +452,15 @@ final class Native {
      * Makes an actor, whose creation is the task {@code (serial, slot)}, to be submitted.
      *
      * @param restarts -1: as often as needed
+     * @param faultTolerant 1: yes, 0: no, -1: if {@link #actorMade} says that it is checkpointable
      * @param policy as {@link CheckpointPolicy} numbers them
      * @return its number, positive
      */
-    static native int newActor(long client, int serial, long slot, byte[] name, int restarts, boolean faultTolerant,
-            boolean checkpointable, int policy, int every);
+    static native int newActor(long client, int serial, long slot, byte[] name, int restarts, int faultTolerant,
+            int policy, int every);
+
+    /** An actor is constructed; said before the outcome of its creation is reported. */
+    static native void actorMade(long client, int actor, boolean checkpointable);
 
     /**
      * Takes work.

@@ -22,6 +22,8 @@ package io.raybatch;
  * @param spillRestored payload taken back from files since then
  * @param spillServed reads answered from a file without taking the object back, a count
  * @param spillErrors writes, reads and removals of files that failed, a count
+ * @param records of tasks, those included that stand for an actor that may have to be rebuilt, or for another batch; see
+ *     {@link MemoryReport#records()}
  */
 public record StoreStats(
         long capacity,
@@ -42,11 +44,12 @@ public record StoreStats(
         long spillWritten,
         long spillRestored,
         long spillServed,
-        long spillErrors) {
+        long spillErrors,
+        long records) {
 
     static StoreStats of(long[] f) {
         return new StoreStats(
                 f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8], f[9], f[10], f[11], f[12], f[13], f[14], f[15],
-                f[16], f[17], f[18]);
+                f[16], f[17], f[18], f[19]);
     }
 }

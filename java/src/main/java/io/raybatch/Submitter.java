@@ -53,7 +53,7 @@ final class Submitter {
         String name = creator.toString();
         CheckpointPolicy policy = creator.checkpoints();
         int number = Native.newActor(ray.client(), work.serial(), slot, name.getBytes(StandardCharsets.UTF_8),
-                creator.restarts(), creator.faultTolerant(), true, policy.kind(), policy.every());
+                creator.restarts(), creator.faultTolerant(), policy.kind(), policy.every());
         TaskCaller<?> call = new TaskCaller<>(ray, scope, null, creator.constructor(), Calls.NONE).name(creator.name());
         boolean submitted = false;
         try {

@@ -236,7 +236,9 @@ final class TaskRun {
                     engine.instances().forget(actor);
                     throw context.cancelled();
                 }
-                made(actor, instance, constructed(call(work, entry, aliased, null), entry));
+                Object object = constructed(call(work, entry, aliased, null), entry);
+                Native.actorMade(engine.client(), actor, object instanceof Checkpointable);
+                made(actor, instance, object);
             }
             case Native.RESTORE -> made(actor, instance, restored(actor));
             case Native.SAVE -> save(instanceOf(actor, instance), actor);

@@ -149,7 +149,7 @@ class ActorTest extends StoreTest {
 
     @Test
     void a_killed_one_is_rebuilt_by_its_next_task_with_the_right_count() {
-        ActorHandle<Counter> counter = ray.actor(() -> new Counter()).remote();
+        ActorHandle<Counter> counter = ray.actor(() -> new Counter()).faultTolerant(true).remote();
         for (int n = 0; n < 5; n++) {
             counter.task(Counter::incAndGet).remote().get();
         }
@@ -190,7 +190,7 @@ class ActorTest extends StoreTest {
     @Test
     void a_freed_result_is_made_again_beside_the_live_instance() {
         try (Batch b = ray.startBatch()) {
-            ActorHandle<Counter> counter = b.actor(() -> new Counter()).remote();
+            ActorHandle<Counter> counter = b.actor(() -> new Counter()).faultTolerant(true).remote();
             List<ObjectRef<Integer>> counts = new ArrayList<>();
             for (int n = 0; n < 6; n++) {
                 counts.add(counter.task(Counter::incAndGet).remote());
@@ -246,7 +246,7 @@ class ActorTest extends StoreTest {
 
     @Test
     void two_batches_interleaved_on_it_and_a_kill_afterwards_leave_the_right_count() {
-        ActorHandle<Counter> counter = ray.actor(() -> new Counter()).remote();
+        ActorHandle<Counter> counter = ray.actor(() -> new Counter()).faultTolerant(true).remote();
         Batch b1 = ray.startBatch(1);
         Batch b2 = ray.startBatch(2);
         List<Integer> seen = new ArrayList<>();
@@ -303,7 +303,7 @@ class ActorTest extends StoreTest {
         assertThat(careless.task(Counter::incAndGet).remote().get(SOON)).isEqualTo(1);
         ray.kill(careless);
         assertThatThrownBy(() -> careless.task(Counter::get).remote().get(SOON)).isInstanceOf(ActorDiedException.class);
-        ActorHandle<Counter> once = ray.actor(() -> new Counter()).restarts(1).remote();
+        ActorHandle<Counter> once = ray.actor(() -> new Counter()).faultTolerant(true).restarts(1).remote();
         once.task(Counter::incAndGet).remote().get(SOON);
         ray.kill(once);
         assertThat(once.task(Counter::get).remote().get(SOON)).isEqualTo(1);
@@ -325,7 +325,7 @@ class ActorTest extends StoreTest {
     @Test
     void cancelling_its_tasks_loses_the_instance_and_it_is_rebuilt() throws Exception {
         started = new CountDownLatch(1);
-        ActorHandle<Slow> slow = ray.actor(() -> new Slow()).remote();
+        ActorHandle<Slow> slow = ray.actor(() -> new Slow()).faultTolerant(true).remote();
         assertThat(slow.task(Slow::incAndGet).remote().get(SOON)).isEqualTo(1);
         ObjectRef<Integer> hanging = slow.task((Slow s) -> s.hang(started)).remote();
         ObjectRef<Integer> behind = slow.task(Slow::incAndGet).remote();

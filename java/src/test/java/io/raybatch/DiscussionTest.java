@@ -272,7 +272,7 @@ class DiscussionTest extends TaskStoreTest {
     @Test
     void interleaved_a_counter_killed_afterwards_has_the_right_count_by_running_both_batches_turns_again() {
         reopen(config -> config.taskSlots(4));
-        ActorHandle<Counter> counter = ray.actor(Counter::new).name("g_counter").remote();
+        ActorHandle<Counter> counter = ray.actor(Counter::new).name("g_counter").faultTolerant(true).remote();
         interleave(counter);
         for (long batch : new long[] {2, 3}) {
             assertThat(ray.status(batch).recordsHeld())
@@ -319,7 +319,7 @@ class DiscussionTest extends TaskStoreTest {
 
     @Test
     void interleaved_a_result_of_the_batch_that_goes_on_is_made_again_after_the_other_was_collected() {
-        ActorHandle<Counter> counter = ray.actor(Counter::new).remote();
+        ActorHandle<Counter> counter = ray.actor(Counter::new).faultTolerant(true).remote();
         Batch b1 = ray.startBatch(21);
         Batch b2 = ray.startBatch(22);
         List<ObjectRef<Integer>> ones = new ArrayList<>();
@@ -467,7 +467,7 @@ class DiscussionTest extends TaskStoreTest {
 
     @Test
     void a_batch_completes_after_the_tasks_that_its_tasks_emit() {
-        ActorHandle<Counter> a = ray.actor(Counter::new).remote();
+        ActorHandle<Counter> a = ray.actor(Counter::new).faultTolerant(true).remote();
         CountDownLatch begin = new CountDownLatch(1);
         RayVoidFunc1<ActorHandle<Counter>> child = actor -> {
             begin.await();

@@ -197,7 +197,7 @@ class FanInTest extends StoreTest {
         try (Batch outer = ray.startBatch()) {
             ActorHandle<Total> total;
             try (Batch inner = ray.startBatch()) {
-                total = inner.actor(Total::new, tasks(inner, 4)).remote();
+                total = inner.actor(Total::new, tasks(inner, 4)).faultTolerant(true).remote();
                 assertThat(answer(total.task(Total::sum).remote())).isEqualTo(10);
                 inner.keep(total);
             }

@@ -504,7 +504,7 @@ class TaskConformanceTest extends TaskStoreTest {
             long id = 100 + 2 * round;
             Batch one = ray.startBatch(BatchOptions.builder().id(id).build());
             Batch two = ray.startBatch(BatchOptions.builder().id(id + 1).build());
-            ActorHandle<Counter> own = one.actor(Counter::new).remote();
+            ActorHandle<Counter> own = one.actor(Counter::new).faultTolerant(true).remote();
             for (int turn = 0; turn < 4; turn++) {
                 ray.setCurrentBatch(id + turn % 2);
                 own.task(Counter::incAndGet).remote();

@@ -114,7 +114,7 @@ class TutorialTest {
     void deadlines_and_failures() {
         try (RayApi ray = RayApi.open(SMALL)) {
             // [deadline]
-            BatchOptions soon = BatchOptions.builder().timeout(Duration.ofMillis(50)).onFailure(OnFailure.CANCEL).build();
+            BatchOptions soon = BatchOptions.builder().timeout(Duration.ofMillis(500)).onFailure(OnFailure.CANCEL).build();
             try (Batch request = ray.startBatch(soon)) {
                 ObjectRef<Integer> late = request.task(TutorialTest::takesLong).remote();
                 assertThatThrownBy(() -> ray.get(late)).isInstanceOf(BatchTimedOutException.class); // as any other call from then on

@@ -27,6 +27,8 @@ import jdk.jfr.Timestamp;
  * <tr><td>{@code raybatch.Restore}</td><td>bytes came back from a file</td><td>a thread of raybatch's</td></tr>
  * <tr><td>{@code raybatch.Eviction}</td><td>objects of normal mode were evicted</td><td>a thread of raybatch's</td></tr>
  * <tr><td>{@code raybatch.Stall}</td><td>somebody waited for room in a full store</td><td>the thread that waited, with its stack</td></tr>
+ * <tr><td>{@code raybatch.Records}</td><td>each second in which there are records of tasks, and at the end: how much they take, and for
+ *     which actors and batches</td><td>a thread of raybatch's</td></tr>
  * <tr><td>{@code raybatch.Leak}</td><td>a batch that nobody could reach any more was found</td><td>a thread of raybatch's</td></tr>
  * </table>
  *
@@ -203,6 +205,25 @@ public final class FlightEvents {
             event.age = ageMillis;
             event.objects = objects;
             event.bytes = bytes;
+            event.commit();
+        }
+    }
+
+    /**
+     * There are records of tasks.
+     *
+     * @param store its name
+     * @param bytes of all
+     * @param actors for which most are held, with bytes
+     * @param batches for which most are held, with bytes
+     */
+    public static void records(String store, long bytes, String actors, String batches) {
+        Records event = new Records();
+        if (event.shouldCommit()) {
+            event.store = store;
+            event.bytes = bytes;
+            event.actors = actors;
+            event.batches = batches;
             event.commit();
         }
     }
@@ -389,5 +410,22 @@ public final class FlightEvents {
         @Label("Bytes")
         @DataAmount
         private long bytes;
+    }
+
+    @Name("raybatch.Records")
+    @Label("Task Records")
+    @Category("raybatch")
+    @Description("Records of tasks in a store, and the actors and batches for which most are held")
+    @StackTrace(false)
+    private static final class Records extends Event {
+        @Label("Store")
+        private String store;
+        @Label("Bytes")
+        @DataAmount
+        private long bytes;
+        @Label("Held for Actors")
+        private String actors;
+        @Label("Held for Batches")
+        private String batches;
     }
 }

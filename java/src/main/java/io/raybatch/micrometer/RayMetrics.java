@@ -23,6 +23,7 @@ import java.util.List;
  * <tr><td>{@code raybatch.store.largest.free}</td><td>gauge, bytes</td><td>the largest object that fits just now</td></tr>
  * <tr><td>{@code raybatch.store.backed}</td><td>gauge, bytes</td><td>of the arena, backed by memory</td></tr>
  * <tr><td>{@code raybatch.store.draining}</td><td>gauge, bytes</td><td>of collected batches, still held by readers</td></tr>
+ * <tr><td>{@code raybatch.store.records}</td><td>gauge, bytes</td><td>records of tasks, with those held for actors and other batches</td></tr>
  * <tr><td>{@code raybatch.store.objects}</td><td>gauge</td><td>sealed objects</td></tr>
  * <tr><td>{@code raybatch.batches.live}</td><td>gauge</td><td>batches that are not collected</td></tr>
  * <tr><td>{@code raybatch.spill.objects}</td><td>gauge</td><td>objects that lie in files</td></tr>
@@ -71,6 +72,7 @@ public final class RayMetrics implements MeterBinder {
         meters.bytes(registry, "store.largest.free", "the largest object that fits without evicting anything", StoreStats::largestFreeRun);
         meters.bytes(registry, "store.backed", "of the arena, really backed by memory", StoreStats::backed);
         meters.bytes(registry, "store.draining", "of collected batches, still held by readers", StoreStats::draining);
+        meters.bytes(registry, "store.records", "records of tasks, with those held for actors and other batches", StoreStats::records);
         meters.gauge(registry, "store.objects", BaseUnits.OBJECTS, "sealed objects", StoreStats::objects);
         meters.gauge(registry, "batches.live", null, "batches that are not collected", StoreStats::liveBatches);
         meters.gauge(registry, "spill.objects", BaseUnits.OBJECTS, "objects that lie in spill files", StoreStats::spilledObjects);
