@@ -34,7 +34,7 @@ const BLOCK: usize = 64 << 10;
 /// Bytes written at once.
 const WRITE_BLOCK: usize = 256 << 10;
 /// After so many bytes written the tidier begins to have them leave the system's cache.
-const UNCACHE: u64 = 16 << 20;
+const UNCACHE: u64 = 32 << 20;
 /// The tries of the tidier at which it asks for that: the first begins to write them to the disk, a later one finds them there.
 const UNCACHE_AT: [u32; 6] = [1, 4, 16, 64, 256, 1024];
 
