@@ -5,6 +5,8 @@ import java.lang.ref.PhantomReference;
 import java.lang.ref.Reference;
 import java.lang.ref.ReferenceQueue;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * What is given back when its holder is unreachable. One thread does it, so that actions never wait. Unlike that of a
@@ -50,6 +52,17 @@ final class Cleaners {
     static boolean isRunning() {
         synchronized (LOCK) {
             return running;
+        }
+    }
+
+    /** For tests: the classes of what is to be done for the holders that are reachable still. */
+    static List<String> pending() {
+        synchronized (LOCK) {
+            List<String> all = new ArrayList<>();
+            for (Hold hold = newest; hold != null; hold = hold.older) {
+                all.add(hold.action.getClass().getName());
+            }
+            return all;
         }
     }
 

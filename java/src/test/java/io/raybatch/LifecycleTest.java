@@ -133,7 +133,7 @@ class LifecycleTest extends StoreTest {
         ray = null;
         useAndClose();
         try {
-            assertThat(eventually(() -> named("raybatch.*"), List.of())).isEmpty();
+            assertThat(eventually(() -> named("raybatch.*"), List.of())).as(() -> "held by " + Cleaners.pending()).isEmpty();
         } finally {
             ray = open(config -> config);
         }
