@@ -191,7 +191,8 @@ mod tests {
     #[test]
     fn only_kinds_that_exist_are_kinds() {
         assert_eq!(kind(12).ok(), Some(Kind::Failure));
-        for n in [-1, 13, 256, jint::MIN, jint::MAX] {
+        assert_eq!(kind(13).ok(), Some(Kind::LittleEndianBuffer));
+        for n in [-1, 14, 256, jint::MIN, jint::MAX] {
             assert_eq!(kind(n).err().map(|e| e.code()), Some(ErrorCode::InvalidArgument));
         }
     }

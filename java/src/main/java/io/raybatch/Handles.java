@@ -19,7 +19,13 @@ final class Handles {
 
     /** Reads a value. */
     static Object read(RayApi ray, byte[] bytes) throws Exception {
-        return readingFor(ray, () -> ray.config().serializer().deserialize(bytes));
+        RayApi before = READER.get();
+        READER.set(ray);
+        try {
+            return ray.config().serializer().deserialize(bytes);
+        } finally {
+            readsFor(before);
+        }
     }
 
     /** Reads for a client. */
@@ -29,11 +35,15 @@ final class Handles {
         try {
             return work.call();
         } finally {
-            if (before == null) {
-                READER.remove();
-            } else {
-                READER.set(before);
-            }
+            readsFor(before);
+        }
+    }
+
+    private static void readsFor(RayApi before) {
+        if (before == null) {
+            READER.remove();
+        } else {
+            READER.set(before);
         }
     }
 
