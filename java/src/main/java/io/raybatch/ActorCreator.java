@@ -78,7 +78,7 @@ public final class ActorCreator<A> {
      * each batch that calls it, are kept as long as the actor lives, up to a bound: when more than 4,096 tasks, or tasks of more
      * than 1,024 batches, have run since its last checkpoint, all of them are forgotten. From then until its next checkpoint, and
      * so for good if it is not {@link Checkpointable}, losing its instance is the end of it, and {@link ActorDiedException} says
-     * so; results of forgotten tasks that were freed are not made again.
+     * so; results of forgotten tasks that were freed are not reconstructed.
      *
      * @param tolerant true for an actor that is to be rebuilt
      * @return this

@@ -113,7 +113,7 @@ final class EmbeddedEngine implements Engine {
             Report report = new Report(this);
             report.add(serial, piece[1], (int) piece[2], Native.FAILED_FINALLY, Native.KIND_FAILURE, payload, 0, payload.length, 0,
                     System.nanoTime());
-            // whoever is ready by that is come to later: not one after the other from here
+            // tasks that become ready by that are handled later: not one after the other from here
             heed(report.send() & ~Native.FLAG_WAKE);
             return true;
         } catch (RayClosedException over) {

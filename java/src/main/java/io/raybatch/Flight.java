@@ -113,7 +113,7 @@ final class Flight {
             end.run();
         }
         synchronized (Flight.class) {
-            // whoever is told of a change just now knows less
+            // a change that is being reported just now is older
             heeded = TOLD.incrementAndGet();
             on = false;
         }

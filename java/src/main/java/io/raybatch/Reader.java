@@ -70,7 +70,7 @@ final class Reader {
      * Gets what is there.
      *
      * @param claim of whoever asked before; or null
-     * @return {@link Values#ABSENT} when it is not sealed yet, or is being made again
+     * @return {@link Values#ABSENT} when it is not sealed yet, or is being reconstructed
      */
     Object tryGet(ObjectRef<?> ref, Claim claim) {
         ref.checkIsOf(ray);
