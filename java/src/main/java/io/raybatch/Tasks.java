@@ -2,10 +2,14 @@ package io.raybatch;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 
 /** What a client does with tasks: finds the batch and the engine, and makes references of slots. */
 final class Tasks {
+
+    /** In this time what has returned is reported to the table, unless the system is overloaded. */
+    private static final long REPORT_NANOS = 250_000_000;
 
     private final RayApi ray;
     private volatile Engine known;
@@ -141,6 +145,18 @@ final class Tasks {
 
     void rollback(Batch batch) {
         TaskContext.checked();
-        engine().rollback(ray, batch.id(), batch.scope().life());
+        long start = System.nanoTime();
+        while (true) {
+            try {
+                engine().rollback(ray, batch.id(), batch.scope().life());
+                return;
+            } catch (BatchActiveException active) {
+                // a result is there before the table knows that its task is over: the caller may have got the last one just now
+                if (System.nanoTime() - start > REPORT_NANOS) {
+                    throw active;
+                }
+                LockSupport.parkNanos(REPORT_NANOS / 1000);
+            }
+        }
     }
 }

@@ -204,7 +204,9 @@ class ActorCycleTest extends StoreTest {
             CompletableFuture<ObjectRef<Integer>> mine = new CompletableFuture<>();
             CompletableFuture<Thread> ending = new CompletableFuture<>();
             CompletableFuture<Thread> asking = new CompletableFuture<>();
+            CompletableFuture<Void> submitted = new CompletableFuture<>();
             ObjectRef<Integer> ends = b.task(() -> {
+                submitted.get();
                 if (!endsFirst) {
                     untilItWaits(asking.get());
                 }
@@ -221,6 +223,7 @@ class ActorCycleTest extends StoreTest {
                 return ref.get() + 1;
             }).remote();
             CompletableFuture<Integer> seen = inside.stage().toCompletableFuture();
+            submitted.complete(null);
             mine.complete(ends);
             assertThat(ends.get(SOON)).isEqualTo(7);
             assertThat(join(seen)).isEqualTo(8);
