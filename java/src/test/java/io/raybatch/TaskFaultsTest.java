@@ -99,7 +99,7 @@ class TaskFaultsTest extends StoreTest {
             try (Batch b = ray.startBatch()) {
                 ObjectWriter never = b.create(8);
                 ObjectRef<byte[]> late = never.ref();
-                Native.injectPanic("blocked");
+                Native.injectPanic("blockOn");
                 ObjectRef<Integer> waits = b.task(() -> here.get(late).length).remote();
                 assertThatThrownBy(() -> waits.get(SOON)).isInstanceOf(TaskException.class)
                         .hasCauseInstanceOf(RayInternalException.class);
