@@ -11,6 +11,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** What callers see of a batch's end: one exception for a deadline, the reason on each, and how long a close waits. */
@@ -26,6 +27,13 @@ class BatchEndTest extends StoreTest {
         int next() {
             return ++n;
         }
+    }
+
+    /** What is used first takes its time, which is not the deadline's. */
+    @BeforeEach
+    void useOnce() {
+        assertThat(ray.put(1).get()).isEqualTo(1);
+        assertThat(ray.task(BatchEndTest::add, 1, 2).remote().get()).isEqualTo(3);
     }
 
     static int hang() throws InterruptedException {
