@@ -380,7 +380,7 @@ impl Sink for Into<'_> {
     }
 
     fn copy_from(&mut self, source: &Span<'_>) -> Result<()> {
-        assert_eq!(source.len(), self.len, "a sink is told what comes");
+        assert_eq!(source.len(), self.len, "prepare was called for this length");
         // SAFETY: the length was prepared for, and the span is mapped; bytes need no alignment.
         unsafe { self.window.fill(self.len as jsize, source.as_ptr()) };
         Ok(())
@@ -452,7 +452,7 @@ impl Sink for Fresh<'_> {
         let Some(window) = &self.made else {
             return Err(Error::new(ErrorCode::Internal, "an object was copied unprepared"));
         };
-        assert_eq!(source.len(), window.bytes(), "a sink is told what comes");
+        assert_eq!(source.len(), window.bytes(), "prepare was called for this length");
         // SAFETY: the array was made for this length; the span is mapped, and objects begin at multiples of 8.
         unsafe { window.fill(window.count, source.as_ptr()) };
         Ok(())

@@ -79,7 +79,7 @@ impl Sink for Direct {
     }
 
     fn copy_from(&mut self, source: &Span<'_>) -> Result<()> {
-        assert_eq!(source.len(), self.len, "a sink is told what comes");
+        assert_eq!(source.len(), self.len, "prepare was called for this length");
         // SAFETY: the range lies in a buffer that is alive during the call and may be written.
         unsafe { source.copy_to_foreign(self.at) };
         Ok(())

@@ -163,7 +163,7 @@ struct InLease<'a> {
     region: &'a Region,
     n: u64,
     words: &'a Words,
-    /// Something was posted meanwhile, or may have been, since memory was lent: whoever waits is woken on leaving. That may be a
+    /// Something was posted meanwhile, or may have been, since memory was lent: waiters are woken on leaving. That may be a
     /// call into the JVM, for which nobody is kept out of the lease.
     posted: Cell<bool>,
 }

@@ -158,7 +158,7 @@ impl Arena {
     /// Gives strides that are wholly free back to the system, from the highest address down, until no more than
     /// `reserve` bytes of free memory stay warm. Returns the bytes given back.
     pub(crate) fn trim(&self, reserve: u64) -> u64 {
-        // Whoever needs memory mapped waits for one group at most; each costs every running thread an interrupt or two.
+        // A thread that needs memory mapped waits for one group at most; each costs every running thread an interrupt or two.
         const GROUP: u64 = 2;
         const PAUSE: Duration = Duration::from_millis(1);
         let mut given = 0;

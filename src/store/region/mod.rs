@@ -289,7 +289,7 @@ impl Region {
     }
 
     /// Where the object's bytes lie, all of them inside of the arena. To be validated. Not for one that is spilled: see
-    /// `place_locked`. `None` for an entry that no store writes: whoever holds no lock may meet any bytes.
+    /// `place_locked`. `None` for an entry that no store writes: a reader without the lock may meet any bytes.
     fn place(&self, entry: &Entry) -> Option<Place> {
         let arena = &self.core.arena;
         let metadata = match entry.has_metadata {

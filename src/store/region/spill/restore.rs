@@ -51,7 +51,7 @@ impl Region {
         let restored = restored
             .map(|read| read.is_some_and(|(run, whole)| self.take_back(spill, found, run, whole, &slots, single)));
         restored.unwrap_or_else(|e| {
-            // whoever asked reads the one object, and is told what is wrong with that
+            // the caller reads the one object, and gets the error of that
             spill.failed(&format!("{} cannot be taken back", found.file.path().display()), &e);
             false
         })

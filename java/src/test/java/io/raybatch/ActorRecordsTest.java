@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import org.junit.jupiter.api.Test;
 
-/** What actors hold of the batches that call them, and where that is told. */
+/** What actors hold of the batches that call them, and where that is shown. */
 class ActorRecordsTest extends TaskStoreTest {
 
     private void request(ActorHandle<? extends Counter> actor) {

@@ -156,7 +156,7 @@ class FanInTest extends StoreTest {
             assertThat(runs).as("those that were lost ran again").hasValue(70);
             ray.free(refs);
             ray.free(sum);
-            assertThat(answer(sum)).as("made again, with its elements").isEqualTo(1225);
+            assertThat(answer(sum)).as("reconstructed, with its elements").isEqualTo(1225);
             assertThat(runs).hasValue(120);
         }
     }

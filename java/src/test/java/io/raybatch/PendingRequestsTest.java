@@ -202,7 +202,7 @@ class PendingRequestsTest extends StoreTest {
                 ref.stage().toCompletableFuture().cancel(true);
                 assertThatThrownBy(() -> ref.get(Duration.ofMillis(1))).isInstanceOf(GetTimeoutException.class);
             }
-            // whoever completes a stage runs what depends on it first
+            // the thread that completes a stage first runs what depends on it
             until(() -> Wakeups.count() <= before + 1, "all tokens were forgotten");
             go.countDown();
         }
